@@ -1,0 +1,196 @@
+"""The manifest: every file of a release with size and SHA-256, bound to repo, version and what came before.
+
+A release's *digest* is the SHA-256 of the manifest's bytes as stored; they are written canonically once and
+never re-serialised to be checked. The *content digest* covers the author's files alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from hfver.errors import VerificationError
+
+__all__ = [
+    "ATTRIBUTES",
+    "CARD",
+    "CHANGELOG",
+    "GENERATED",
+    "LEDGER",
+    "LINEAGE",
+    "MANIFEST",
+    "SCHEMA",
+    "STAGES",
+    "TENSORS",
+    "VERSION_FILE",
+    "Digest",
+    "FileEntry",
+    "Manifest",
+    "Sha256",
+    "content_digest",
+    "digest_of",
+]
+
+SCHEMA = 1
+MAX_BYTES = 64 * 1024 * 1024
+
+MANIFEST = ".hfver/manifest.json"
+TENSORS = ".hfver/tensors.json"
+LEDGER = ".hfver/releases.jsonl"
+STAGES = ".hfver/stages.json"
+LINEAGE = "lineage.yaml"
+CARD = "README.md"
+CHANGELOG = "CHANGELOG.md"
+VERSION_FILE = "VERSION"
+ATTRIBUTES = ".gitattributes"
+
+GENERATED = frozenset({CARD, CHANGELOG, LINEAGE, VERSION_FILE, ATTRIBUTES, "model.sig"})
+"""Files of a release that hfver writes; they are no part of the content digest, nor is ``.hfver/``."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
+
+
+def safe_path(path: str) -> str:
+    """Return a repo path after checking that it stays inside any folder it is written to, on any system.
+
+    Raises:
+        ValueError: The path is absolute, climbs, is not normal, or holds characters some systems forbid.
+    """
+    parts = path.split("/")
+    if not path or len(path) > 1024 or _UNSAFE.search(path):
+        raise ValueError(f"unsafe path {path[:120]!r}")
+    if any(part in ("", ".", "..") or part.lower() == ".git" or part[-1] in " ." for part in parts):
+        raise ValueError(f"unsafe path {path[:120]!r}")
+    return path
+
+
+SafePath = Annotated[str, AfterValidator(safe_path)]
+
+
+class FileEntry(BaseModel):
+    """Size in bytes and SHA-256 (64 hex digits) of one file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    size: Annotated[int, Field(ge=0)]
+    sha256: Sha256
+
+
+def digest_of(data: bytes) -> str:
+    """Name bytes by their SHA-256: ``sha256:`` and 64 hex digits."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def is_content(path: str) -> bool:
+    """Tell whether a file of a release is the author's (and not written by hfver)."""
+    return path not in GENERATED and not path.startswith(".hfver/")
+
+
+def content_digest(files: Mapping[str, FileEntry]) -> str:
+    """Name what was trained: SHA-256 over the sorted ``sha256  path`` lines of the author's files."""
+    lines = (f"{entry.sha256}  {path}\n" for path, entry in sorted(files.items()) if is_content(path))
+    return digest_of("".join(lines).encode())
+
+
+class Manifest(BaseModel):
+    """The contents of ``.hfver/manifest.json``."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Annotated[Literal[1], Field(alias="schema")] = SCHEMA
+    repo: str
+    version: str
+    previous: Digest | None = None
+    ledger_head: Digest | None = None
+    content_digest: Digest
+    files: Mapping[SafePath, FileEntry]
+
+    def encode(self) -> bytes:
+        """Write the canonical bytes: sorted keys, two spaces of indentation, a final newline."""
+        data = self.model_dump(mode="json", by_alias=True)
+        return (json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
+
+    @classmethod
+    def decode(cls, data: bytes, where: str) -> Manifest:
+        """Read a manifest's bytes; ``where`` names it in errors.
+
+        Raises:
+            VerificationError: The bytes are no manifest, name unsafe or colliding paths, do not match their
+                own content digest, or come from a newer hfver.
+        """
+        try:
+            raw = load_json(data, limit=MAX_BYTES)
+            _check_schema(raw, where)
+            manifest = cls.model_validate(raw)
+            _check_collisions(manifest.files)
+        except (ValueError, ValidationError) as error:
+            raise VerificationError(f"The manifest of {where} is broken: {_first_line(error)}.") from None
+        if content_digest(manifest.files) != manifest.content_digest:
+            raise VerificationError(
+                f"The manifest of {where} contradicts itself: its content digest is wrong."
+            )
+        return manifest
+
+    @property
+    def bytes_total(self) -> int:
+        """Sum of the sizes of all files, in bytes."""
+        return sum(entry.size for entry in self.files.values())
+
+
+def load_json(data: bytes, *, limit: int) -> Any:
+    """Parse JSON strictly: bounded size, no duplicate keys, no NaN.
+
+    Raises:
+        ValueError: The bytes break one of these rules.
+    """
+    if len(data) > limit:
+        raise ValueError(f"{len(data)} bytes are more than the {limit} allowed")
+    try:
+        return json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise ValueError(f"duplicate key {key[:80]!r}")
+        result[key] = value
+    return result
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_schema(raw: Any, where: str) -> None:
+    schema = raw.get("schema") if isinstance(raw, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise VerificationError(
+            f"The manifest of {where} has schema {schema}; this hfver reads up to {SCHEMA}.",
+            "Run: pip install --upgrade hfver",
+        )
+
+
+def _check_collisions(files: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for path in files:
+        twin = seen.setdefault(path.casefold(), path)
+        if twin != path:
+            raise ValueError(f"{twin!r} and {path!r} are one file where case does not count")
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
+    return str(error).splitlines()[0][:200]

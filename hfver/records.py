@@ -1,0 +1,232 @@
+"""Records: the ledger's lines, smoke reports, and the local receipts, with their on-disk formats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from hfver.errors import BadVersion, LedgerBroken
+from hfver.manifest import Digest, digest_of, load_json
+from hfver.version import Bump, Version, parse_version
+
+__all__ = ["Ledger", "Line", "SmokeCheck", "SmokeReport", "SmokeSummary"]
+
+MAX_LEDGER_BYTES = 256 * 1024 * 1024
+
+Status = Literal["passed", "failed", "skipped"]
+Sha1 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+
+
+class SmokeCheck(BaseModel):
+    """One check of a smoke eval: what was looked at, how it came out, and the evidence in a sentence."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    status: Status
+    detail: str = ""
+
+
+class SmokeReport(BaseModel):
+    """What a smoke eval found. ``failed`` if any check failed, ``skipped`` if none could run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Status
+    device: str
+    """Where it ran: ``cpu``, or ``cuda (NVIDIA H100 80GB HBM3)``."""
+    dtype: str
+    checks: tuple[SmokeCheck, ...]
+    load_seconds: float | None = None
+    tokens_per_second: float | None = None
+    peak_memory_bytes: int | None = None
+    """Peak device memory on CUDA; growth of the process's resident memory on CPU."""
+    content_digest: Digest | None = None
+    """The content that was loaded."""
+
+    @property
+    def failures(self) -> tuple[SmokeCheck, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.status == "failed")
+
+    def summary(self) -> SmokeSummary:
+        """Shorten to what a ledger line keeps."""
+        return SmokeSummary(status=self.status, device=self.device, dtype=self.dtype, checks=len(self.checks))
+
+
+class SmokeSummary(BaseModel):
+    """The part of a smoke report that the ledger remembers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Status
+    device: str
+    dtype: str
+    checks: int
+
+
+class Line(BaseModel):
+    """One event in a repo's ledger."""
+
+    model_config = ConfigDict(frozen=True)
+
+    event: Literal["release", "yank", "unyank", "rename", "adopt"]
+    repo: str
+    version: str | None = None
+    commit: Sha1 | None = None
+    digest: Digest | None = None
+    content_digest: Digest | None = None
+    bump: Bump | None = None
+    date: datetime
+    author: str
+    smoke: SmokeSummary | None = None
+    reason: str | None = None
+    before: Digest | None = None
+    """SHA-256 of the line before, without its newline; None on the first line."""
+
+    def encode(self) -> bytes:
+        """Write the line canonically, without its newline."""
+        data = self.model_dump(mode="json", exclude_none=True)
+        return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A release or adoption line, read with the lines about it that follow."""
+
+    version: Version
+    line: Line
+    yanked: str | None = None
+    """The reason it was yanked, or None."""
+
+    @property
+    def commit(self) -> str:
+        """The commit S that the version is."""
+        return str(self.line.commit)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A repo's ledger: its bytes as stored, and the lines read from them."""
+
+    raw: bytes
+    lines: tuple[Line, ...]
+
+    @classmethod
+    def empty(cls) -> Ledger:
+        """Make the ledger of a repo without releases."""
+        return cls(b"", ())
+
+    @classmethod
+    def decode(cls, raw: bytes, repo: str) -> Ledger:
+        """Read a ledger and check its chain of hashes.
+
+        Raises:
+            LedgerBroken: A line is unreadable, cut off, or does not name the hash of the line before.
+        """
+        if raw and not raw.endswith(b"\n"):
+            raise _broken(repo, "its last line is cut off")
+        if len(raw) > MAX_LEDGER_BYTES:
+            raise _broken(repo, f"it has {len(raw)} bytes")
+        ledger = cls(raw, tuple(_read_lines(raw, repo)))
+        ledger._check_versions(repo)
+        return ledger
+
+    @property
+    def head(self) -> str | None:
+        """The hash of the last line, or None for an empty ledger."""
+        return digest_of(self.raw.rstrip(b"\n").rpartition(b"\n")[2]) if self.raw else None
+
+    def append(self, line: Line) -> Ledger:
+        """Return the ledger with one more line, chained to the last."""
+        chained = line.model_copy(update={"before": self.head})
+        return Ledger(self.raw + chained.encode() + b"\n", (*self.lines, chained))
+
+    def extends(self, older_head: str | None) -> bool:
+        """Tell whether this ledger still holds the line that an older look at it ended with."""
+        return older_head is None or any(digest_of(raw) == older_head for raw in _split(self.raw))
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """All releases, in the order they were published, with their yanks applied."""
+        entries: dict[str, Entry] = {}
+        for line in self.lines:
+            key = line.version or ""
+            if line.event in ("release", "adopt"):
+                entries[key] = Entry(parse_version(key), line)
+            elif line.event in ("yank", "unyank") and key in entries:
+                reason = (line.reason or "no reason given") if line.event == "yank" else None
+                entries[key] = Entry(entries[key].version, entries[key].line, reason)
+        return tuple(entries.values())
+
+    def find(self, version: Version) -> Entry | None:
+        """Find the release of an exact version."""
+        return next((entry for entry in self.entries if entry.version == version), None)
+
+    def at_commit(self, sha: str) -> Entry | None:
+        """Find the release whose commit S this is."""
+        return next((entry for entry in self.entries if entry.line.commit == sha), None)
+
+    def newest(self, *, stable: bool = True) -> Entry | None:
+        """Find the highest version that is not yanked; prereleases count only if not ``stable``."""
+        live = (entry for entry in self.entries if entry.yanked is None)
+        return max(
+            (entry for entry in live if not (stable and entry.version.prerelease)),
+            key=lambda entry: entry.version,
+            default=None,
+        )
+
+    def _check_versions(self, repo: str) -> None:
+        seen: set[str] = set()
+        for number, line in enumerate(self.lines, 1):
+            if line.event not in ("release", "adopt"):
+                continue
+            if line.version is None or line.commit is None or line.digest is None:
+                raise _broken(repo, f"line {number} is a release without version, commit or digest")
+            if line.version in seen:
+                raise _broken(repo, f"line {number} publishes {line.version} a second time")
+            seen.add(line.version)
+
+
+def _split(raw: bytes) -> list[bytes]:
+    return raw.split(b"\n")[:-1]
+
+
+def _read_lines(raw: bytes, repo: str) -> Iterator[Line]:
+    before: str | None = None
+    for number, data in enumerate(_split(raw), 1):
+        line = _read_line(data, number, repo)
+        if line.before != before:
+            raise _broken(repo, f"line {number} does not follow from line {number - 1}")
+        before = digest_of(data)
+        yield line
+
+
+def _read_line(data: bytes, number: int, repo: str) -> Line:
+    try:
+        line = Line.model_validate(load_json(data, limit=1024 * 1024))
+        if line.version is not None:
+            parse_version(line.version)
+        return line
+    except (ValueError, ValidationError, BadVersion):
+        raise _broken(repo, f"line {number} cannot be read") from None
+
+
+def _broken(repo: str, what: str) -> LedgerBroken:
+    return LedgerBroken(
+        f"The ledger of {repo} is broken: {what}.",
+        "Nothing of this repo can be trusted until its history of main explains this; compare with a lock or mirror.",
+    )
+
+
+def worst(statuses: Sequence[Status]) -> Status:
+    """Reduce the statuses of checks to one: failed beats passed beats skipped."""
+    if "failed" in statuses:
+        return "failed"
+    return "passed" if "passed" in statuses else "skipped"

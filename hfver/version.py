@@ -1,0 +1,267 @@
+"""Versions, ranges and bumps: SemVer 2.0 numbers as facts, npm-style ranges as wishes.
+
+Versions are :class:`semver.Version`. Ranges follow Cargo and npm: ``^1.2``, ``~1.2.3``, ``>=1.2,<2``,
+``1.x``, ``*``. A prerelease is only in a range if a bound of the same major.minor.patch is a prerelease too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from semver import Version
+
+from hfver.errors import BadVersion
+
+__all__ = [
+    "Bump",
+    "Range",
+    "Version",
+    "next_version",
+    "parse_range",
+    "parse_version",
+    "tag_of",
+    "version_of_tag",
+]
+
+FIRST = Version(1, 0, 0)
+
+_NUMBER = r"(?:0|[1-9]\d{0,8})"
+_PARTIAL = re.compile(
+    rf"v?(?P<major>{_NUMBER}|[xX*])(?:\.(?P<minor>{_NUMBER}|[xX*])(?:\.(?P<patch>{_NUMBER}|[xX*]))?)?"
+    r"(?:-(?P<pre>[0-9A-Za-z.-]{1,64}))?(?:\+[0-9A-Za-z.-]{1,64})?"
+)
+_COMPARATOR = re.compile(r"\s*(?P<op>\^|~|>=|<=|>|<|==?|)\s*(?P<version>[0-9A-Za-z.*+-]+)\s*")
+
+
+class Bump(StrEnum):
+    """What a change means for someone who pinned ``^``: the part of the version that rises."""
+
+    MAJOR = "major"
+    MINOR = "minor"
+    PATCH = "patch"
+
+
+def parse_version(text: str) -> Version:
+    """Parse an exact SemVer 2.0 version, with or without a leading ``v``.
+
+    Raises:
+        BadVersion: The text is not ``MAJOR.MINOR.PATCH[-PRE]``, or it carries build metadata
+            (a tag cannot tell two builds of one version apart).
+    """
+    bare = text[1:] if text[:1] in "vV" else text
+    try:
+        version = Version.parse(bare) if len(bare) <= 128 else None
+    except ValueError:
+        version = None
+    if version is None:
+        raise BadVersion(
+            f"{text[:80]!r} is not a version.", "Write MAJOR.MINOR.PATCH, such as 1.2.0 or 1.3.0-rc.1."
+        )
+    if version.build:
+        raise BadVersion(
+            f"{text!r} carries build metadata.",
+            f"Leave out '+{version.build}': {str(version).split('+')[0]}.",
+        )
+    return version
+
+
+def tag_of(version: Version) -> str:
+    """Name the git tag of a version: ``v`` and the version."""
+    return f"v{version}"
+
+
+def version_of_tag(tag: str) -> Version | None:
+    """Read the version out of a tag name; None for tags that are not ours."""
+    if not tag.startswith("v"):
+        return None
+    try:
+        version = parse_version(tag[1:])
+    except BadVersion:
+        return None
+    return version if tag == tag_of(version) else None
+
+
+def next_version(newest: Version | None, bump: Bump) -> Version:
+    """Raise the newest version by a bump; the first version is 1.0.0.
+
+    Under 1.0.0 a MAJOR bump raises the minor number (SemVer 2.0, item 4): 0.x never becomes 1.0.0 by itself.
+    A prerelease is followed by its own final version if the bump asks for no more than it announced.
+    """
+    if newest is None:
+        return FIRST
+    final = newest.finalize_version()
+    if newest.prerelease and _announces(final, bump):
+        return final
+    if bump is Bump.MAJOR and final.major == 0:
+        return final.bump_minor()
+    steps = {Bump.MAJOR: final.bump_major, Bump.MINOR: final.bump_minor, Bump.PATCH: final.bump_patch}
+    return steps[bump]()
+
+
+def _announces(final: Version, bump: Bump) -> bool:
+    if final.patch:
+        return bump is Bump.PATCH
+    if final.minor:
+        return bump in (Bump.PATCH, Bump.MINOR) or final.major == 0
+    return True
+
+
+def bump_between(before: Version | None, after: Version) -> Bump:
+    """Tell which part of the version rose from one release to a later one."""
+    if before is None or after.major != before.major:
+        return Bump.MAJOR
+    if after.minor != before.minor:
+        return Bump.MAJOR if after.major == 0 else Bump.MINOR
+    return Bump.PATCH
+
+
+@dataclass(frozen=True)
+class Comparator:
+    """One bound of a range: an operator out of ``>= > <= < ==`` and a version."""
+
+    op: str
+    version: Version
+
+    def allows(self, candidate: Version) -> bool:
+        """Tell whether a version is within this bound."""
+        order = candidate.compare(self.version)
+        return {">=": order >= 0, ">": order > 0, "<=": order <= 0, "<": order < 0, "==": order == 0}[self.op]
+
+    def __str__(self) -> str:
+        return f"{self.op}{self.version}"
+
+
+@dataclass(frozen=True)
+class Range:
+    """A set of versions: every comparator must hold. Prints as it was typed."""
+
+    text: str
+    comparators: tuple[Comparator, ...]
+
+    def allows(self, candidate: Version) -> bool:
+        """Tell whether a version is in the range, by SemVer's and npm's rule for prereleases."""
+        if candidate.prerelease and not self._invites(candidate):
+            return False
+        return all(comparator.allows(candidate) for comparator in self.comparators)
+
+    def best(self, candidates: Iterable[Version]) -> Version | None:
+        """Choose the highest version in the range, or None."""
+        return max((version for version in candidates if self.allows(version)), default=None)
+
+    def _invites(self, candidate: Version) -> bool:
+        core = candidate.finalize_version()
+        bounds = (
+            comparator.version
+            for comparator in self.comparators
+            if comparator.op != "<" or _typed(comparator)
+        )
+        return any(bound.prerelease and bound.finalize_version() == core for bound in bounds)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _typed(comparator: Comparator) -> bool:
+    """Tell a prerelease bound the user typed from the ``-0`` that closes ``^`` and ``~`` above."""
+    return comparator.version.prerelease != "0"
+
+
+def parse_range(text: str) -> Range:
+    """Parse a range of versions.
+
+    Raises:
+        BadVersion: The text is not a list of comparators separated by commas or spaces.
+    """
+    parts = [
+        part for part in re.split(r"\s*,\s*|(?<=[0-9A-Za-z*])\s+(?=[\^~<>=0-9vxX*])", text.strip()) if part
+    ]
+    if not parts or len(text) > 256:
+        raise _bad_range(text)
+    return Range(text, tuple(bound for part in parts for bound in _bounds(part, text)))
+
+
+def _bounds(part: str, text: str) -> Iterable[Comparator]:
+    match = _COMPARATOR.fullmatch(part)
+    partial = _PARTIAL.fullmatch(match["version"]) if match else None
+    if match is None or partial is None:
+        raise _bad_range(text)
+    numbers = _numbers(partial, text)
+    low = _floor(numbers, partial["pre"], text)
+    return _EXPAND[match["op"]](numbers, low)
+
+
+def _numbers(partial: re.Match[str], text: str) -> list[int]:
+    """List the fixed leading numbers: ``1.x`` gives [1], ``*`` gives []."""
+    numbers: list[int] = []
+    for name in ("major", "minor", "patch"):
+        part = partial[name]
+        if part is None or part in "xX*":
+            rest = ("minor", "patch") if name == "major" else ("patch",) if name == "minor" else ()
+            if partial["pre"] or any((partial[other] or "x") not in "xX*" for other in rest):
+                raise _bad_range(text)
+            break
+        numbers.append(int(part))
+    return numbers
+
+
+def _floor(numbers: list[int], pre: str | None, text: str) -> Version:
+    padded = [*numbers, 0, 0, 0][:3]
+    return parse_version(".".join(map(str, padded)) + (f"-{pre}" if pre else ""))
+
+
+def _ceiling(numbers: list[int], index: int) -> list[Comparator]:
+    """Close a range above, before the next value of the number at an index, prereleases of it included."""
+    if not numbers:
+        return []
+    raised = [*numbers[:index], numbers[index] + 1] + [0] * (2 - index)
+    return [Comparator("<", Version(*raised, prerelease="0"))]
+
+
+def _caret(numbers: list[int], low: Version) -> list[Comparator]:
+    fixed = next((i for i, number in enumerate(numbers) if number), max(len(numbers) - 1, 0))
+    return [Comparator(">=", low), *_ceiling(numbers, fixed)]
+
+
+def _tilde(numbers: list[int], low: Version) -> list[Comparator]:
+    return [Comparator(">=", low), *_ceiling(numbers, min(1, max(len(numbers) - 1, 0)))]
+
+
+def _equal(numbers: list[int], low: Version) -> list[Comparator]:
+    if len(numbers) == 3:
+        return [Comparator("==", low)]
+    return [Comparator(">=", low), *_ceiling(numbers, len(numbers) - 1)]
+
+
+def _above(numbers: list[int], low: Version) -> list[Comparator]:
+    if len(numbers) == 3:
+        return [Comparator(">", low)]
+    return [
+        Comparator(">=", bound.version.finalize_version()) for bound in _ceiling(numbers, len(numbers) - 1)
+    ]
+
+
+def _up_to(numbers: list[int], low: Version) -> list[Comparator]:
+    return [Comparator("<=", low)] if len(numbers) == 3 else _ceiling(numbers, len(numbers) - 1)
+
+
+_EXPAND = {
+    "^": _caret,
+    "~": _tilde,
+    "": _equal,
+    "=": _equal,
+    "==": _equal,
+    ">=": lambda _, low: [Comparator(">=", low)],
+    ">": _above,
+    "<": lambda _, low: [Comparator("<", low)],
+    "<=": _up_to,
+}
+
+
+def _bad_range(text: str) -> BadVersion:
+    return BadVersion(
+        f"{text[:80]!r} is not a version or a range.",
+        "Write an exact version (1.2.0), a range (^1.2, ~1.2.3, '>=1.2,<2', 1.x) or latest.",
+    )
