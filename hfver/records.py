@@ -221,7 +221,7 @@ def _read_line(data: bytes, number: int, repo: str) -> Line:
 def _broken(repo: str, what: str) -> LedgerBroken:
     return LedgerBroken(
         f"The ledger of {repo} is broken: {what}.",
-        "Nothing of this repo can be trusted until its history of main explains this; compare with a lock or mirror.",
+        "Trust nothing of this repo until the history of its main explains this.",
     )
 
 

@@ -189,7 +189,7 @@ def _bounds(part: str, text: str) -> Iterable[Comparator]:
     if match is None or partial is None:
         raise _bad_range(text)
     numbers = _numbers(partial, text)
-    low = _floor(numbers, partial["pre"], text)
+    low = _floor(numbers, partial["pre"])
     return _EXPAND[match["op"]](numbers, low)
 
 
@@ -207,7 +207,7 @@ def _numbers(partial: re.Match[str], text: str) -> list[int]:
     return numbers
 
 
-def _floor(numbers: list[int], pre: str | None, text: str) -> Version:
+def _floor(numbers: list[int], pre: str | None) -> Version:
     padded = [*numbers, 0, 0, 0][:3]
     return parse_version(".".join(map(str, padded)) + (f"-{pre}" if pre else ""))
 
@@ -217,7 +217,8 @@ def _ceiling(numbers: list[int], index: int) -> list[Comparator]:
     if not numbers:
         return []
     raised = [*numbers[:index], numbers[index] + 1] + [0] * (2 - index)
-    return [Comparator("<", Version(*raised, prerelease="0"))]
+    major, minor, patch = raised
+    return [Comparator("<", Version(major, minor, patch, "0"))]
 
 
 def _caret(numbers: list[int], low: Version) -> list[Comparator]:
