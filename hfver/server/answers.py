@@ -1,0 +1,39 @@
+"""Small helpers for what goes out: JSON that always encodes, and the Hub's dates."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from starlette.responses import Response
+
+
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with JSON, in ASCII: values from users may hold lone surrogates."""
+    body = json.dumps(value, separators=(",", ":")).encode("ascii")
+    return Response(body, status, dict(headers or {}), "application/json; charset=utf-8")
+
+
+def hub_date(seconds: float) -> str:
+    """Write a Unix time the way clients parse it: ``%Y-%m-%dT%H:%M:%S.%fZ``, milliseconds."""
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        moment = datetime.fromtimestamp(0, UTC)  # git stores any 64-bit number as a date
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def plain(value: Any) -> Any:
+    """Turn what YAML can hold into what strict JSON can hold: text keys, no NaN, dates as text."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,0 +1,163 @@
+"""SQLite: users, token hashes, repos with their visibility, redirects. Nothing that git could tell."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hfver.server.names import RepoId
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS users (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE, created REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS tokens (
+    hash BLOB PRIMARY KEY, user INTEGER NOT NULL REFERENCES users(id), label TEXT NOT NULL, created REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS repos (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+    namespace TEXT NOT NULL, name TEXT NOT NULL, private INTEGER NOT NULL,
+    gated TEXT NOT NULL DEFAULT '', sdk TEXT NOT NULL DEFAULT '', created REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS redirects (
+    key TEXT PRIMARY KEY, repo INTEGER NOT NULL REFERENCES repos(id) ON DELETE CASCADE);
+"""
+_COLUMNS = "id, kind, namespace, name, private, gated, sdk, created"
+
+
+@dataclass(frozen=True)
+class RepoRow:
+    """What the database knows of a repo."""
+
+    number: int
+    repo: RepoId
+    private: bool
+    gated: str
+    sdk: str
+    created: float
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """Whose token it is."""
+
+    user: str
+    label: str
+    created: float
+
+
+class Database:
+    """One connection for readers and one for writers, each used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._reader, self._writer = _connect(path), _connect(path)
+        self._reading, self._writing = threading.Lock(), threading.RLock()
+        with self.transaction() as db:
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+
+    def close(self) -> None:
+        """Close both connections."""
+        with self._reading, self._writing:
+            self._reader.close()
+            self._writer.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock of the whole folder, across processes; commit at the end, or undo."""
+        with self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+
+    def _read(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        with self._reading:
+            return self._reader.execute(query, values).fetchall()
+
+    def set_user(self, name: str, token_hash: bytes) -> None:
+        """Make sure that the user exists and that this is the one token the user has."""
+        now = time.time()
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO users (name, created) VALUES (?, ?)", (name, now))
+            (user,) = db.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
+            db.execute("DELETE FROM tokens WHERE user = ?", (user,))
+            db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", (token_hash, user, "configured", now))
+
+    def token(self, token_hash: bytes) -> TokenRow | None:
+        """Look a token up by its hash."""
+        query = "SELECT u.name, t.label, t.created FROM tokens t JOIN users u ON u.id = t.user WHERE hash = ?"
+        rows = self._read(query, token_hash)
+        return TokenRow(*rows[0]) if rows else None  # type: ignore[arg-type]
+
+    def has_tokens(self) -> bool:
+        """Tell whether anybody could log in."""
+        return bool(self._read("SELECT 1 FROM tokens LIMIT 1"))
+
+    def repo(self, key: str) -> RepoRow | None:
+        """Look a repo up by its key."""
+        rows = self._read(f"SELECT {_COLUMNS} FROM repos WHERE key = ?", key)  # noqa: S608
+        return _row(rows[0]) if rows else None
+
+    def moved_to(self, key: str) -> RepoRow | None:
+        """Find where a repo went that once had this key."""
+        query = f"SELECT {_COLUMNS} FROM repos WHERE id = (SELECT repo FROM redirects WHERE key = ?)"  # noqa: S608
+        rows = self._read(query, key)
+        return _row(rows[0]) if rows else None
+
+    def repos(self, kind: str) -> list[RepoRow]:
+        """List all repos of a kind, newest first."""
+        query = f"SELECT {_COLUMNS} FROM repos WHERE kind = ? ORDER BY created DESC, id DESC"  # noqa: S608
+        return [_row(values) for values in self._read(query, kind)]
+
+    def change(self, number: int, *, private: bool, gated: str) -> None:
+        """Change a repo's settings."""
+        with self.transaction() as db:
+            db.execute("UPDATE repos SET private = ?, gated = ? WHERE id = ?", (private, gated, number))
+
+
+def insert_repo(db: sqlite3.Connection, repo: RepoId, *, private: bool, sdk: str) -> None:
+    """Add a repo's row; the id is free again as a target, whatever redirected from it."""
+    db.execute("DELETE FROM redirects WHERE key = ?", (repo.key,))
+    db.execute(
+        "INSERT INTO repos (key, kind, namespace, name, private, sdk, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (repo.key, repo.kind, repo.namespace, repo.name, private, sdk, time.time()),
+    )
+
+
+def move_repo(db: sqlite3.Connection, row: RepoRow, target: RepoId) -> None:
+    """Give a repo another id, and let the old one lead to it."""
+    db.execute("DELETE FROM redirects WHERE key = ?", (target.key,))
+    db.execute(
+        "UPDATE repos SET key = ?, namespace = ?, name = ? WHERE id = ?",
+        (target.key, target.namespace, target.name, row.number),
+    )
+    if target.key != row.repo.key:
+        db.execute("INSERT OR REPLACE INTO redirects VALUES (?, ?)", (row.repo.key, row.number))
+
+
+def delete_repo(db: sqlite3.Connection, row: RepoRow) -> None:
+    """Remove a repo's row and the redirects that led to it."""
+    db.execute("DELETE FROM redirects WHERE repo = ?", (row.number,))
+    db.execute("DELETE FROM repos WHERE id = ?", (row.number,))
+
+
+def _row(values: tuple[object, ...]) -> RepoRow:
+    number, kind, namespace, name, private, gated, sdk, created = values
+    repo = RepoId(str(kind), str(namespace), str(name))
+    return RepoRow(int(str(number)), repo, bool(private), str(gated), str(sdk), float(str(created)))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection

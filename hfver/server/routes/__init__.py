@@ -1,0 +1,1 @@
+"""The Hub's protocol, one file per family of routes."""

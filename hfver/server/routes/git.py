@@ -1,0 +1,209 @@
+"""Git's own protocol, by ``git http-backend``."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from hfver.server.access import check_files, check_write
+from hfver.server.gitprogram import GIT, git_environment
+from hfver.server.problems import Problem, unauthorized
+from hfver.server.requests import caller_of, find_repo, hub_of, repo_of
+from hfver.server.routes.paths import PAGE
+
+_SERVICES = ("git-upload-pack", "git-receive-pack")
+_PROTOCOL = re.compile(r"[a-z0-9=.:-]{1,100}")
+_BLOCK = 256 * 1024
+_MAX_HEAD = 16 * 1024
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of http-backend."""
+
+    repo: Path
+    service: str
+    environment: dict[str, str]
+
+
+async def info_refs(request: Request) -> Response:
+    """Advertise refs."""
+    service = request.query_params.get("service", "")
+    if service not in _SERVICES:
+        raise Problem(403, "Only git's smart protocol is served")
+    call = await run_in_threadpool(_admit, request, service, f"/info/refs?service={service}")
+    return await _run(request, call)
+
+
+async def rpc(request: Request) -> Response:
+    """Fetch or push."""
+    service = request.url.path.rpartition("/")[2]
+    call = await run_in_threadpool(_admit, request, service, f"/{service}")
+    return await _run(request, call)
+
+
+def _admit(request: Request, service: str, target: str) -> _Call:
+    caller = caller_of(request)
+    row = find_repo(request, repo_of(request), caller)
+    check_files(caller, row)
+    if service == "git-receive-pack":
+        if caller.anonymous:
+            raise unauthorized("Invalid username or password.")
+        check_write(caller, row)
+    hub = hub_of(request)
+    repo = hub.folder.repo(row.repo.key)
+    path, _, query = target.partition("?")
+    backend = {
+        "GIT_PROJECT_ROOT": str(repo.parent),
+        "PATH_INFO": f"/{repo.name}{path}",
+        "QUERY_STRING": query,
+        "REMOTE_USER": caller.name or "anonymous",
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "HFVER_PYTHON": sys.executable,
+        "HFVER_LFS_OBJECTS": str(hub.folder.objects),
+        **_hook_settings(hub.folder.hooks),
+    }
+    return _Call(repo, service, git_environment() | _client_settings(request) | backend)
+
+
+def _hook_settings(hooks: Path) -> dict[str, str]:
+    """Settings by environment: hooks come from the Hub's folder, and the folder may belong to anybody."""
+    settings = {"core.hooksPath": str(hooks), "safe.directory": "*"}
+    environment = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (name, value) in enumerate(settings.items()):
+        environment |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return environment
+
+
+def _client_settings(request: Request) -> dict[str, str]:
+    """Pass on what the client said, as far as it is needed and harmless."""
+    headers = request.headers
+    settings = {"REQUEST_METHOD": request.method, "CONTENT_TYPE": headers.get("content-type", "")[:200]}
+    if headers.get("content-encoding") in ("gzip", "x-gzip"):
+        settings["HTTP_CONTENT_ENCODING"] = "gzip"
+    if headers.get("content-length", "").isdecimal():
+        settings["CONTENT_LENGTH"] = headers["content-length"]
+    protocol = headers.get("git-protocol", "")
+    return settings | ({"GIT_PROTOCOL": protocol} if _PROTOCOL.fullmatch(protocol) else {})
+
+
+async def _run(request: Request, call: _Call) -> Response:
+    """Run http-backend, feeding it the request while its answer streams out."""
+    stack = ExitStack()
+    process = await run_in_threadpool(_start, call, stack)
+    feeding = asyncio.ensure_future(_feed(request, process))
+    stack.callback(feeding.cancel)
+    try:
+        status, headers, rest = await run_in_threadpool(_read_head, process.stdout)
+    except BaseException:
+        await run_in_threadpool(_end, process, stack)
+        raise
+    return StreamingResponse(_body(process, feeding, stack, rest), status, headers)
+
+
+def _start(call: _Call, stack: ExitStack) -> subprocess.Popen[bytes]:
+    """Start the backend. A push holds push.lock for as long as its processes live, even without us."""
+    locks = []
+    if call.service == "git-receive-pack":
+        lock = stack.enter_context(open(call.repo / "push.lock", "wb"))
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        locks.append(lock.fileno())
+    return subprocess.Popen(
+        [GIT, "http-backend"],
+        env=call.environment,
+        cwd=call.repo,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        pass_fds=locks,
+    )
+
+
+async def _feed(request: Request, process: subprocess.Popen[bytes]) -> None:
+    """Write the body to the backend; one that stops reading has said all it wants to."""
+    pipe = process.stdin
+    assert pipe is not None  # noqa: S101
+    try:
+        async for block in request.stream():
+            if block:
+                await run_in_threadpool(_write, pipe, block)
+    except OSError:
+        pass
+    finally:
+        await run_in_threadpool(_close, pipe)
+
+
+def _write(pipe: IO[bytes], block: bytes) -> None:
+    pipe.write(block)
+
+
+def _close(pipe: IO[bytes]) -> None:
+    try:
+        pipe.close()
+    except OSError:
+        pass
+
+
+def _read_head(pipe: IO[bytes] | None) -> tuple[int, dict[str, str], bytes]:
+    """Read the CGI headers; what follows them is the beginning of the body."""
+    assert pipe is not None  # noqa: S101
+    data = b""
+    while b"\r\n\r\n" not in data and len(data) < _MAX_HEAD:
+        block = pipe.read1(_BLOCK)  # type: ignore[attr-defined]
+        if not block:
+            break
+        data += block
+    head, _, rest = data.partition(b"\r\n\r\n")
+    lines = [line.partition(":") for line in head.decode("latin-1").split("\r\n") if ":" in line]
+    headers = {name.strip(): value.strip() for name, _, value in lines}
+    status = headers.pop("Status", "200" if headers else "400")
+    return int(status.split()[0]), headers, rest
+
+
+async def _body(
+    process: subprocess.Popen[bytes], feeding: asyncio.Task[None], stack: ExitStack, rest: bytes
+) -> AsyncIterator[bytes]:
+    assert process.stdout is not None  # noqa: S101
+    try:
+        while rest:
+            yield rest
+            rest = await run_in_threadpool(process.stdout.read1, _BLOCK)  # type: ignore[attr-defined]
+        await asyncio.wait([feeding], timeout=5)
+    finally:
+        await run_in_threadpool(_end, process, stack)
+
+
+def _end(process: subprocess.Popen[bytes], stack: ExitStack) -> None:
+    """Collect the process; one that still runs has lost its client."""
+    stack.close()
+    if process.stdout is not None:
+        process.stdout.close()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+ROUTES = [
+    route
+    for suffix in (".git", "")
+    for route in (
+        Route(f"{PAGE}{suffix}/info/refs", info_refs),
+        Route(f"{PAGE}{suffix}/git-upload-pack", rpc, methods=["POST"]),
+        Route(f"{PAGE}{suffix}/git-receive-pack", rpc, methods=["POST"]),
+    )
+]
