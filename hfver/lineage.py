@@ -5,13 +5,15 @@ The format is ``lineage.yaml``. Keys nobody here knows are kept, so that teams c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hfver.errors import BadConfig
 from hfver.records import Sha1
@@ -20,7 +22,8 @@ __all__ = ["BaseModelLink", "Code", "Dataset", "Environment", "Evaluation", "Lin
 
 MAX_BYTES = 1024 * 1024
 
-Number = int | float
+Number = Annotated[int | float, BeforeValidator(lambda value: _number(value))]
+"""A finite number; neither a truth value nor NaN, which compares with nothing."""
 
 
 class _Record(BaseModel):
@@ -117,12 +120,14 @@ class Lineage(_Record):
     environment: Environment | None = None
     run: Run | None = None
     evaluation: Evaluation = Field(default_factory=Evaluation)
-    artifacts: Annotated[Mapping[str, Any], Field(default_factory=dict)]
+    artifacts: Mapping[str, Any] = Field(default_factory=dict)
+    license: str | None = None
+    """The licence's id as the Hub writes it, such as ``apache-2.0``."""
 
     def encode(self) -> bytes:
         """Write the record as YAML, leaving out what is not known."""
         data = _without_empty(self.model_dump(mode="json", exclude_none=True))
-        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110).encode()
+        return dump_yaml(data)
 
     @classmethod
     def decode(cls, data: bytes, where: str) -> Lineage:
@@ -136,18 +141,28 @@ class Lineage(_Record):
             return cls.model_validate({} if raw is None else raw)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise BadConfig(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+            key = ".".join(map(str, first["loc"])) or "the whole"
+            raise BadConfig(f"{where}: {key}: {first['msg'].removeprefix('Value error, ')}.") from None
         except ValueError as error:
             raise BadConfig(f"{where} cannot be read: {error}.") from None
 
     def merged(self, stronger: Lineage) -> Lineage:
-        """Return this record with everything that the stronger one knows laid over it."""
-        ours, theirs = (record.model_dump(mode="json", exclude_none=True) for record in (self, stronger))
-        merged = _overlay(ours, _without_empty(theirs))
-        if _without_empty(theirs).get("training", {}).keys() & {"dataset", "datasets"}:
-            for key in {"dataset", "datasets"} - _without_empty(theirs)["training"].keys():
-                merged["training"].pop(key, None)
-        return Lineage.model_validate(merged)
+        """Return this record with everything that the stronger one knows laid over it.
+
+        Records of one thing are laid over each other key by key. A record of another thing (another base
+        model, another commit) replaces the weaker one whole, and so does a list of datasets.
+        """
+        ours, theirs = (
+            _without_empty(record.model_dump(mode="json", exclude_none=True)) for record in (self, stronger)
+        )
+        for key, identity in _IDENTITY.items():
+            if _differ(ours.get(key), theirs.get(key), identity):
+                del ours[key]
+        if theirs.get("training", {}).keys() & _DATASETS:
+            ours["training"] = {
+                key: item for key, item in ours.get("training", {}).items() if key not in _DATASETS
+            }
+        return Lineage.model_validate(_overlay(ours, theirs))
 
 
 def read_lineage(path: Path) -> Lineage:
@@ -165,7 +180,9 @@ def read_lineage(path: Path) -> Lineage:
 
 
 def load_yaml(data: bytes, *, limit: int = MAX_BYTES) -> Any:
-    """Parse YAML safely: bounded size and no aliases, since 249 bytes of them can expand to 28 MB.
+    """Parse YAML safely: bounded size, plain values, no duplicate keys, and no aliases.
+
+    249 bytes of aliases can expand to 28 MB. ``5e-5`` is a number, as in JSON and YAML 1.2.
 
     Raises:
         ValueError: The bytes break one of these rules or are no YAML.
@@ -173,11 +190,61 @@ def load_yaml(data: bytes, *, limit: int = MAX_BYTES) -> Any:
     if len(data) > limit:
         raise ValueError(f"{len(data)} bytes are more than the {limit} allowed")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data, Loader=yaml.SafeLoader)):
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data, Loader=_Loader)):
             raise ValueError("YAML aliases are not allowed")
-        return yaml.safe_load(data)
+        return yaml.load(data, Loader=_Loader)  # noqa: S506 - a SafeLoader with fewer types
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"no valid YAML ({' '.join(str(error).split())[:160]})") from None
+
+
+def dump_yaml(data: Any) -> bytes:
+    """Write plain values as YAML, in their order and without aliases."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110).encode()
+
+
+class _Loader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) != len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a key is there twice", node.start_mark)
+        return mapping
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+\Z"), list("-+.0123456789")
+)
+_Loader.yaml_constructors = dict(yaml.SafeLoader.yaml_constructors)
+for _tag in ("binary", "omap", "pairs", "set"):
+    _Loader.yaml_constructors[f"tag:yaml.org,2002:{_tag}"] = yaml.SafeLoader.construct_undefined
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the parent's signature
+        return True
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{str(value)[:80]!r} is not a number")
+    if not isfinite(value):
+        raise ValueError(f"{value} is not a finite number")
+    return value
+
+
+_DATASETS = {"dataset", "datasets"}
+
+_IDENTITY = {
+    "base_model": ("source", "name"),
+    "code": ("repository", "commit"),
+    "run": ("tracker", "id"),
+}
+"""The keys by which two records of a kind are about the same thing."""
+
+
+def _differ(ours: Any, theirs: Any, identity: tuple[str, ...]) -> bool:
+    if not (isinstance(ours, dict) and isinstance(theirs, dict)):
+        return False
+    return any(ours[key] != theirs[key] for key in identity if key in ours and key in theirs)
 
 
 def _overlay(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,9 @@
+"""The model card and the changelog of a release: values in, Markdown out."""
+
+from __future__ import annotations
+
+from hfver.card.changelog import ChangelogEntry, render_changelog
+from hfver.card.facts import CardFacts
+from hfver.card.readme import render_card
+
+__all__ = ["CardFacts", "ChangelogEntry", "render_card", "render_changelog"]

@@ -1,0 +1,124 @@
+"""Our parts of a card and the author's: told apart by marks, so that one can change and the other stay.
+
+A part of ours stands between ``<!-- hfver:begin NAME … -->`` and ``<!-- hfver:end NAME -->``, each on a line
+of its own and outside code fences. Everything else is the author's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["Prose", "mark", "read_prose"]
+
+_BEGIN = re.compile(r"<!-- hfver:begin (?P<name>[a-z]{1,20})\b[^>\n]{0,200}-->[ \t]*")
+_ANY = re.compile(r"<!--\s*hfver:(?:begin|end)\b.*")
+_FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})(?P<info>.*)")
+_NOTE = "written by hfver at every release; write outside these marks"
+_CLOSED = ("details", "table", "div", "center", "pre", "script", "style", "textarea", "title", "blockquote")
+_TAG = re.compile(rf"<(?P<slash>/?)(?P<tag>{'|'.join(_CLOSED)})\b[^>]*>", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Prose:
+    """What the author wrote: above and below the part that describes the release."""
+
+    above: str
+    below: str
+    generated: bool
+    """Whether the card holds parts of ours, so an earlier release wrote it."""
+
+
+def mark(name: str, body: str) -> str:
+    """Put a part of ours between its marks."""
+    return f"<!-- hfver:begin {name} — {_NOTE} -->\n{body.strip()}\n<!-- hfver:end {name} -->"
+
+
+def read_prose(body: str) -> Prose:
+    """Take our parts out of a card's body and close what the author left open.
+
+    An open fence, comment or ``<details>`` of the author's would otherwise swallow the part of ours after it.
+    """
+    parts: dict[bool, list[str]] = {False: [], True: []}
+    generated = past = False
+    for name, lines in _segments(body.split("\n")):
+        if name is None:
+            parts[past].append("\n".join(lines))
+        generated = generated or name is not None
+        past = past or name == "release"
+    return Prose(_join(parts[False]), _join(parts[True]), generated)
+
+
+def _join(pieces: list[str]) -> str:
+    bare = (re.sub(r"\A(?:[ \t]*\n)+", "", piece).rstrip() for piece in pieces)
+    return "\n\n".join(_closed(piece) for piece in bare if piece)
+
+
+def _segments(lines: list[str]) -> Iterator[tuple[str | None, list[str]]]:
+    """Yield (name of our part or None, its lines) in order."""
+    prose: list[str] = []
+    fence, index = "", 0
+    while index < len(lines):
+        begin = None if fence else _BEGIN.fullmatch(lines[index])
+        end = _find_end(lines, index, begin["name"]) if begin else None
+        if begin and end:
+            yield None, prose
+            yield begin["name"], lines[index : end + 1]
+            prose, index = [], end
+        elif fence or not _ANY.match(lines[index]):
+            fence = _fence_after(fence, lines[index])
+            prose.append(lines[index])
+        index += 1
+    yield None, prose
+
+
+def _find_end(lines: list[str], start: int, name: str) -> int | None:
+    """Find the line that ends a part; a part never holds the beginning of another."""
+    for index in range(start + 1, len(lines)):
+        if lines[index].rstrip() == f"<!-- hfver:end {name} -->":
+            return index
+        if _BEGIN.fullmatch(lines[index]):
+            return None
+    return None
+
+
+def _fence_after(fence: str, line: str) -> str:
+    """Return the fence that is open after a line: its own characters, or nothing."""
+    match = _FENCE.match(line)
+    if match is None:
+        return fence
+    if not fence:
+        return match["fence"] if "`" not in match["info"] or match["fence"][0] == "~" else ""
+    closes = match["fence"].startswith(fence) and not match["info"].strip()
+    return "" if closes else fence
+
+
+def _closed(prose: str) -> str:
+    fence, comment, tags = "", False, list[str]()
+    for line in prose.split("\n"):
+        fence = fence if comment else _fence_after(fence, line)
+        if not fence:
+            comment = _comment_after(comment, line)
+            tags = tags if comment else _tags_after(tags, line)
+    ends = ([fence] if fence else []) + (["-->"] if comment else [])
+    return "\n".join([prose, *ends, *(f"\n</{tag}>" for tag in reversed(tags))])
+
+
+def _comment_after(comment: bool, line: str) -> bool:
+    rest = re.sub(r"`[^`]*`", "", line)
+    while rest:
+        _, found, rest = rest.partition("-->" if comment else "<!--")
+        comment = comment != bool(found)
+    return comment
+
+
+def _tags_after(tags: list[str], line: str) -> list[str]:
+    open_tags = list(tags)
+    for match in _TAG.finditer(re.sub(r"`[^`]*`", "", line)):
+        tag = match["tag"].lower()
+        if not match["slash"]:
+            open_tags.append(tag)
+        elif tag in open_tags:
+            del open_tags[len(open_tags) - 1 - open_tags[::-1].index(tag) :]
+    return open_tags
