@@ -1,0 +1,19 @@
+"""Reading, recognising and hashing checkpoint folders."""
+
+from hfver.checkpoint.cache import HashCache
+from hfver.checkpoint.hashing import hash_files
+from hfver.checkpoint.reading import read_checkpoint
+from hfver.checkpoint.tensorlist import decode_tensors, encode_tensors
+from hfver.checkpoint.values import BaseHint, Checkpoint, LeftOut, Tensor
+
+__all__ = [
+    "BaseHint",
+    "Checkpoint",
+    "HashCache",
+    "LeftOut",
+    "Tensor",
+    "decode_tensors",
+    "encode_tensors",
+    "hash_files",
+    "read_checkpoint",
+]
