@@ -8,7 +8,6 @@ import uuid
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -25,15 +24,15 @@ _REQUEST_ID = re.compile(r"[\w.:;=/+-]{1,200}", re.ASCII)
 _REPO_API = re.compile(r"/api/(models|datasets|spaces)/")
 
 
-def make_app(hub: Hub) -> Starlette:
+def make_app(hub: Hub) -> ASGIApp:
     """Build the application that serves a Hub."""
     families = (account, repos, refs, commits, content, lfs, git, files, info)
     routes: list[BaseRoute] = [route for family in families for route in family.ROUTES]
     handlers = {Problem: _problem, HTTPException: _unknown, ClientDisconnect: _gone, Exception: _fault}
-    app = Starlette(routes=routes, middleware=[Middleware(_Envelope)], exception_handlers=handlers)  # type: ignore[arg-type]
+    app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
     app.router.redirect_slashes = False
     app.state.hub = hub
-    return app
+    return _Envelope(app)
 
 
 class _Envelope:
@@ -58,7 +57,7 @@ class _Envelope:
 
 def _request_id(scope: Scope) -> bytes:
     """Echo the client's request id, else make one that contains its trace id."""
-    given = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    given: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}
     own = given.get(b"x-request-id", "")
     if _REQUEST_ID.fullmatch(own):
         return own.encode("ascii")
@@ -67,7 +66,9 @@ def _request_id(scope: Scope) -> bytes:
     return made.encode("ascii")
 
 
-def _problem(_: Request, error: Problem) -> Response:
+def _problem(request: Request, error: Problem) -> Response:
+    if "/info/lfs/" in request.url.path:
+        error.body["message"] = error.message  # where git-lfs looks
     return error.response()
 
 

@@ -99,8 +99,7 @@ def _compile(pattern: str, *, folders: bool) -> re.Pattern[str]:
 
 def _tokens(pattern: str) -> list[str]:
     # Runs of stars are one token: adjacent quantifiers would make matching exponential.
-    found: list[str] = re.findall(r"\*\*+/|/\*\*+$|\*+|\?|\[(?:[!^]?\]?)(?:\[:\w+:\]|[^\]])*\]|\\.|.", pattern, re.DOTALL)
-    return [token for number, token in enumerate(found) if number == 0 or token != found[number - 1] or token != "*"]
+    return re.findall(r"\*\*+/|/\*\*+$|\*+|\?|\[[!^]?\]?(?:\[:\w+:\]|[^\]])*\]|\\.|.", pattern, re.DOTALL)
 
 
 def _translate(token: str) -> str:

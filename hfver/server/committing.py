@@ -51,7 +51,9 @@ def commit_to(git: pygit2.Repository, ref: str, proposal: Proposal) -> str:
     raise Problem(409, "The branch keeps moving; try again")
 
 
-def commit_to_new_pull_request(git: pygit2.Repository, base: pygit2.Commit, proposal: Proposal) -> tuple[int, str]:
+def commit_to_new_pull_request(
+    git: pygit2.Repository, base: pygit2.Commit, proposal: Proposal
+) -> tuple[int, str]:
     """Commit onto `base` as a new pull request; return its number and the commit's id."""
     with writing(git):
         commit = _write_commit(git, base, proposal)
@@ -88,7 +90,7 @@ def _with_lfs_rules(git: pygit2.Repository, tree_id: pygit2.Oid, lfs_paths: Sequ
     if not lfs_paths:
         return tree_id
     tree = git[tree_id].peel(pygit2.Tree)
-    current = tree[".gitattributes"] if ".gitattributes" in tree else None
+    current = _child(tree, ".gitattributes")
     if current is not None and not isinstance(current, pygit2.Blob):
         return tree_id
     text = current.data[:_MAX_ATTRIBUTES].decode("utf-8", "replace") if current is not None else ""
@@ -99,3 +101,7 @@ def _with_lfs_rules(git: pygit2.Repository, tree_id: pygit2.Oid, lfs_paths: Sequ
     start = text if text.endswith("\n") or not text else f"{text}\n"
     content = start + "".join(rule_for(path) for path in missing)
     return apply(git, tree, [Put(".gitattributes", git.create_blob(content.encode()))])
+
+
+def _child(tree: pygit2.Tree, name: str) -> pygit2.Object | None:
+    return tree[name] if name in tree else None  # noqa: SIM401  (a Tree has no `get`)

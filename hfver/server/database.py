@@ -17,7 +17,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE, created REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS tokens (
-    hash BLOB PRIMARY KEY, user INTEGER NOT NULL REFERENCES users(id), label TEXT NOT NULL, created REAL NOT NULL);
+    hash BLOB PRIMARY KEY, user INTEGER NOT NULL REFERENCES users(id),
+    label TEXT NOT NULL, created REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS repos (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
     namespace TEXT NOT NULL, name TEXT NOT NULL, private INTEGER NOT NULL,
@@ -89,7 +90,9 @@ class Database:
             db.execute("INSERT OR IGNORE INTO users (name, created) VALUES (?, ?)", (name, now))
             (user,) = db.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
             db.execute("DELETE FROM tokens WHERE user = ?", (user,))
-            db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", (token_hash, user, "configured", now))
+            db.execute(
+                "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", (token_hash, user, "configured", now)
+            )
 
     def token(self, token_hash: bytes) -> TokenRow | None:
         """Look a token up by its hash."""

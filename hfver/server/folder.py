@@ -23,7 +23,7 @@ from pathlib import Path
 from hfver.server.errors import NotAHubError
 
 _MARKER = '{"hub": "hfver", "format": 1}\n'
-_HOOK = '#!/bin/sh\nexec "$HFVER_PYTHON" -m hfver.server.prereceive\n'
+_HOOK = '#!/bin/sh\nexec "$HFVER_PYTHON" -P -m hfver.server.prereceive\n'
 _LEFTOVER_SECONDS = 24 * 3600
 
 
@@ -95,10 +95,14 @@ def open_folder(path: str | os.PathLike[str]) -> HubFolder:
 def _claim(root: Path) -> None:
     """Mark an empty folder; the marker comes first, so that two starts at once both see a Hub."""
     root.mkdir(parents=True, exist_ok=True)
-    strangers = [name for name in os.listdir(root) if not name.startswith((".new-", "hub.json"))]
+    strangers = [name for name in _names(root) if not name.startswith((".new-", "hub.json"))]
     if strangers and not (root / "hub.json").is_file():
         raise NotAHubError(f"{root} is not empty and not a Hub (it holds {sorted(strangers)[0]!r})")
     _write_once(root / "hub.json", _MARKER.encode(), 0o644)
+
+
+def _names(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir()]
 
 
 def _write_once(path: Path, content: bytes, mode: int) -> None:
@@ -106,7 +110,7 @@ def _write_once(path: Path, content: bytes, mode: int) -> None:
     if path.exists():
         return
     draft = path.parent / f".new-{secrets.token_hex(8)}"
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -9,7 +9,7 @@ GIT = shutil.which("git") or "git"
 
 
 def git_environment() -> dict[str, str]:
-    """Make the environment of a git process: nothing of the user's configuration, prompts or GIT_* variables."""
+    """Make a git process's environment: nothing of the user's configuration, prompts or GIT_* variables."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": "/nonexistent",

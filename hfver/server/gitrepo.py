@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import secrets
 import shutil
 import threading
@@ -148,7 +147,7 @@ def writing(git: pygit2.Repository) -> Iterator[None]:
 
     The kernel drops the lock when its holder dies. Pushes do not take it: they meet `swap`.
     """
-    with open(Path(git.path) / "api.lock", "wb") as file:
+    with (Path(git.path) / "api.lock").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -193,10 +192,9 @@ def _break_stale_lock(path: Path, name: str) -> None:
 
     We hold api.lock, so no API writer owns it; and when no push is running either, nobody does.
     """
-    with open(path / "push.lock", "wb") as file:
+    with (path / "push.lock").open("wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path / f"{name}.lock")
+        (path / f"{name}.lock").unlink(missing_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from functools import partial
+from io import BufferedReader
 from itertools import islice
 
 import pygit2
@@ -40,7 +42,9 @@ def list_commits(git: pygit2.Repository, head: pygit2.Commit, start: int, count:
     return list(islice(walker, start, start + count))
 
 
-def last_commits(git: pygit2.Repository, head: pygit2.Commit, paths: list[str]) -> dict[str, dict[str, object]]:
+def last_commits(
+    git: pygit2.Repository, head: pygit2.Commit, paths: list[str]
+) -> dict[str, dict[str, object]]:
     """Find the last commit that touched each path, in one pass over the history.
 
     It stops as soon as every path is found, so a page of a long history costs what its oldest file costs.
@@ -77,8 +81,8 @@ def _changes(git: pygit2.Repository, head: pygit2.Commit) -> Iterator[tuple[str,
         command, cwd=git.path, env=git_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         try:
-            assert process.stdout is not None  # noqa: S101
-            yield from _parse_log(iter(lambda: process.stdout.read1(65536), b""))  # type: ignore[union-attr]
+            assert isinstance(process.stdout, BufferedReader)  # noqa: S101
+            yield from _parse_log(iter(partial(process.stdout.read1, 65536), b""))
         finally:
             process.kill()
 

@@ -56,7 +56,9 @@ class Hub:
         self.handles.close()
         self.database.close()
 
-    def create_repo(self, repo: RepoId, *, private: bool, sdk: str, author: str, files: Mapping[str, bytes]) -> None:
+    def create_repo(
+        self, repo: RepoId, *, private: bool, sdk: str, author: str, files: Mapping[str, bytes]
+    ) -> None:
         """Make a repo with its first commit. Git first, then the row: a crash leaves no visible repo.
 
         Raises:
@@ -109,4 +111,3 @@ def _check_users(users: Mapping[str, str]) -> None:
             raise HubSetupError(f"{name!r} cannot be the name of a user")
         if not token or not token.isascii() or not token.isprintable() or " " in token:
             raise HubSetupError(f"the token of {name} must be printable ASCII without blanks")
-

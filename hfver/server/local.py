@@ -9,14 +9,11 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from hfver.server.errors import HubSetupError
 from hfver.server.hub import Hub
-from hfver.server.running import bind, check_binding, make_server, url_of
-
-if TYPE_CHECKING:
-    import uvicorn
+from hfver.server.running import Server, bind, check_binding, make_server, url_of
 
 
 class LocalHub:
@@ -54,7 +51,7 @@ class LocalHub:
         self._users, self._host, self._port = dict(users or {}), host, port
         self._url: str | None = None
         self._hub: Hub | None = None
-        self._server: uvicorn.Server | None = None
+        self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     @property

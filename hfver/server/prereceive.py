@@ -19,7 +19,7 @@ _FAMILIES = ("refs/heads/", "refs/tags/", "refs/pr/")
 _HEX = frozenset("0123456789abcdef")
 
 
-class Refusal(Exception):  # noqa: N818  (a refusal to the client, not a fault of the program)
+class Refusal(Exception):
     """Why the push is refused, for the person who pushed."""
 
 
@@ -76,7 +76,7 @@ def _git(arguments: list[str], lines: Iterable[str]) -> bytes:
 
 def _new_blobs(tips: list[str]) -> Iterator[tuple[str, int]]:
     """List the blobs that no ref of the repo has reached so far."""
-    listed = _git(["rev-list", "--objects", "--no-object-names", "--stdin"], [*tips, "--not", "--all"])
+    listed = _git(["rev-list", "--objects", "--no-object-names", "--stdin", "--not", "--all"], tips)
     sizes = _git(["cat-file", "--batch-check"], listed.decode().split())
     for line in sizes.decode().splitlines():
         oid, kind, size = line.split()

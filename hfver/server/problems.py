@@ -13,7 +13,7 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 _LOGIN = {"WWW-Authenticate": 'Basic realm="Authentication required", charset="UTF-8"'}
 
 
-class Problem(Exception):  # noqa: N818  (a refusal to the client, not a fault of the program)
+class Problem(Exception):
     """A request that is refused, as the client shall see it.
 
     Args:

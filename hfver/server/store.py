@@ -22,7 +22,7 @@ class Intake:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = open(path, "xb", buffering=0)  # noqa: SIM115  (closed by `close`)
+        self._file = path.open("xb", buffering=0)
         self._hash = hashlib.sha256()
         self.size = 0
 
@@ -117,7 +117,7 @@ class ObjectStore:
     def _settle(self, draft: Path, oid: str) -> None:
         """Make a draft durable, then rename it: a name always stands for a whole file."""
         final = self.path(oid)
-        with open(draft, "rb") as file:
+        with draft.open("rb") as file:
             os.fchmod(file.fileno(), 0o444)
             os.fsync(file.fileno())
         _make_durable_folder(final.parent, self._objects)

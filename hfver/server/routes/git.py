@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from hfver.server.access import check_files, check_write
 from hfver.server.gitprogram import GIT, git_environment
@@ -26,6 +27,7 @@ from hfver.server.routes.paths import PAGE
 
 _SERVICES = ("git-upload-pack", "git-receive-pack")
 _PROTOCOL = re.compile(r"[a-z0-9=.:-]{1,100}")
+_PACKAGE_PARENT = Path(__file__).resolve().parents[3]  # where the hook finds this package
 _BLOCK = 256 * 1024
 _MAX_HEAD = 16 * 1024
 
@@ -73,6 +75,7 @@ def _admit(request: Request, service: str, target: str) -> _Call:
         "REMOTE_USER": caller.name or "anonymous",
         "GIT_HTTP_EXPORT_ALL": "1",
         "HFVER_PYTHON": sys.executable,
+        "PYTHONPATH": str(_PACKAGE_PARENT),
         "HFVER_LFS_OBJECTS": str(hub.folder.objects),
         **_hook_settings(hub.folder.hooks),
     }
@@ -105,20 +108,26 @@ async def _run(request: Request, call: _Call) -> Response:
     stack = ExitStack()
     process = await run_in_threadpool(_start, call, stack)
     feeding = asyncio.ensure_future(_feed(request, process))
-    stack.callback(feeding.cancel)
     try:
         status, headers, rest = await run_in_threadpool(_read_head, process.stdout)
     except BaseException:
-        await run_in_threadpool(_end, process, stack)
+        await _end(process, feeding, stack)
         raise
-    return StreamingResponse(_body(process, feeding, stack, rest), status, headers)
+    return _Relay(_body(process, feeding, stack, rest), status, headers)
+
+
+class _Relay(StreamingResponse):
+    """Streams without listening for a disconnect: what the client still says is for the backend."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        await self.stream_response(send)
 
 
 def _start(call: _Call, stack: ExitStack) -> subprocess.Popen[bytes]:
     """Start the backend. A push holds push.lock for as long as its processes live, even without us."""
     locks = []
     if call.service == "git-receive-pack":
-        lock = stack.enter_context(open(call.repo / "push.lock", "wb"))
+        lock = stack.enter_context((call.repo / "push.lock").open("wb"))
         fcntl.flock(lock, fcntl.LOCK_SH)
         locks.append(lock.fileno())
     return subprocess.Popen(
@@ -151,10 +160,8 @@ def _write(pipe: IO[bytes], block: bytes) -> None:
 
 
 def _close(pipe: IO[bytes]) -> None:
-    try:
+    with suppress(OSError):
         pipe.close()
-    except OSError:
-        pass
 
 
 def _read_head(pipe: IO[bytes] | None) -> tuple[int, dict[str, str], bytes]:
@@ -178,16 +185,21 @@ async def _body(
 ) -> AsyncIterator[bytes]:
     assert process.stdout is not None  # noqa: S101
     try:
-        while rest:
-            yield rest
-            rest = await run_in_threadpool(process.stdout.read1, _BLOCK)  # type: ignore[attr-defined]
-        await asyncio.wait([feeding], timeout=5)
+        yield rest
+        while block := await run_in_threadpool(process.stdout.read1, _BLOCK):  # type: ignore[attr-defined]
+            yield block
     finally:
-        await run_in_threadpool(_end, process, stack)
+        await _end(process, feeding, stack)
 
 
-def _end(process: subprocess.Popen[bytes], stack: ExitStack) -> None:
-    """Collect the process; one that still runs has lost its client."""
+async def _end(process: subprocess.Popen[bytes], feeding: asyncio.Task[None], stack: ExitStack) -> None:
+    """Collect the process, which has said all it has to say, or has lost its client."""
+    feeding.cancel()
+    await asyncio.wait([feeding])
+    await run_in_threadpool(_collect, process, stack)
+
+
+def _collect(process: subprocess.Popen[bytes], stack: ExitStack) -> None:
     stack.close()
     if process.stdout is not None:
         process.stdout.close()

@@ -11,6 +11,7 @@ deduplicating store, whoever knows the SHA-256 and size of stored content can co
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -81,10 +82,7 @@ def _copies(here: Visit, fields: dict[str, Any]) -> bool:
     """Tell whether files may go by file system: only for the process that runs this Hub."""
     transfers = fields.get("transfers")
     return (
-        here.hub.copies_locally
-        and here.caller.is_owner
-        and isinstance(transfers, list)
-        and COPY in transfers
+        here.hub.copies_locally and here.caller.is_owner and isinstance(transfers, list) and COPY in transfers
     )
 
 
@@ -116,7 +114,7 @@ def _refers_to(git: pygit2.Repository, pointer: Pointer) -> bool:
     return bool(git.odb.exists(pygit2.Oid(hex=pointer.blob_id())))
 
 
-def _object(pointer: Pointer, actions: dict[str, object]) -> dict[str, object]:
+def _object(pointer: Pointer, actions: Mapping[str, object]) -> dict[str, object]:
     answer: dict[str, object] = {"oid": pointer.oid, "size": pointer.size, "authenticated": True}
     return {**answer, "actions": actions} if actions else answer
 

@@ -19,7 +19,12 @@ from hfver.server.requests import flag, segment, takes_json, text_field, visit
 from hfver.server.routes.paths import API, REV
 from hfver.server.starting import signature
 
-_FAMILIES = {"refs/heads/": "branches", "refs/tags/": "tags", "refs/convert/": "converts", "refs/pr/": "pullRequests"}
+_FAMILIES = {
+    "refs/heads/": "branches",
+    "refs/tags/": "tags",
+    "refs/convert/": "converts",
+    "refs/pr/": "pullRequests",
+}
 _MAX_MESSAGE = 64 * 1024
 
 

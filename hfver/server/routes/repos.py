@@ -67,9 +67,15 @@ def create(request: Request, fields: dict[str, Any]) -> Response:
     caller = _logged_in(request)
     repo = _target(fields, caller)
     _check_name(repo)
-    check_namespace(caller, repo.namespace, f'create a {repo.kind[:-1]} under the namespace "{repo.namespace}"')
+    check_namespace(
+        caller, repo.namespace, f'create a {repo.kind[:-1]} under the namespace "{repo.namespace}"'
+    )
     answer = {"url": f"{base_url(request)}/{repo.page}", "id": repo.id, "name": repo.id}
-    private, sdk, files = _is_private(fields, default=False), text_field(fields, "sdk", ""), _first_files(fields)
+    private, sdk, files = (
+        _is_private(fields, default=False),
+        text_field(fields, "sdk", ""),
+        _first_files(fields),
+    )
     try:
         hub_of(request).create_repo(repo, private=private, sdk=sdk, author=caller.name or "", files=files)
     except Problem as problem:
