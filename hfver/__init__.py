@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hfver.face import pull as pull
     from hfver.face import release as release
     from hfver.face import resolve as resolve
+    from hfver.face import serve as serve
     from hfver.face import show as show
     from hfver.face import smoke as smoke
     from hfver.face import verify as verify
@@ -34,6 +35,7 @@ _HOMES = {
     "pull": "hfver.face",
     "release": "hfver.face",
     "resolve": "hfver.face",
+    "serve": "hfver.face",
     "show": "hfver.face",
     "smoke": "hfver.face",
     "verify": "hfver.face",

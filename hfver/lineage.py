@@ -150,7 +150,8 @@ class Lineage(_Record):
         """Return this record with everything that the stronger one knows laid over it.
 
         Records of one thing are laid over each other key by key. A record of another thing (another base
-        model, another commit) replaces the weaker one whole, and so does a list of datasets.
+        model, another commit, another environment) replaces the weaker one whole, and so does a list of
+        datasets.
         """
         ours, theirs = (
             _without_empty(record.model_dump(mode="json", exclude_none=True)) for record in (self, stronger)
@@ -158,10 +159,11 @@ class Lineage(_Record):
         for key, identity in _IDENTITY.items():
             if _differ(ours.get(key), theirs.get(key), identity):
                 del ours[key]
+        if _other_place(ours.get("environment"), theirs.get("environment")):
+            del ours["environment"]
+            ours.get("training", {}).pop("infrastructure", None)
         if theirs.get("training", {}).keys() & _DATASETS:
-            ours["training"] = {
-                key: item for key, item in ours.get("training", {}).items() if key not in _DATASETS
-            }
+            ours["training"] = {key: item for key, item in ours.get("training", {}).items() if key not in _DATASETS}
         return Lineage.model_validate(_overlay(ours, theirs))
 
 
@@ -174,9 +176,7 @@ def read_lineage(path: Path) -> Lineage:
     try:
         return Lineage.decode(path.read_bytes(), str(path))
     except OSError as error:
-        raise BadConfig(
-            f"{path} cannot be read: {error.strerror}.", "Give the path of a lineage.yaml."
-        ) from None
+        raise BadConfig(f"{path} cannot be read: {error.strerror}.", "Give the path of a lineage.yaml.") from None
 
 
 def load_yaml(data: bytes, *, limit: int = MAX_BYTES) -> Any:
@@ -239,6 +239,14 @@ _IDENTITY = {
     "run": ("tracker", "id"),
 }
 """The keys by which two records of a kind are about the same thing."""
+
+
+def _other_place(ours: Any, theirs: Any) -> bool:
+    """Tell whether two environments contradict each other: what one ran on says nothing of the other."""
+    if not (isinstance(ours, dict) and isinstance(theirs, dict)):
+        return False
+    mine, yours = (place.get("packages", {}) for place in (ours, theirs))
+    return _differ(ours, theirs, ("python",)) or _differ(mine, yours, tuple(mine))
 
 
 def _differ(ours: Any, theirs: Any, identity: tuple[str, ...]) -> bool:

@@ -10,11 +10,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from hfver.errors import VerificationError
+from hfver.version import Bump
 
 __all__ = [
     "ATTRIBUTES",
@@ -111,6 +113,11 @@ class Manifest(BaseModel):
     previous: Digest | None = None
     ledger_head: Digest | None = None
     content_digest: Digest
+    bump: Bump | None = None
+    created_at: datetime
+    created_by: str
+    smoke: Mapping[str, Any] | None = None
+    """Summary of the smoke eval that ran before the upload, as the ledger line repeats it."""
     files: Mapping[SafePath, FileEntry]
 
     def encode(self) -> bytes:
@@ -134,9 +141,7 @@ class Manifest(BaseModel):
         except (ValueError, ValidationError) as error:
             raise VerificationError(f"The manifest of {where} is broken: {_first_line(error)}.") from None
         if content_digest(manifest.files) != manifest.content_digest:
-            raise VerificationError(
-                f"The manifest of {where} contradicts itself: its content digest is wrong."
-            )
+            raise VerificationError(f"The manifest of {where} contradicts itself: its content digest is wrong.")
         return manifest
 
     @property

@@ -15,5 +15,5 @@ class Progress(Protocol):
         """Take note of one step forward."""
 
 
-def silent(label: str, done: int, total: int) -> None:  # noqa: ARG001 - the protocol's names
+def silent(label: str, done: int, total: int) -> None:
     """Ignore progress; the default of every verb."""

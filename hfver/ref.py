@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from hfver.errors import BadRef, BadVersion
 from hfver.version import Range, Version, parse_range, parse_version
 
-__all__ = ["Commit", "Latest", "PullRequest", "Ref", "Spec", "Stage", "check_repo", "parse_ref"]
+__all__ = [
+    "Commit",
+    "Latest",
+    "PullRequest",
+    "Ref",
+    "Spec",
+    "Stage",
+    "check_model_id",
+    "check_repo",
+    "parse_ref",
+]
 
 _SEGMENT = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _REPO = re.compile(rf"{_SEGMENT}/{_SEGMENT}")
@@ -78,9 +88,7 @@ def parse_ref(text: str) -> Ref:
     """
     repo, separator, spec = text.partition("@")
     if separator and not spec:
-        raise BadRef(
-            f"{text!r} has nothing after '@'.", f"Write {repo}@^1.2, or {repo} for its newest release."
-        )
+        raise BadRef(f"{text!r} has nothing after '@'.", f"Write {repo}@^1.2, or {repo} for its newest release.")
     return Ref(check_repo(repo), _parse_spec(repo, spec) if separator else Latest())
 
 
@@ -93,6 +101,15 @@ def check_repo(repo: str) -> str:
     if not _REPO.fullmatch(repo) or ".." in repo or "--" in repo or repo.endswith(".git"):
         raise BadRef(f"{repo[:120]!r} is not a repo id.", "Write namespace/name, such as acme/support-bot.")
     return repo
+
+
+def check_model_id(name: str) -> str:
+    """Return the id of a model that need not be ours: ``namespace/name``, or one segment such as ``gpt2``.
+
+    Raises:
+        BadRef: It has another form.
+    """
+    return name if re.fullmatch(_SEGMENT, name) and ".." not in name else check_repo(name)
 
 
 def _parse_spec(repo: str, spec: str) -> Spec:

@@ -57,9 +57,7 @@ def parse_version(text: str) -> Version:
     except ValueError:
         version = None
     if version is None:
-        raise BadVersion(
-            f"{text[:80]!r} is not a version.", "Write MAJOR.MINOR.PATCH, such as 1.2.0 or 1.3.0-rc.1."
-        )
+        raise BadVersion(f"{text[:80]!r} is not a version.", "Write MAJOR.MINOR.PATCH, such as 1.2.0 or 1.3.0-rc.1.")
     if version.build:
         raise BadVersion(
             f"{text!r} carries build metadata.",
@@ -153,11 +151,7 @@ class Range:
 
     def _invites(self, candidate: Version) -> bool:
         core = candidate.finalize_version()
-        bounds = (
-            comparator.version
-            for comparator in self.comparators
-            if comparator.op != "<" or _typed(comparator)
-        )
+        bounds = (comparator.version for comparator in self.comparators if comparator.op != "<" or _typed(comparator))
         return any(bound.prerelease and bound.finalize_version() == core for bound in bounds)
 
     def __str__(self) -> str:
@@ -175,9 +169,7 @@ def parse_range(text: str) -> Range:
     Raises:
         BadVersion: The text is not a list of comparators separated by commas or spaces.
     """
-    parts = [
-        part for part in re.split(r"\s*,\s*|(?<=[0-9A-Za-z*])\s+(?=[\^~<>=0-9vxX*])", text.strip()) if part
-    ]
+    parts = [part for part in re.split(r"\s*,\s*|(?<=[0-9A-Za-z*])\s+(?=[\^~<>=0-9vxX*])", text.strip()) if part]
     if not parts or len(text) > 256:
         raise _bad_range(text)
     return Range(text, tuple(bound for part in parts for bound in _bounds(part, text)))
@@ -239,9 +231,7 @@ def _equal(numbers: list[int], low: Version) -> list[Comparator]:
 def _above(numbers: list[int], low: Version) -> list[Comparator]:
     if len(numbers) == 3:
         return [Comparator(">", low)]
-    return [
-        Comparator(">=", bound.version.finalize_version()) for bound in _ceiling(numbers, len(numbers) - 1)
-    ]
+    return [Comparator(">=", bound.version.finalize_version()) for bound in _ceiling(numbers, len(numbers) - 1)]
 
 
 def _up_to(numbers: list[int], low: Version) -> list[Comparator]:

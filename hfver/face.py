@@ -1,0 +1,447 @@
+"""The face: what ``import hfver`` offers. Strings and paths come in, the verbs do the work, values go out.
+
+``hub`` is everywhere the same: None for huggingface_hub's default (``HF_ENDPOINT`` or huggingface.co), a URL, or the
+folder of an embedded Hub, which then runs on loopback for that one call.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hfver.errors import BadConfig, UsageError
+from hfver.hub import Hub
+from hfver.progress import Progress, silent
+from hfver.records import SmokeReport
+from hfver.ref import check_repo, parse_ref
+from hfver.results import Loaded, Pulled, Release, Verified, Versions
+from hfver.version import Bump, parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+__all__ = ["LocalHub", "load", "pull", "release", "resolve", "serve", "show", "smoke", "verify", "versions"]
+
+PathLike = str | os.PathLike[str]
+HubLike = PathLike | None
+
+
+def release(
+    directory: PathLike,
+    repo: str,
+    *,
+    version: str | None = None,
+    bump: Literal["auto", "major", "minor", "patch"] = "auto",
+    message: str | None = None,
+    hub: HubLike = None,
+    smoke: Literal["auto", "require", "off"] = "auto",
+    device: str = "auto",
+    base: str | None = None,
+    datasets: Sequence[str] = (),
+    metrics: PathLike | None = None,
+    lineage: PathLike | None = None,
+    private: bool = True,
+    convert: bool = False,
+    trust_remote_code: bool = False,
+    dry_run: bool = False,
+    token: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    progress: Progress = silent,
+) -> Release:
+    """Publish a checkpoint folder as the next immutable version of a repo.
+
+    Args:
+        directory: What ``save_pretrained``, ``Trainer.save_model`` or PEFT wrote.
+        repo: ``namespace/name``; created if it does not exist.
+        version: The exact version; None takes the next one by ``bump``.
+        bump: ``auto`` works it out from what changed since the newest release.
+        message: What changed, in the author's words.
+        hub: None, a URL, or the folder of an embedded Hub.
+        smoke: ``auto`` runs the folder's model if torch is there; ``require`` also runs what the Hub gives back
+            before it is tagged; ``off`` runs nothing.
+        device: Where the smoke eval runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        base: The model it was made from, ``ns/name[@SPEC]``; None believes the folder.
+        datasets: What it was trained on: ``ns/name[@REV]`` or local paths.
+        metrics: A JSON or YAML file of metric names and values.
+        lineage: A ``lineage.yaml`` whose values win over what was found.
+        private: Whether a repo that is created is private.
+        convert: Convert pickled weights to safetensors first, in a process that cannot run their code.
+        trust_remote_code: Allow the checkpoint's own Python code to run in the smoke eval.
+        dry_run: Describe the release and write nothing.
+        token: Access token; None for the user's own.
+        say: Told in a sentence what is about to be written.
+        progress: Told the bytes.
+
+    Returns:
+        The published release.
+
+    Raises:
+        UsageError: The folder, the repo id or an option is wrong.
+        Refused: Nothing changed, the version is taken, or the smoke eval failed.
+        HubError: The Hub refused, or did not answer.
+    """
+    from hfver.preparing import Request
+    from hfver.releasing import release as run
+
+    with _source(Path(directory), convert, progress, say) as folder:
+        request = Request(
+            directory=folder,
+            repo=check_repo(repo),
+            version=parse_version(version) if version else None,
+            bump=_bump(bump),
+            message=message,
+            smoke=_one_of("smoke", smoke, ("auto", "require", "off")),
+            device=device,
+            base=base,
+            datasets=tuple(datasets),
+            metrics=Path(metrics) if metrics else None,
+            lineage=Path(lineage) if lineage else None,
+            private=private,
+            dry_run=dry_run,
+            trust_remote_code=trust_remote_code,
+        )
+        with open_hub(hub, token, create=not dry_run) as client:
+            return run(client, request, say=say, progress=progress)
+
+
+def load(
+    ref: str,
+    *,
+    hub: HubLike = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    smoke: bool = False,
+    trust_remote_code: bool = False,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> Loaded:
+    """Load a release: pinned, every file verified, and only then built.
+
+    Args:
+        ref: ``ns/name@SPEC``: a version, a range, ``latest``, a commit or ``refs/pr/N``; without ``@`` the newest.
+        hub: None, a URL, or the folder of an embedded Hub.
+        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: ``auto`` keeps the stored one; else a torch dtype's name.
+        smoke: Run the smoke eval on it; its report is in the result.
+        trust_remote_code: Allow the release's own Python code to run.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Raises:
+        BadRef: The reference has no known form.
+        HubError: There is no such release, or no answer.
+        VerificationError: Something is not what was released.
+        SmokeFailed: The smoke eval found the model broken.
+    """
+    from hfver.loading import load as run
+
+    wanted = parse_ref(ref)
+    with open_hub(hub, token) as client:
+        return run(
+            client,
+            wanted,
+            device=device,
+            dtype=dtype,
+            smoke=smoke,
+            trust_remote_code=trust_remote_code,
+            progress=progress,
+        )
+
+
+def pull(
+    ref: str,
+    directory: PathLike | None = None,
+    *,
+    hub: HubLike = None,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> Pulled:
+    """Bring a release's files onto this machine, every one verified.
+
+    Args:
+        ref: Which release.
+        directory: Where to; None leaves it in the Hugging Face cache.
+        hub: None, a URL, or the folder of an embedded Hub.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Raises:
+        UsageError: The directory holds something else.
+        HubError: There is no such release, or no answer.
+        VerificationError: A file is not what was released.
+    """
+    from hfver.pulling import pull as run
+
+    wanted = parse_ref(ref)
+    with open_hub(hub, token) as client:
+        return run(client, wanted, Path(directory) if directory else None, progress=progress)
+
+
+def resolve(ref: str, *, hub: HubLike = None, token: str | None = None) -> Release:
+    """Find the release that a reference means, and check its tag, manifest and tree.
+
+    Raises:
+        HubError: There is no such release, or no answer.
+        VerificationError: Something on the Hub is not what was released.
+    """
+    from hfver.resolving import resolve as run
+
+    wanted = parse_ref(ref)
+    with open_hub(hub, token) as client:
+        return run(client, wanted).release
+
+
+show = resolve
+
+
+def versions(repo: str, *, hub: HubLike = None, token: str | None = None) -> Versions:
+    """List a repo's releases, newest version first.
+
+    Raises:
+        HubError: There is no such repo, or no answer.
+        VerificationError: The ledger is broken, or a tag was moved.
+    """
+    from hfver.resolving import list_versions
+
+    name = check_repo(repo)
+    with open_hub(hub, token) as client:
+        return list_versions(client, name)
+
+
+def verify(
+    target: str,
+    *,
+    hub: HubLike = None,
+    offline: bool = False,
+    force: bool = True,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> Verified:
+    """Check a release, or a pulled folder, byte for byte.
+
+    Args:
+        target: A reference, or a folder that ``pull`` filled.
+        hub: None, a URL, or the folder of an embedded Hub.
+        offline: Check a folder against its own manifest alone, without asking the Hub's ledger.
+        force: Read every byte again, whatever is remembered.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Raises:
+        VerificationError: Something differs.
+    """
+    from hfver.pulling import verify_folder, verify_release
+
+    if not looks_like_folder(target):
+        wanted = parse_ref(target)
+        with open_hub(hub, token) as client:
+            return verify_release(client, wanted, force=force, progress=progress)
+    if offline:
+        return verify_folder(None, Path(target), force=force, progress=progress)
+    with open_hub(hub, token) as client:
+        return verify_folder(client, Path(target), force=force, progress=progress)
+
+
+def smoke(
+    target: str,
+    *,
+    hub: HubLike = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    base: PathLike | None = None,
+    trust_remote_code: bool = False,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> SmokeReport:
+    """Run the smoke eval on a release or on a folder.
+
+    Args:
+        target: A reference, or a checkpoint folder.
+        hub: None, a URL, or the folder of an embedded Hub.
+        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: ``auto`` keeps the stored one.
+        base: The folder of an adapter folder's base.
+        trust_remote_code: Allow the model's own Python code to run.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Returns:
+        The report; a broken model is a report with status ``failed``, not an exception.
+    """
+    if looks_like_folder(target):
+        from hfver.smoke import run_smoke
+
+        return run_smoke(
+            Path(target),
+            device=device,
+            dtype=dtype,
+            base_directory=Path(base) if base else None,
+            trust_remote_code=trust_remote_code,
+        )
+    from hfver.loading import smoke_release
+
+    wanted = parse_ref(target)
+    with open_hub(hub, token) as client:
+        return smoke_release(
+            client,
+            wanted,
+            device=device,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            progress=progress,
+        )
+
+
+class LocalHub:
+    """An embedded Hub on loopback for as long as a ``with`` block lasts.
+
+    Any Hugging Face client can talk to it at ``url`` with ``token``, which may write every namespace.
+
+    Args:
+        path: The Hub's folder; made if it does not exist.
+        users: Name to token: users who own the namespace of their name.
+
+    Raises:
+        UsageError: The folder holds something else, or the extra ``server`` is not installed.
+    """
+
+    def __init__(self, path: PathLike, *, users: Mapping[str, str] | None = None) -> None:
+        server = _server()
+        self.path = Path(path)
+        self._server = server.LocalHub(self.path, users=users)
+
+    def __enter__(self) -> LocalHub:
+        with _told_apart():
+            self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop()
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @property
+    def url(self) -> str:
+        """The endpoint: ``http://127.0.0.1:PORT``."""
+        return str(self._server.url)
+
+    @property
+    def token(self) -> str:
+        """A token that may write every namespace; made for this process, stored nowhere."""
+        return str(self._server.token)
+
+    @property
+    def identity(self) -> str:
+        """A name that stays the same whenever this folder is served."""
+        return f"hub-{self._server.id}"
+
+
+def serve(
+    root: PathLike,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    users: Mapping[str, str] | None = None,
+    announce: Callable[[str, str | None], None],
+) -> None:
+    """Serve an embedded Hub until stopped.
+
+    Args:
+        root: Its folder; made if it does not exist.
+        host: Address to listen on; beyond loopback at least one user must be configured.
+        port: Port; 0 takes a free one.
+        users: Name to token.
+        announce: Told the URL once it listens, and the owner's token if no users are configured.
+
+    Raises:
+        UsageError: The folder holds something else, or the address is not safe.
+    """
+    with _told_apart():
+        _server().serve(Path(root), host=host, port=port, users=users or {}, announce=announce)
+
+
+_RUNNING: dict[str, LocalHub] = {}
+
+
+@contextmanager
+def open_hub(hub: HubLike, token: str | None = None, *, create: bool = False) -> Iterator[Hub]:
+    """Open the Hub that ``hub`` names; a folder is served for as long as the block lasts.
+
+    Raises:
+        UsageError: The folder is no embedded Hub.
+    """
+    if hub is None or str(hub).startswith(("http://", "https://")):
+        yield Hub(None if hub is None else str(hub), token)
+        return
+    if isinstance(hub, LocalHub):
+        yield Hub(hub.url, hub.token, hub.identity)
+        return
+    folder = Path(hub).expanduser()
+    if not create and not folder.is_dir():
+        raise UsageError(
+            f"There is no Hub in {folder}.",
+            f"Release to it first, or make one: hfver hub serve --root {folder}",
+        )
+    with LocalHub(folder) as local:
+        yield Hub(local.url, local.token, local.identity)
+
+
+def looks_like_folder(target: str) -> bool:
+    """Tell a path from a reference: it exists as a folder, or is written like a path."""
+    return target.startswith((".", "/", "~")) or ("@" not in target and Path(target).is_dir())
+
+
+@contextmanager
+def _source(directory: Path, convert: bool, progress: Progress, say: Callable[[str], None]) -> Iterator[Path]:
+    """Give the folder to release: the user's own, or a converted copy of it."""
+    if not convert:
+        yield directory
+        return
+    from tempfile import TemporaryDirectory
+
+    from hfver.checkpoint import convert_pickles
+
+    with TemporaryDirectory(prefix="hfver-") as scratch:
+        say(f"Converting pickled weights of {directory} to safetensors")
+        yield convert_pickles(directory, Path(scratch) / "checkpoint", progress=progress)
+
+
+def _bump(bump: str) -> Bump | None:
+    return None if bump == "auto" else Bump(_one_of("bump", bump, ("auto", *Bump)))
+
+
+def _one_of(option: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise BadConfig(f"{option} cannot be {value!r}.", f"Choose one of: {', '.join(allowed)}")
+    return value
+
+
+def _server() -> Any:
+    """Import the server, or say how to install it."""
+    try:
+        import pygit2  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f"The embedded Hub needs {error.name}.", "Run: pip install 'hfver[server]'") from None
+    import hfver.server
+
+    return hfver.server
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Turn the server's refusals to start into ours."""
+    from hfver.server import HubSetupError
+
+    try:
+        yield
+    except HubSetupError as error:
+        raise UsageError(str(error)) from None

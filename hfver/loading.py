@@ -1,0 +1,112 @@
+"""Load: from a reference to a model in memory that is proven to be that release."""
+
+from __future__ import annotations
+
+import warnings
+
+from hfver.basing import bring_base
+from hfver.errors import SmokeFailed
+from hfver.hub import Hub
+from hfver.lineage import Lineage
+from hfver.manifest import LINEAGE
+from hfver.progress import Progress, silent
+from hfver.pulling import Snapshot, bring
+from hfver.records import SmokeReport
+from hfver.ref import Ref
+from hfver.resolving import Pinned, resolve
+from hfver.results import Loaded, Release
+from hfver.runtime import open_model
+from hfver.smoke import examine, run_smoke
+
+__all__ = ["load", "smoke_release"]
+
+
+def load(
+    hub: Hub,
+    ref: Ref,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    smoke: bool = False,
+    trust_remote_code: bool = False,
+    progress: Progress = silent,
+) -> Loaded:
+    """Resolve a reference, verify every file of that release, and only then build the model.
+
+    An adapter's base is loaded at the exact commit that its lineage pins, verified as well.
+
+    Args:
+        hub: Where from.
+        ref: Which release.
+        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: ``auto`` keeps the stored one; else a torch dtype's name, such as ``bfloat16``.
+        smoke: Run the smoke eval on the loaded model.
+        trust_remote_code: Allow the release's own Python code to run.
+        progress: Told the bytes.
+
+    Raises:
+        SmokeFailed: The smoke eval found the model broken.
+        VerificationError: Something is not what was released.
+        HubNotFound: There is no such release.
+    """
+    pinned = resolve(hub, ref)
+    warn_if_yanked(pinned.release)
+    snapshot = bring(hub, pinned, progress=progress)
+    base = _base_of(hub, snapshot, str(pinned.release), progress)
+    opened = open_model(
+        snapshot.path,
+        device=device,
+        dtype=dtype,
+        base_directory=base.path if base else None,
+        trust_remote_code=trust_remote_code,
+    )
+    report = examine(opened, content_digest=pinned.release.content_digest) if smoke else None
+    if report is not None and report.status == "failed":
+        raise SmokeFailed(f"{pinned.release} does not run as it should:{_failures(report)}")
+    return Loaded(opened.model, opened.tokenizer, opened.processor, pinned.release, report)
+
+
+def smoke_release(
+    hub: Hub,
+    ref: Ref,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+    progress: Progress = silent,
+) -> SmokeReport:
+    """Run the smoke eval on exactly the release that a reference means.
+
+    Raises:
+        VerificationError: Something is not what was released.
+        HubNotFound: There is no such release.
+    """
+    pinned: Pinned = resolve(hub, ref)
+    snapshot = bring(hub, pinned, progress=progress)
+    base = _base_of(hub, snapshot, str(pinned.release), progress)
+    return run_smoke(
+        snapshot.path,
+        device=device,
+        dtype=dtype,
+        base_directory=base.path if base else None,
+        trust_remote_code=trust_remote_code,
+        content_digest=pinned.release.content_digest,
+    )
+
+
+def warn_if_yanked(release: Release) -> None:
+    """Warn that a release was withdrawn; an exact pin still loads."""
+    if release.yanked is not None:
+        warnings.warn(f"{release} was yanked: {release.yanked}", UserWarning, stacklevel=4)
+
+
+def _base_of(hub: Hub, snapshot: Snapshot, where: str, progress: Progress) -> Snapshot | None:
+    if "adapter_config.json" not in snapshot.files:
+        return None
+    record = snapshot.path / LINEAGE
+    lineage = Lineage.decode(record.read_bytes(), f"{where}: {LINEAGE}") if record.is_file() else Lineage()
+    return bring_base(hub, lineage.base_model, where, progress=progress)
+
+
+def _failures(report: SmokeReport) -> str:
+    return "".join(f"\n  {check.name}: {check.detail}" for check in report.failures)

@@ -1,0 +1,303 @@
+"""Pull: a release's files onto this machine, every one compared with its recorded SHA-256.
+
+Into the ordinary Hugging Face cache, or from there into a folder. A folder is marked while it is being filled and
+gets its manifest last: one without a manifest is never taken for whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hfver.checkpoint import HashCache, hash_files
+from hfver.errors import (
+    DigestMismatch,
+    FileMissing,
+    FileUnexpected,
+    HubNotFound,
+    UsageError,
+    VerificationError,
+)
+from hfver.hub import Hub, TreeFile
+from hfver.hub.downloading import cached_file, fetch, forget_cached, snapshot_folder
+from hfver.hub.uploading import copy_file
+from hfver.manifest import MANIFEST, FileEntry, Manifest, digest_of, safe_path
+from hfver.memory import Memory
+from hfver.progress import Progress, silent
+from hfver.ref import Ref
+from hfver.resolving import Pinned, resolve
+from hfver.results import Pulled, Verified
+from hfver.verifying import check_against_tree, check_folder, check_names
+from hfver.version import parse_version
+
+__all__ = ["Snapshot", "bring", "pull", "verify_folder", "verify_release"]
+
+MARK = ".hfver/pulling.json"
+"""Stands in a folder while it is being filled, and names the repo and the files that were there before."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Verified files of a commit in the Hugging Face cache."""
+
+    path: Path
+    files: Mapping[str, FileEntry]
+
+
+def pull(hub: Hub, ref: Ref, directory: Path | None, *, progress: Progress = silent) -> Pulled:
+    """Bring a release onto this machine and verify it.
+
+    Args:
+        hub: Where from.
+        ref: Which release.
+        directory: Where to; None leaves it in the Hugging Face cache.
+        progress: Told the bytes.
+
+    Raises:
+        UsageError: The directory holds something else.
+        VerificationError: A file is not what was released.
+    """
+    pinned = resolve(hub, ref)
+    if directory is not None:
+        _check_target(directory, pinned)
+    snapshot = bring(hub, pinned, progress=progress)
+    path = _fill(directory, snapshot, pinned) if directory is not None else snapshot.path
+    return Pulled(path, pinned.release, len(snapshot.files))
+
+
+def bring(
+    hub: Hub, pinned: Pinned, *, wanted: Callable[[str], bool] = lambda _: True, progress: Progress = silent
+) -> Snapshot:
+    """Have a pinned commit's files in the cache, verified; a file that went bad there is fetched once more.
+
+    Args:
+        hub: Where from.
+        pinned: The commit.
+        wanted: Which paths, for a commit that hfver did not make; a release is always whole.
+        progress: Told the bytes.
+    """
+    try:
+        return _bring(hub, pinned, wanted, progress)
+    except (DigestMismatch, FileUnexpected):
+        if not _forget(pinned):
+            raise
+        return _bring(hub, pinned, wanted, progress)
+
+
+def verify_release(hub: Hub, ref: Ref, *, force: bool = True, progress: Progress = silent) -> Verified:
+    """Check a release on the Hub, and every byte of its files here.
+
+    Args:
+        hub: Where the release is.
+        ref: Which one.
+        force: Read every byte again; else files whose size and times did not change keep their verdict.
+        progress: Told the bytes.
+
+    Raises:
+        VerificationError: Something differs.
+    """
+    pinned = resolve(hub, ref)
+    snapshot = bring(hub, pinned, progress=progress)
+    where, release = str(pinned.release), pinned.release
+    if force:
+        check_folder(snapshot.path, snapshot.files, where, cache=None, progress=progress)
+    evidence = "ledger" if release.published else "manifest" if release.manifest else "commit"
+    return _verified(snapshot.path, release.repo, release.version, release.commit, release.digest, snapshot, evidence)
+
+
+def verify_folder(hub: Hub | None, directory: Path, *, force: bool = True, progress: Progress = silent) -> Verified:
+    """Check a pulled folder against its manifest, and its manifest against the Hub's ledger.
+
+    Args:
+        hub: Whose ledger to ask; None checks the folder alone.
+        directory: A folder that ``pull`` filled, or a snapshot in the cache.
+        force: Read every byte again.
+        progress: Told the bytes.
+
+    Raises:
+        UsageError: The folder holds no release.
+        VerificationError: Something differs.
+    """
+    manifest = _manifest_in(directory)
+    where = f"{manifest.repo}@{manifest.version} in {directory}"
+    digest, commit, evidence = manifest_digest(directory), None, "manifest"
+    if hub is not None:
+        release = resolve(hub, Ref(manifest.repo, parse_version(manifest.version))).release
+        if release.digest != digest:
+            raise DigestMismatch(f"{where}: its manifest is {digest}; the ledger says {release.digest}.")
+        commit, evidence = release.commit, "ledger"
+    check_names(_files_in(directory), manifest.files, where)
+    check_folder(directory, manifest.files, where, cache=None if force else HashCache(), progress=progress)
+    snapshot = Snapshot(directory, manifest.files)
+    return _verified(directory, manifest.repo, manifest.version, commit, digest, snapshot, evidence)
+
+
+def _bring(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progress: Progress) -> Snapshot:
+    release = pinned.release
+    if release.manifest is not None:
+        return _bring_release(hub, pinned, release.manifest, progress)
+    return _bring_commit(hub, pinned, wanted, progress)
+
+
+def _bring_release(hub: Hub, pinned: Pinned, manifest: Manifest, progress: Progress) -> Snapshot:
+    repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
+    paths = {MANIFEST, *manifest.files}
+    if any(cached_file(repo, commit, path) is None for path in paths):
+        tree = pinned.tree or hub.tree(repo, commit)
+        _fetch(hub, repo, commit, {path: tree[path] for path in paths}, where, progress)
+    folder = snapshot_folder(repo, commit)
+    check_names(_files_in(folder), manifest.files, where)
+    check_folder(folder, manifest.files, where, cache=HashCache(), progress=progress)
+    return Snapshot(folder, manifest.files)
+
+
+def _bring_commit(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progress: Progress) -> Snapshot:
+    repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
+    memory, folder = Memory(hub.identity, repo), snapshot_folder(repo, commit)
+    known = memory.files(commit)
+    if known and all(cached_file(repo, commit, path) for path in known) and pinned.tree is None:
+        check_folder(folder, known, where, cache=HashCache(), progress=progress)
+        return Snapshot(folder, known)
+    tree = {path: file for path, file in (pinned.tree or hub.tree(repo, commit)).items() if wanted(path)}
+    _fetch(hub, repo, commit, tree, where, progress)
+    files = check_against_tree(folder, tree, where, cache=HashCache(), progress=progress)
+    memory.remember_files(commit, files)
+    return Snapshot(folder, files)
+
+
+def _fetch(hub: Hub, repo: str, commit: str, tree: Mapping[str, TreeFile], where: str, progress: Progress) -> None:
+    try:
+        fetch(hub, repo, commit, tree.values(), progress)
+    except HubNotFound as error:
+        raise FileMissing(f"{where}: a file of the release is gone from the Hub. {error.message}", error.hint) from None
+
+
+def _forget(pinned: Pinned) -> bool:
+    """Remove from the cache what is not as released; tells whether there was anything."""
+    release, manifest = pinned.release, pinned.release.manifest
+    folder = snapshot_folder(release.repo, release.commit)
+    if manifest is None:
+        return False
+    bad = [path for path in _files_in(folder) if path not in manifest.files and path != MANIFEST]
+    for path, entry in manifest.files.items():
+        try:
+            check_folder(folder, {path: entry}, str(release), cache=None)
+        except VerificationError:
+            bad.append(path)
+    for path in bad:
+        forget_cached(release.repo, release.commit, path)
+    return bool(bad)
+
+
+def _files_in(folder: Path) -> list[str]:
+    """List the files below a folder, without hfver's own marks."""
+    found = (Path(base, name).relative_to(folder).as_posix() for base, _, names in os.walk(folder) for name in names)
+    return [path for path in found if path != MARK]
+
+
+def _manifest_in(directory: Path) -> Manifest:
+    if not directory.is_dir():
+        raise UsageError(f"{directory} is not a folder.", "Name a pulled folder, or a release: ns/name@1.2.0")
+    if (directory / MARK).exists():
+        raise VerificationError(f"{directory} is half pulled.", "Pull it again; it goes on where it stopped.")
+    if not (directory / MANIFEST).is_file():
+        raise UsageError(f"{directory} holds no release: it has no {MANIFEST}.", "Pull one: hfver pull ns/name DIR")
+    return Manifest.decode((directory / MANIFEST).read_bytes(), str(directory))
+
+
+def manifest_digest(directory: Path) -> str:
+    """Name the release in a pulled folder by the digest of its manifest."""
+    return digest_of((directory / MANIFEST).read_bytes())
+
+
+def _check_target(directory: Path, pinned: Pinned) -> None:
+    """Refuse to write into a folder that holds anything but a release of the same repo."""
+    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
+        return
+    repo = _repo_in(directory) if directory.is_dir() else None
+    if repo is None or repo.lower() != pinned.release.repo.lower():
+        holds = f"a release of {repo}" if repo else "other files" if directory.is_dir() else "a file"
+        raise UsageError(
+            f"{directory} is not empty: it holds {holds}.",
+            "Name a new folder, or one pulled from the same repo.",
+        )
+
+
+def _repo_in(directory: Path) -> str | None:
+    if (directory / MARK).is_file():
+        return str(_read_mark(directory)["repo"])
+    return _manifest_in(directory).repo if (directory / MANIFEST).is_file() else None
+
+
+def _read_mark(directory: Path) -> dict[str, object]:
+    try:
+        mark = json.loads((directory / MARK).read_bytes())
+        return {"repo": str(mark["repo"]), "files": [safe_path(path) for path in mark["files"]]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError(f"{directory / MARK} cannot be read.", "Delete the folder and pull again.") from None
+
+
+def _fill(directory: Path, snapshot: Snapshot, pinned: Pinned) -> Path:
+    """Copy a snapshot into a folder: mark it, write what differs, drop what is stale, the manifest last."""
+    stale = _begin(directory, pinned) - {*snapshot.files, MANIFEST}
+    for path, entry in snapshot.files.items():
+        _place(snapshot.path / path, directory / path, entry)
+    for path in stale:
+        (directory / path).unlink(missing_ok=True)
+    check_folder(directory, snapshot.files, str(pinned.release), cache=HashCache())
+    if pinned.release.manifest is not None:
+        _place(snapshot.path / MANIFEST, directory / MANIFEST, None)
+    (directory / MARK).unlink()
+    _drop_empty(directory)
+    return directory
+
+
+def _begin(directory: Path, pinned: Pinned) -> set[str]:
+    """Mark the folder as unfinished; returns the files that an earlier pull left there."""
+    before: set[str] = set()
+    if (directory / MARK).is_file():
+        before.update(map(str, _as_list(_read_mark(directory)["files"])))
+    elif (directory / MANIFEST).is_file():
+        before.update(_manifest_in(directory).files)
+    mark = directory / MARK
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    part = mark.with_suffix(".part")
+    part.write_text(json.dumps({"repo": pinned.release.repo, "files": sorted(before)}))
+    part.replace(mark)
+    (directory / MANIFEST).unlink(missing_ok=True)
+    return before
+
+
+def _as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _place(source: Path, target: Path, entry: FileEntry | None) -> None:
+    if entry is not None and target.is_file() and hash_files({"": target}, cache=HashCache())[""] == entry:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    copy_file(source, part)
+    part.replace(target)
+
+
+def _drop_empty(directory: Path) -> None:
+    for base, _, _ in os.walk(directory, topdown=False):
+        if Path(base) != directory and not any(Path(base).iterdir()):
+            Path(base).rmdir()
+
+
+def _verified(
+    path: Path,
+    repo: str,
+    version: str | None,
+    commit: str | None,
+    digest: str | None,
+    snapshot: Snapshot,
+    evidence: str,
+) -> Verified:
+    total = sum(entry.size for entry in snapshot.files.values())
+    return Verified(path, repo, version, commit, digest, len(snapshot.files), total, evidence)

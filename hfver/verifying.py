@@ -1,0 +1,119 @@
+"""Verify: what a Hub lists and what a disk holds, compared with what a manifest says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hfver.checkpoint import HashCache, hash_files
+from hfver.errors import DigestMismatch, FileMissing, FileUnexpected
+from hfver.hub import TreeFile
+from hfver.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest
+from hfver.progress import Progress, silent
+
+__all__ = ["check_against_tree", "check_folder", "check_names", "check_tree", "git_blob_id"]
+
+UNLISTED = frozenset({MANIFEST, ATTRIBUTES})
+"""Files of a release's commit that its manifest does not list."""
+
+
+def check_tree(tree: Mapping[str, TreeFile], manifest: Manifest, where: str) -> None:
+    """Compare a commit's listing with its manifest: paths, sizes, and the SHA-256 of LFS objects.
+
+    Raises:
+        FileMissing: The manifest names a file that the commit lacks.
+        FileUnexpected: The commit holds a file that the manifest does not name.
+        DigestMismatch: A size or an LFS object differs.
+    """
+    check_names(tree, manifest.files, where)
+    for path, entry in manifest.files.items():
+        file = tree[path]
+        if file.size != entry.size:
+            raise DigestMismatch(f"{where}: {path} has {file.size} bytes; the manifest says {entry.size}.")
+        if file.sha256 and file.sha256 != entry.sha256:
+            raise DigestMismatch(f"{where}: {path} is sha256:{file.sha256}; the manifest says sha256:{entry.sha256}.")
+
+
+def check_names(found: Iterable[str], expected: Iterable[str], where: str) -> None:
+    """Compare two sets of paths, apart from those that a manifest does not list.
+
+    Raises:
+        FileMissing: An expected path is not found.
+        FileUnexpected: A found path is not expected.
+    """
+    found, expected = set(found) - UNLISTED, set(expected)
+    if missing := sorted(expected - found):
+        raise FileMissing(f"{where}: {_listed(missing)} named by the manifest and not there.")
+    if extra := sorted(found - expected):
+        raise FileUnexpected(f"{where}: {_listed(extra)} there and not named by the manifest.")
+
+
+def check_folder(
+    folder: Path,
+    files: Mapping[str, FileEntry],
+    where: str,
+    *,
+    cache: HashCache | None,
+    progress: Progress = silent,
+) -> None:
+    """Compare the content of files on disk with their size and SHA-256, several at once.
+
+    Args:
+        folder: What the paths are relative to.
+        files: The files to check.
+        where: Names the release in errors.
+        cache: Remembers hashes of files that did not change; None reads every byte.
+        progress: Told the bytes that were read.
+
+    Raises:
+        FileMissing: A file is not there.
+        DigestMismatch: A file's content is another.
+    """
+    missing = [path for path in files if not (folder / path).is_file()]
+    if missing:
+        raise FileMissing(f"{where}: {_listed(missing)} missing from {folder}.")
+    found = hash_files({path: folder / path for path in files}, progress=progress, label="verifying", cache=cache)
+    wrong = sorted(path for path, entry in files.items() if found[path] != entry)
+    if wrong:
+        path = wrong[0]
+        raise DigestMismatch(
+            f"{where}: {_listed(wrong)} not what was released. {path} is sha256:{found[path].sha256} "
+            f"({found[path].size} bytes), expected sha256:{files[path].sha256} ({files[path].size} bytes).",
+            "Delete the file and pull the release again.",
+        )
+
+
+def _listed(paths: list[str]) -> str:
+    names = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+    return f"{names} {'is' if len(paths) == 1 else 'are'}"
+
+
+def check_against_tree(
+    folder: Path,
+    tree: Mapping[str, TreeFile],
+    where: str,
+    *,
+    cache: HashCache | None,
+    progress: Progress = silent,
+) -> dict[str, FileEntry]:
+    """Compare files on disk with a commit that has no manifest: LFS objects by SHA-256, others by git blob id.
+
+    Returns:
+        Size and SHA-256 of every file, for the next time.
+
+    Raises:
+        FileMissing: A file is not there.
+        DigestMismatch: A file's content is another.
+    """
+    large = {path: FileEntry(size=file.size, sha256=file.sha256) for path, file in tree.items() if file.sha256}
+    check_folder(folder, large, where, cache=cache, progress=progress)
+    for path, file in tree.items():
+        if not file.sha256 and git_blob_id((folder / path).read_bytes()) != file.blob:
+            raise DigestMismatch(f"{where}: {path} is not git blob {file.blob}.", "Delete the file and try again.")
+    return hash_files({path: folder / path for path in tree}, cache=cache)
+
+
+def git_blob_id(content: bytes) -> str:
+    """Name a file's content as git does: SHA-1 over ``blob``, its size and its bytes."""
+    return hashlib.sha1(b"blob %d\x00" % len(content) + content, usedforsecurity=False).hexdigest()
