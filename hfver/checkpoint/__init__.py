@@ -1,6 +1,7 @@
 """Reading, recognising and hashing checkpoint folders."""
 
 from hfver.checkpoint.cache import HashCache
+from hfver.checkpoint.converting import convert_pickles
 from hfver.checkpoint.hashing import hash_files
 from hfver.checkpoint.reading import read_checkpoint
 from hfver.checkpoint.tensorlist import decode_tensors, encode_tensors
@@ -12,6 +13,7 @@ __all__ = [
     "HashCache",
     "LeftOut",
     "Tensor",
+    "convert_pickles",
     "decode_tensors",
     "encode_tensors",
     "hash_files",

@@ -35,9 +35,7 @@ def read_front_matter(text: str, path: Path) -> dict[str, Any]:
 def base_from_card(front: dict[str, Any]) -> BaseHint | None:
     """Read ``base_model`` and ``base_model_relation``; of several bases (a merge) the first."""
     value, relation = front.get("base_model"), front.get("base_model_relation")
-    names = [
-        name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str) and name
-    ]
+    names = [name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str) and name]
     if not names:
         return None
     if not isinstance(relation, str):

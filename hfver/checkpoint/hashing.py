@@ -116,9 +116,7 @@ def hash_files(
     return {name: FileEntry(size=job.stat.size, sha256=known[name].sha256) for name, job in jobs.items()}
 
 
-def run(
-    jobs: Mapping[str, Job], *, progress: Progress, label: str, cache: HashCache | None
-) -> dict[str, Known]:
+def run(jobs: Mapping[str, Job], *, progress: Progress, label: str, cache: HashCache | None) -> dict[str, Known]:
     """Hash what the cache does not know, the largest file first so that no thread is left with it at the end.
 
     Raises:

@@ -139,9 +139,7 @@ def _read_exactly(stream: Stream, length: int) -> bytes:
     return b"".join(parts)
 
 
-def _members(
-    text: str, at: int, parse: Callable[[str, str, int], tuple[Any, int]]
-) -> tuple[dict[str, Any], int]:
+def _members(text: str, at: int, parse: Callable[[str, str, int], tuple[Any, int]]) -> tuple[dict[str, Any], int]:
     """Read a JSON object member by member; ``parse(key, text, at)`` reads a value and says where it ends."""
     found: dict[str, Any] = {}
     at = _expect(text, at, "{")

@@ -22,6 +22,7 @@ _FILES = (
     (r"sampler(_\d+)?\.bin|dl_state_dict(_\d+)?\.bin", "state of the data loader"),
     (r"trainer_state\.json", "state of the trainer; what it tells goes into the lineage"),
     (r"zero_to_fp32\.py", "a tool that DeepSpeed puts there"),
+    (r".*\.bin\.index(\..+)?\.json", "an index of pickled weights"),
     (r"events\.out\.tfevents\..*", "logs of the training"),
     (r".*\.(tmp|temp|part|partial|incomplete|lock)|.*~", "temporary"),
     (r"\..*", "hidden"),
@@ -31,10 +32,8 @@ _PICKLES = re.compile(r".*\.(pt|pth|ckpt|pkl|pickle|joblib|distcp|dill)", re.IGN
 # A zip as torch.save writes it, or the opcode PROTO with one of the protocols 2 to 5.
 _PICKLE_MAGIC = re.compile(rb"PK\x03\x04|\x80[\x02-\x05]")
 _NUMPY_OBJECTS = re.compile(rb"'[|<>=]?O\d*'")
-_OTHER_WEIGHTS = re.compile(r"tf_model.*\.h5|.*\.(h5|hdf5)|flax_model.*\.msgpack|.*\.bin\.index\.json")
-_CONVERTIBLE = re.compile(
-    r"(pytorch_model([.-].+)?|adapter_model|model)\.bin|pytorch_model\.(pt|pth)|model\.(pt|pth)"
-)
+_OTHER_WEIGHTS = re.compile(r"tf_model.*\.h5|.*\.(h5|hdf5)|flax_model.*\.msgpack")
+_CONVERTIBLE = re.compile(r"(pytorch_model([.-].+)?|adapter_model|model)\.bin|pytorch_model\.(pt|pth)|model\.(pt|pth)")
 
 
 def why_folder(name: str) -> str | None:
@@ -63,7 +62,7 @@ def looks_pickled(name: str, head: bytes) -> bool:
 
 
 def is_other_framework(name: str) -> bool:
-    """Tell whether a file holds weights for a framework (or an index of weights) that no release serves."""
+    """Tell whether a file holds weights for a framework that no release serves."""
     return bool(_OTHER_WEIGHTS.fullmatch(name))
 
 

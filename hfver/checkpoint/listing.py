@@ -60,9 +60,7 @@ def list_folder(directory: Path) -> Listing:
             names that are unsafe or differ only in case, links that lead nowhere, pipes, unreadable files.
     """
     if not directory.is_dir():
-        raise BadCheckpoint(
-            f"{shown(directory)} is not a folder.", "Name the folder that save_pretrained wrote."
-        )
+        raise BadCheckpoint(f"{shown(directory)} is not a folder.", "Name the folder that save_pretrained wrote.")
     left_out: list[LeftOut] = []
     found = {path: _find(directory, path) for path in _walk(directory, "", left_out)}
     generated = {path: file for path, file in found.items() if path in GENERATED}

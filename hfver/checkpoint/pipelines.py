@@ -90,9 +90,7 @@ _BARE_MODELS = {
     "clip": "zero-shot-image-classification",
     "siglip": "zero-shot-image-classification",
     "siglip2": "zero-shot-image-classification",
-    **dict.fromkeys(
-        ("vit", "dinov2", "dinov3_vit", "beit", "deit", "swin", "convnext"), "image-feature-extraction"
-    ),
+    **dict.fromkeys(("vit", "dinov2", "dinov3_vit", "beit", "deit", "swin", "convnext"), "image-feature-extraction"),
 }
 
 _PEFT_TASKS = {
@@ -104,9 +102,7 @@ _PEFT_TASKS = {
 }
 
 
-def pipeline_tag_of(
-    architectures: Iterable[str], model_type: str | None, task_type: Any = None
-) -> str | None:
+def pipeline_tag_of(architectures: Iterable[str], model_type: str | None, task_type: Any = None) -> str | None:
     """Name the task, or None where the class names do not tell.
 
     Args:

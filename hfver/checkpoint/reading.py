@@ -35,9 +35,7 @@ _CONFIGS = (
 )
 
 
-def read_checkpoint(
-    directory: Path, *, progress: Progress = silent, cache: HashCache | None = None
-) -> Checkpoint:
+def read_checkpoint(directory: Path, *, progress: Progress = silent, cache: HashCache | None = None) -> Checkpoint:
     """Read a folder as ``save_pretrained``, a Trainer, PEFT or sentence-transformers write it.
 
     Every byte of every file is read once, several files at a time; a file that the cache knows not at all.
@@ -103,18 +101,11 @@ def _hash(listing: Listing, progress: Progress, cache: HashCache | None) -> dict
 
 
 def _entries(listing: Listing, known: Mapping[str, Known]) -> dict[str, FileEntry]:
-    return {
-        path: FileEntry(size=found.stat.size, sha256=known[path].sha256)
-        for path, found in listing.files.items()
-    }
+    return {path: FileEntry(size=found.stat.size, sha256=known[path].sha256) for path, found in listing.files.items()}
 
 
-def _tensors(
-    listing: Listing, indexes: Mapping[str, Index], known: Mapping[str, Known]
-) -> tuple[Tensor, ...]:
-    held = {
-        path: [t.name for t in found.tensors] for path, found in known.items() if found.tensors is not None
-    }
+def _tensors(listing: Listing, indexes: Mapping[str, Index], known: Mapping[str, Known]) -> tuple[Tensor, ...]:
+    held = {path: [t.name for t in found.tensors] for path, found in known.items() if found.tensors is not None}
     for index in indexes.values():
         check_index(listing.directory, index, held)
     main = _main_weights(listing, indexes)
@@ -128,16 +119,9 @@ def _tensors(
 def _main_weights(listing: Listing, indexes: Mapping[str, Index]) -> set[str]:
     """Name the files that loading the folder, or a module's folder, takes its weights from."""
     sharded = {
-        file
-        for series, index in indexes.items()
-        if PurePosixPath(series).name in _WEIGHTS
-        for file in index.values()
+        file for series, index in indexes.items() if PurePosixPath(series).name in _WEIGHTS for file in index.values()
     }
-    plain = {
-        path
-        for path in listing.files
-        if path.endswith(".safetensors") and PurePosixPath(path).stem in _WEIGHTS
-    }
+    plain = {path for path in listing.files if path.endswith(".safetensors") and PurePosixPath(path).stem in _WEIGHTS}
     return sharded | plain
 
 
@@ -163,9 +147,7 @@ def _pick(configs: Mapping[str, Mapping[str, Any]], folders: tuple[str, ...], na
     return next((configs[path] for path in paths if path in configs), {})
 
 
-def _base(
-    kind: Kind, listing: Listing, configs: Mapping[str, dict[str, Any]], readme: str | None
-) -> BaseHint | None:
+def _base(kind: Kind, listing: Listing, configs: Mapping[str, dict[str, Any]], readme: str | None) -> BaseHint | None:
     if kind == "adapter" and (base := base_from_adapter(configs[ADAPTER_CONFIG])):
         return base
     return base_from_card(read_front_matter(readme, listing.directory / CARD)) if readme else None

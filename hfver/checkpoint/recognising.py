@@ -102,9 +102,7 @@ def _check_module(listing: Listing, module: dict[str, Any]) -> None:
 
 
 def _has_weights(listing: Listing, folder: str) -> bool:
-    return any(
-        path.endswith(".safetensors") and str(PurePosixPath(path).parent) == folder for path in listing.files
-    )
+    return any(path.endswith(".safetensors") and str(PurePosixPath(path).parent) == folder for path in listing.files)
 
 
 def _no_weights(listing: Listing, folder: str) -> BadCheckpoint:
@@ -126,9 +124,7 @@ def _unrecognised(listing: Listing) -> BadCheckpoint:
         )
     for path in listing.pickles:
         if "/" not in path:
-            return BadCheckpoint(
-                f"{where} holds {shown(path)}, and no config.json to say what model it is.", _SAVE
-            )
+            return BadCheckpoint(f"{where} holds {shown(path)}, and no config.json to say what model it is.", _SAVE)
     what = "weights without config.json" if _has_weights(listing, ".") else "no config.json and no weights"
     return BadCheckpoint(f"{where} is not a checkpoint: it holds {what}.", _SAVE)
 

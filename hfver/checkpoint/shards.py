@@ -70,13 +70,9 @@ def _read(listing: Listing, path: str, found: Found) -> Index:
     for name in weight_map.values():
         # A name with a slash would lead out of the folder, so only a plain one can be a file next to it.
         if not isinstance(name, str) or "/" in name or str(folder / name) not in listing.files:
-            raise BadCheckpoint(
-                f"{shown(found.real)} names the shard {str(name)[:120]!r}, which is not there.", _AGAIN
-            )
+            raise BadCheckpoint(f"{shown(found.real)} names the shard {str(name)[:120]!r}, which is not there.", _AGAIN)
         if not name.endswith(".safetensors"):
-            raise BadCheckpoint(
-                f"{shown(found.real)} names {name[:120]!r}, which is no safetensors file.", _AGAIN
-            )
+            raise BadCheckpoint(f"{shown(found.real)} names {name[:120]!r}, which is no safetensors file.", _AGAIN)
     return {tensor: str(folder / name) for tensor, name in weight_map.items()}
 
 
