@@ -222,6 +222,15 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the parent's signature
         return True
 
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        # PyYAML folds these line breaks of Unicode's into a space unless they are escaped.
+        style = '"' if _BREAKS.intersection(data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_BREAKS = frozenset("\x85\u2028\u2029\ufeff")
+_Dumper.add_representer(str, _Dumper.represent_str)
+
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):

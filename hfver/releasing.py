@@ -85,7 +85,7 @@ def _transact(
         if again := _done_before(hub, state, checkpoint, request):
             return again
         draft = prepare(hub, state, checkpoint, base, report, request)
-        say(f"Releasing {request.repo}@{draft.version} to {hub.endpoint}")
+        say(f"Releasing {request.repo}@{draft.version} to {hub.place}")
         try:
             return _write(hub, state, draft, base, report, request, progress)
         except Conflict:
@@ -128,7 +128,7 @@ def _open(hub: Hub, request: Request, say: Say) -> RepoState:
     state = _look(hub, request.repo)
     if state is not None:
         return state
-    say(f"Creating {'private' if request.private else 'public'} repo {request.repo} on {hub.endpoint}")
+    say(f"Creating {'private' if request.private else 'public'} repo {request.repo} on {hub.place}")
     hub.create_repo(request.repo, private=request.private)
     return read_state(hub, request.repo)
 

@@ -54,8 +54,9 @@ def print_release(release: Release, *, dry_run: bool = False) -> None:
         ("content", release.content_digest or "–"),
         ("released", f"{_date(release)} by {release.author}" if release.author else "–"),
         ("size", f"{human(release.bytes_total)} in {len(release.files)} files"),
-        ("url", release.url),
-    ]
+            ]
+    if "127.0.0.1" not in release.url:
+        rows.append(("url", release.url))
     if release.bytes_sent or dry_run:
         rows.append(("to send" if dry_run else "sent", human(release.bytes_sent)))
     if release.smoke:
@@ -179,7 +180,8 @@ def _date(release: Release) -> str:
 def _stdout() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    # A pipe has no width: wrap nothing there, so that grep and awk see whole lines.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
 
 
 def _stderr() -> Console:

@@ -66,12 +66,20 @@ class Hub:
         endpoint: URL; None for huggingface_hub's own default (``HF_ENDPOINT`` or huggingface.co).
         token: Access token; None for the user's own.
         identity: What hfver remembers of this Hub is filed under this name; None for its endpoint.
+        place: What people call it; None for its endpoint.
     """
 
-    def __init__(self, endpoint: str | None = None, token: str | None = None, identity: str | None = None) -> None:
-        self.session = Session(endpoint, token)
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        token: str | None = None,
+        identity: str | None = None,
+        place: str | None = None,
+    ) -> None:
+        self.session = Session(endpoint, token, place)
         self.endpoint = self.session.endpoint
         self.identity = identity or self.endpoint
+        self.place = self.session.place
 
     @property
     def is_loopback(self) -> bool:

@@ -30,10 +30,11 @@ class Session:
     endpoints get the explicit token, or ``HF_TOKEN`` from the environment, or none.
     """
 
-    def __init__(self, endpoint: str | None, token: str | None) -> None:
+    def __init__(self, endpoint: str | None, token: str | None, place: str | None = None) -> None:
         from huggingface_hub import constants
 
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
+        self.place = place or self.endpoint
         explicit = token or os.environ.get("HF_TOKEN")
         stored = None if self.endpoint == constants.ENDPOINT else False
         self.token: str | bool | None = explicit or stored
@@ -84,7 +85,7 @@ class Session:
     def _unreachable(self, what: str, error: BaseException) -> HubUnreachable:
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         return HubUnreachable(
-            f"{what}: no answer from {self.endpoint} ({reason}).",
+            f"{what}: no answer from {self.place} ({reason}).",
             "Check the address (--hub, HF_ENDPOINT) and the network, then run the same command again.",
         )
 
@@ -94,15 +95,15 @@ class Session:
         if status in (401, 403):
             return self._denied(what, status, said)
         if status == 404:
-            return HubNotFound(f"{what}: not found on {self.endpoint} ({said}).", _NOT_FOUND)
+            return HubNotFound(f"{what}: not found on {self.place} ({said}).", _NOT_FOUND)
         kind = {409: Taken, 412: Stale}.get(status, HubError)
-        return kind(f"{what}: {self.endpoint} answered {status} ({said}).")
+        return kind(f"{what}: {self.place} answered {status} ({said}).")
 
     def _denied(self, what: str, status: int, said: str) -> HubError:
         if status == 401 and not self.headers().get("authorization"):
-            return HubNotFound(f"{what}: not found on {self.endpoint}, or private ({said}).", _NOT_FOUND)
+            return HubNotFound(f"{what}: not found on {self.place}, or private ({said}).", _NOT_FOUND)
         return HubDenied(
-            f"{what}: {self.endpoint} does not allow this ({said}).",
+            f"{what}: {self.place} does not allow this ({said}).",
             "Use a token that may: set HF_TOKEN, or run: hf auth login",
         )
 
