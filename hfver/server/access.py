@@ -57,6 +57,13 @@ def check_write(caller: Caller, row: RepoRow) -> None:
     check_namespace(caller, row.repo.namespace, f"write to {row.repo.id}")
 
 
+def check_proposal(caller: Caller, row: RepoRow) -> None:
+    """Let the caller open a pull request: anybody who may read and has a name."""
+    check_read(caller, row)
+    if caller.anonymous:
+        raise unauthorized("Invalid username or password.")
+
+
 def check_namespace(caller: Caller, namespace: str, action: str) -> None:
     """Let the caller act in a namespace."""
     if caller.anonymous:

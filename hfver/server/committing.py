@@ -51,9 +51,7 @@ def commit_to(git: pygit2.Repository, ref: str, proposal: Proposal) -> str:
     raise Problem(409, "The branch keeps moving; try again")
 
 
-def commit_to_new_pull_request(
-    git: pygit2.Repository, base: pygit2.Commit, proposal: Proposal
-) -> tuple[int, str]:
+def commit_to_new_pull_request(git: pygit2.Repository, base: pygit2.Commit, proposal: Proposal) -> tuple[int, str]:
     """Commit onto `base` as a new pull request; return its number and the commit's id."""
     with writing(git):
         commit = _write_commit(git, base, proposal)

@@ -90,9 +90,7 @@ class Database:
             db.execute("INSERT OR IGNORE INTO users (name, created) VALUES (?, ?)", (name, now))
             (user,) = db.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
             db.execute("DELETE FROM tokens WHERE user = ?", (user,))
-            db.execute(
-                "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", (token_hash, user, "configured", now)
-            )
+            db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", (token_hash, user, "configured", now))
 
     def token(self, token_hash: bytes) -> TokenRow | None:
         """Look a token up by its hash."""

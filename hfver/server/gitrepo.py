@@ -17,7 +17,7 @@ from pygit2.enums import RepositoryOpenFlag
 
 from hfver.server.folder import HubFolder, sync_folder
 from hfver.server.names import is_commit, is_ref
-from hfver.server.problems import Problem, revision_not_found
+from hfver.server.problems import Problem, conflict, revision_not_found
 
 # Objects and refs reach the disk before a request is answered (process-wide in libgit2).
 pygit2.settings.enable_fsync_gitdir(True)
@@ -174,9 +174,9 @@ def _try_swap(git: pygit2.Repository, name: str, old: pygit2.Oid | None, new: py
         try:
             change.lock_ref(name)
         except pygit2.GitError as error:
-            if (Path(git.path) / f"{name}.lock").exists() or "lock" in str(error):
-                return False
-            raise Problem(409, f"Reference {name} conflicts with another reference") from error
+            if _is_in_the_way(git, name):
+                raise conflict(f"Reference {name} conflicts with another reference") from error
+            return False
         current = git.references.get(name)
         if (current.target if current else None) != old:
             raise RefMovedError(name)
@@ -185,6 +185,11 @@ def _try_swap(git: pygit2.Repository, name: str, old: pygit2.Oid | None, new: py
         else:
             change.set_target(name, new)
     return True
+
+
+def _is_in_the_way(git: pygit2.Repository, name: str) -> bool:
+    """Tell whether a ref exists that cannot exist beside this one: ``a`` beside ``a/b``."""
+    return any(other.startswith(f"{name}/") or name.startswith(f"{other}/") for other in git.references)
 
 
 def _break_stale_lock(path: Path, name: str) -> None:

@@ -42,9 +42,7 @@ def list_commits(git: pygit2.Repository, head: pygit2.Commit, start: int, count:
     return list(islice(walker, start, start + count))
 
 
-def last_commits(
-    git: pygit2.Repository, head: pygit2.Commit, paths: list[str]
-) -> dict[str, dict[str, object]]:
+def last_commits(git: pygit2.Repository, head: pygit2.Commit, paths: list[str]) -> dict[str, dict[str, object]]:
     """Find the last commit that touched each path, in one pass over the history.
 
     It stops as soon as every path is found, so a page of a long history costs what its oldest file costs.

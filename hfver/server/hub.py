@@ -56,9 +56,7 @@ class Hub:
         self.handles.close()
         self.database.close()
 
-    def create_repo(
-        self, repo: RepoId, *, private: bool, sdk: str, author: str, files: Mapping[str, bytes]
-    ) -> None:
+    def create_repo(self, repo: RepoId, *, private: bool, sdk: str, author: str, files: Mapping[str, bytes]) -> None:
         """Make a repo with its first commit. Git first, then the row: a crash leaves no visible repo.
 
         Raises:

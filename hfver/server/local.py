@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import socket
@@ -60,6 +61,13 @@ class LocalHub:
         if self._url is None:
             raise HubSetupError("The Hub is not running")
         return self._url
+
+    @property
+    def id(self) -> str:
+        """A name of this folder's Hub: the same whenever it runs, another for a folder made anew."""
+        if self._hub is None:
+            raise HubSetupError("The Hub is not running")
+        return hashlib.sha256(b"id" + self._hub.folder.secret()).hexdigest()[:16]
 
     def start(self) -> Self:
         """Open the folder and listen; returns once requests are answered."""

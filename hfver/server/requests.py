@@ -14,14 +14,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hfver.server.access import Caller, check_files, check_read, check_write
+from hfver.server.access import Caller, check_files, check_proposal, check_read, check_write
 from hfver.server.database import RepoRow
 from hfver.server.hub import Hub
 from hfver.server.names import RepoId, is_repo_id
 from hfver.server.problems import Problem, bad_request, repo_not_found
 
 MAX_JSON = 32 * 1024 * 1024
-_CHECKS = {"read": check_read, "files": check_files, "write": check_write}
+_CHECKS = {"read": check_read, "files": check_files, "write": check_write, "propose": check_proposal}
 Handler = Callable[..., Response]
 
 
@@ -103,7 +103,7 @@ def _redirect(request: Request, target: RepoId) -> Problem:
 
 @contextlib.contextmanager
 def visit(request: Request, need: str = "read") -> Iterator[Visit]:
-    """Admit a request to the repo in its path: "read" its facts, its "files", or "write".
+    """Admit a request to the repo in its path: "read" its facts, its "files", "write", or "propose".
 
     Raises:
         Problem: 401, 403, 404 or 307.

@@ -74,9 +74,7 @@ class _FileSlice(Response):
         except FileNotFoundError as error:
             raise Problem(404, "The object is gone", "EntryNotFound") from error
         with file:
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             if scope["method"] != "HEAD":
                 await self._send_body(file, send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})

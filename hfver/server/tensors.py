@@ -21,9 +21,7 @@ _INDEX = "model.safetensors.index.json"
 _WHOLE = ("model.safetensors", "adapter_model.safetensors")
 
 
-def parameter_counts(
-    git: pygit2.Repository, objects: ObjectStore, entries: list[Entry]
-) -> dict[str, object] | None:
+def parameter_counts(git: pygit2.Repository, objects: ObjectStore, entries: list[Entry]) -> dict[str, object] | None:
     """Count parameters by dtype over the model's safetensors files; None when it has none."""
     total: Counter[str] = Counter()
     for entry in _weights(git, entries):

@@ -107,9 +107,7 @@ def find_file(git: pygit2.Repository, commit: pygit2.Commit, path: str) -> Entry
     return entry
 
 
-def walk(
-    git: pygit2.Repository, commit: pygit2.Commit, path: str = "", *, recursive: bool
-) -> Iterator[Entry]:
+def walk(git: pygit2.Repository, commit: pygit2.Commit, path: str = "", *, recursive: bool) -> Iterator[Entry]:
     """List a folder in git's order.
 
     Raises:

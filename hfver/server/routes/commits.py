@@ -32,7 +32,7 @@ _MAX_RULES_FILE = 1024 * 1024
 
 def preupload(request: Request, fields: dict[str, Any]) -> Response:
     """Say for each file whether it goes by LFS, whether it is ignored, and what is there now."""
-    with visit(request, "write" if not flag(request, "create_pr") else "read") as here:
+    with visit(request, _need(request)) as here:
         commit = resolve(here.git, segment(request, "revision"))
         attributes = Attributes(_rules(here, commit, fields, "gitAttributes", ".gitattributes"))
         ignores = Ignores(_rules(here, commit, fields, "gitIgnore", ".gitignore"))
@@ -41,6 +41,10 @@ def preupload(request: Request, fields: dict[str, Any]) -> Response:
             raise bad_request('"files" must be a list')
         answers = [_plan(here.git, commit, attributes, ignores, item) for item in files]
         return json_response({"files": answers, "commitOid": str(commit.id)})
+
+
+def _need(request: Request) -> str:
+    return "propose" if flag(request, "create_pr") else "write"
 
 
 def _rules(here: Visit, commit: pygit2.Commit, fields: dict[str, Any], name: str, path: str) -> str:
@@ -81,8 +85,7 @@ def _sample(item: dict[str, Any]) -> bytes:
 async def commit(request: Request) -> Response:
     """Commit onto a branch, or as a new pull request."""
     with ExitStack() as stack:
-        need = "read" if flag(request, "create_pr") else "write"
-        here = await run_in_threadpool(stack.enter_context, visit(request, need))
+        here = await run_in_threadpool(stack.enter_context, visit(request, _need(request)))
         return await _commit(request, here)
 
 
@@ -94,8 +97,6 @@ async def _commit(request: Request, here: Visit) -> Response:
 
 
 def _finish(request: Request, here: Visit, body: CommitBody) -> Response:
-    if here.caller.anonymous:
-        raise revision_not_found("anonymous")
     proposal = body.finish(here.caller.name or "")
     page = f"{base_url(request)}/{here.row.repo.page}"
     revision, number = segment(request, "revision"), None

@@ -37,9 +37,7 @@ def tree(request: Request) -> Response:
         return json_response(_describe(here.git, commit, found[:size], expand), headers=headers)
 
 
-def _describe(
-    git: pygit2.Repository, commit: pygit2.Commit, entries: list[Entry], expand: bool
-) -> list[object]:
+def _describe(git: pygit2.Repository, commit: pygit2.Commit, entries: list[Entry], expand: bool) -> list[object]:
     last = last_commits(git, commit, [entry.path for entry in entries]) if expand else {}
     more = ({"lastCommit": last.get(entry.path)} if expand else {} for entry in entries)
     return [{**entry.describe(), **extra} for entry, extra in zip(entries, more, strict=True)]

@@ -110,13 +110,9 @@ def _tags(card: dict[str, Any]) -> list[str]:
 def listing(request: Request) -> Response:
     """List the repos that the caller may see."""
     query, caller = request.query_params, caller_of(request)
-    rows = [
-        row for row in hub_of(request).database.repos(request.path_params["kind"]) if _visible(caller, row)
-    ]
+    rows = [row for row in hub_of(request).database.repos(request.path_params["kind"]) if _visible(caller, row)]
     author, search = query.get("author", "").lower(), query.get("search", "").lower()
-    rows = [
-        row for row in rows if author in ("", row.repo.namespace.lower()) and search in row.repo.id.lower()
-    ]
+    rows = [row for row in rows if author in ("", row.repo.namespace.lower()) and search in row.repo.id.lower()]
     facts = [facts for row in rows if (facts := _list_facts(request, row)) is not None]
     if query.get("sort") == "lastModified":
         facts.sort(key=lambda item: str(item["lastModified"]), reverse=query.get("direction") != "1")

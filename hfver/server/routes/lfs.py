@@ -81,9 +81,7 @@ def _pointer(item: object) -> Pointer:
 def _copies(here: Visit, fields: dict[str, Any]) -> bool:
     """Tell whether files may go by file system: only for the process that runs this Hub."""
     transfers = fields.get("transfers")
-    return (
-        here.hub.copies_locally and here.caller.is_owner and isinstance(transfers, list) and COPY in transfers
-    )
+    return here.hub.copies_locally and here.caller.is_owner and isinstance(transfers, list) and COPY in transfers
 
 
 def _upload(offer: _Offer, pointer: Pointer) -> dict[str, object]:

@@ -67,9 +67,7 @@ def create(request: Request, fields: dict[str, Any]) -> Response:
     caller = _logged_in(request)
     repo = _target(fields, caller)
     _check_name(repo)
-    check_namespace(
-        caller, repo.namespace, f'create a {repo.kind[:-1]} under the namespace "{repo.namespace}"'
-    )
+    check_namespace(caller, repo.namespace, f'create a {repo.kind[:-1]} under the namespace "{repo.namespace}"')
     answer = {"url": f"{base_url(request)}/{repo.page}", "id": repo.id, "name": repo.id}
     private, sdk, files = (
         _is_private(fields, default=False),
@@ -156,9 +154,7 @@ def settings(request: Request, fields: dict[str, Any]) -> Response:
     private, gated = _is_private(fields, default=row.private), fields.get("gated")
     if gated not in ("auto", "manual", False, None) or type(gated) is int:
         raise bad_request('"gated" must be auto, manual or false')
-    hub_of(request).database.change(
-        row.number, private=private, gated=row.gated if gated is None else _GATES[gated]
-    )
+    hub_of(request).database.change(row.number, private=private, gated=row.gated if gated is None else _GATES[gated])
     return json_response({"private": private, "gated": gated if gated is not None else row.gated or False})
 
 

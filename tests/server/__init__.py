@@ -1,0 +1,1 @@
+"""Tests of the embedded Hub: real clients against the real server on loopback."""

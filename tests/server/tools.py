@@ -1,0 +1,86 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+from huggingface_hub import CommitOperationAdd, HfApi
+
+REPO = "demo/model"
+ROOT = Path(__file__).parents[2]
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def write(api: HfApi, files: dict[str, bytes], **options: Any) -> str:
+    """Commit files with the real client and return the commit's id."""
+    operations = [CommitOperationAdd(path, data) for path, data in files.items()]
+    return str(api.create_commit(REPO, operations, commit_message="write", **options).oid)
+
+
+def header(**more: object) -> dict[str, object]:
+    return {"key": "header", "value": {"summary": "by hand", "description": "", **more}}
+
+
+def file_line(path: object, data: bytes = b"x") -> dict[str, object]:
+    content = base64.b64encode(data).decode()
+    return {"key": "file", "value": {"path": path, "content": content, "encoding": "base64"}}
+
+
+def lfs_line(path: str, oid: object, **more: object) -> dict[str, object]:
+    return {"key": "lfsFile", "value": {"path": path, "algo": "sha256", "oid": oid, **more}}
+
+
+def post_commit(http: httpx.Client, *lines: object, revision: str = "main", query: str = "") -> httpx.Response:
+    """Send commit lines as they are; strings and bytes are not encoded again."""
+    body = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+    url = f"/api/models/{REPO}/commit/{revision}{query}"
+    return http.post(url, content=body, headers={"Content-Type": "application/x-ndjson"})
+
+
+def head_of(api: HfApi, branch: str = "main") -> str:
+    refs = {ref.name: ref.target_commit for ref in api.list_repo_refs(REPO).branches}
+    return refs[branch]
+
+
+def upload_object(http: httpx.Client, data: bytes, repo: str = REPO) -> str:
+    """Put an LFS object into the store as the client does, and return its oid."""
+    oid = sha256(data)
+    (item,) = batch(http, oid, len(data), repo=repo).json()["objects"]
+    if "actions" in item:
+        assert httpx.put(item["actions"]["upload"]["href"], content=data).status_code == 200
+    return oid
+
+
+def batch(
+    http: httpx.Client, oid: str, size: int, operation: str = "upload", repo: str = REPO, **more: object
+) -> httpx.Response:
+    body = {"operation": operation, "objects": [{"oid": oid, "size": size}], "hash_algo": "sha256", **more}
+    return http.post(f"/{repo}.git/info/lfs/objects/batch", json=body)
+
+
+def git(*arguments: str, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run git with a home of its own, so that nothing of the user's configuration counts."""
+    home = cwd if (cwd / ".gitconfig").exists() else cwd.parent
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
+    return subprocess.run(
+        ["git", *arguments], cwd=cwd, env=env | environment, capture_output=True, text=True, check=check
+    )
+
+
+def python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own, with this package importable."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=env, capture_output=True, text=True, check=False, timeout=120
+    )
