@@ -9,6 +9,7 @@ from functools import cache, reduce
 from pathlib import Path
 
 from hfver.capture.datasets import describe_dataset
+from hfver.capture.earlier import earlier_record
 from hfver.capture.importing import import_all
 from hfver.capture.metrics import read_metrics
 from hfver.capture.scrubbing import scrub
@@ -42,7 +43,8 @@ def capture(
 ) -> Lineage:
     """Write the lineage record of a checkpoint.
 
-    Later sources win: importers, the folder's README, ``--metrics``, ``--lineage``, other options.
+    Later sources win: importers, the folder's README and its own ``lineage.yaml``, ``--metrics``,
+    ``--lineage``, other options.
 
     Args:
         checkpoint: The folder, read.
@@ -60,6 +62,7 @@ def capture(
     records = [
         Lineage(created_at=now, created_by=author, artifacts=_artifacts(checkpoint)),
         import_all(checkpoint.directory),
+        earlier_record(checkpoint),
         Lineage(evaluation=read_metrics(wishes.metrics)) if wishes.metrics else Lineage(),
         read_lineage(wishes.lineage) if wishes.lineage else Lineage(),
         Lineage(base_model=base, training=_training(wishes.datasets, resolve)),

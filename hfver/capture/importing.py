@@ -75,6 +75,4 @@ def _read(name: str, member: Importer, directory: Path) -> Lineage:
 
 
 def _broken(name: str, what: str) -> PluginError:
-    return PluginError(
-        f"The lineage importer {name!r} {what}.", "Update or uninstall the package that brings it."
-    )
+    return PluginError(f"The lineage importer {name!r} {what}.", "Update or uninstall the package that brings it.")

@@ -15,13 +15,9 @@ _SECRET = re.compile(
     r"|sk-[\w-]{20,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16})"
 )
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
-_QUERY_SECRET = re.compile(
-    r"(?<=[?&])([\w-]*(?:token|key|secret|password|signature)[\w-]*)=[^&\s]+", re.IGNORECASE
-)
+_QUERY_SECRET = re.compile(r"(?<=[?&])([\w-]*(?:token|key|secret|password|signature)[\w-]*)=[^&\s]+", re.IGNORECASE)
 _FILE_URL = re.compile(r"\bfile://[^\s\"']+")
-_PATH = re.compile(
-    r"(?<![\w.:/~@-])(?:~?/(?:[^\s/\"',;:|)\]}]+/)+[^\s/\"',;:|)\]}]*|[A-Za-z]:\\[^\s\"',;|]+)"
-)
+_PATH = re.compile(r"(?<![\w.:/~@-])(?:~?/(?:[^\s/\"',;:|)\]}]+/)+[^\s/\"',;:|)\]}]*|[A-Za-z]:\\[^\s\"',;|]+)")
 
 
 def scrub(lineage: Lineage) -> Lineage:

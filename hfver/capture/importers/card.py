@@ -39,9 +39,7 @@ class ModelCard:
 def _base(data: Mapping[str, Any]) -> BaseModelLink | None:
     names, relation = _listed(data.get("base_model")), data.get("base_model_relation")
     if not isinstance(relation, str):
-        relation = (
-            "merge" if len(names) > 1 else "adapter" if data.get("library_name") == "peft" else "finetune"
-        )
+        relation = "merge" if len(names) > 1 else "adapter" if data.get("library_name") == "peft" else "finetune"
     return base_link(names[0], relation) if names else None
 
 

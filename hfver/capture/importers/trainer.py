@@ -37,9 +37,10 @@ class TrainerRun:
         results = _results(directory)
         card = (read_text(directory / "README.md") or "").replace("\r\n", "\n")
         measured = _last_evaluation(state) | _measured(results, "eval_") | _measured(results, "test_")
+        packages = _packages(card)
         return Lineage(
-            training=_training(state, results, _items(_HYPERPARAMETERS, card)),
-            environment=_environment(card),
+            training=_training(state, results, _items(_HYPERPARAMETERS, card), packages.get("torch")),
+            environment=Environment(packages=packages) if packages else None,
             evaluation=Evaluation(metrics=measured or _evaluation_of_card(card)),
         )
 
@@ -52,12 +53,15 @@ def _results(directory: Path) -> dict[str, Any]:
     return results
 
 
-def _training(state: Mapping[str, Any], results: Mapping[str, Any], said: Mapping[str, Any]) -> Training:
+def _training(
+    state: Mapping[str, Any], results: Mapping[str, Any], said: Mapping[str, Any], torch: str | None
+) -> Training:
     summary = _last_log(state, "train_runtime") | dict(results)
     extra = {"train_loss": summary.get("train_loss"), "total_flos": summary.get("total_flos")}
     extra |= {"best_metric": state.get("best_metric"), "best_step": state.get("best_global_step")}
     seconds = summary.get("train_runtime")
     return Training(
+        infrastructure={"training_framework": f"pytorch-{torch}"} if torch else {},
         hyperparameters=_of_state(state) | dict(said),
         steps=_whole(state.get("global_step")),
         epochs=state.get("epoch") if is_number(state.get("epoch")) else None,
@@ -97,9 +101,13 @@ def _measured(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def _items(pattern: re.Pattern[str], card: str) -> dict[str, Any]:
+    return {name: _value(value) for name, value in _texts(pattern, card).items()}
+
+
+def _texts(pattern: re.Pattern[str], card: str) -> dict[str, str]:
     match = pattern.search(card)
     items = (_ITEM.fullmatch(line.rstrip()) for line in match["items"].splitlines()) if match else ()
-    return {item["name"]: _value(item["value"]) for item in items if item}
+    return {item["name"]: item["value"] for item in items if item}
 
 
 def _value(written: str) -> Any:
@@ -112,9 +120,8 @@ def _value(written: str) -> Any:
     return {"True": True, "False": False}.get(written, written)
 
 
-def _environment(card: str) -> Environment | None:
-    versions = {_package(name): str(version) for name, version in _items(_VERSIONS, card).items()}
-    return Environment(packages=versions) if versions else None
+def _packages(card: str) -> dict[str, str]:
+    return {_package(name): version for name, version in _texts(_VERSIONS, card).items()}
 
 
 def _package(name: str) -> str:
@@ -123,9 +130,7 @@ def _package(name: str) -> str:
 
 
 def _evaluation_of_card(card: str) -> dict[str, Any]:
-    measured = {
-        f"eval_{name.lower().replace(' ', '_')}": value for name, value in _items(_RESULTS, card).items()
-    }
+    measured = {f"eval_{name.lower().replace(' ', '_')}": value for name, value in _items(_RESULTS, card).items()}
     return {key: value for key, value in only_numbers(measured).items() if not _NO_METRIC.fullmatch(key)}
 
 

@@ -1,0 +1,91 @@
+"""The metadata block, judged by huggingface_hub's own reader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
+
+from hfver.card import render_card
+from hfver.errors import BadConfig
+
+from .conftest import Make, metadata_of
+from .gallery import EXAMPLES
+
+
+def _data(make: Make, readme: str | None = None, **more: Any) -> dict[str, Any]:
+    return metadata_of(render_card(make(readme, **more)).decode())
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_the_hubs_library_reads_every_example(name: str) -> None:
+    facts = EXAMPLES[name]()
+    data = metadata_of(render_card(facts).decode())
+    assert data["library_name"] == facts.checkpoint.library_name
+    assert data["pipeline_tag"] == facts.checkpoint.pipeline_tag
+    assert "hfver" in data["tags"]
+
+
+def test_the_base_and_the_datasets_are_hub_ids(make: Make) -> None:
+    data = _data(make)
+    assert data["base_model"] == "openai-community/gpt2"
+    assert data["base_model_relation"] == "finetune"
+    assert data["datasets"] == ["acme/support-tickets"]
+
+
+def test_a_base_that_is_no_repo_is_left_out(make: Make) -> None:
+    data = _data(make, lineage={"base_model": {"name": "out", "source": "./out", "relation": "finetune"}})
+    assert "base_model" not in data
+    assert "base_model_relation" not in data
+
+
+def test_a_local_dataset_is_left_out(make: Make) -> None:
+    data = _data(make, lineage={"training": {"dataset": {"name": "a b.jsonl", "hash": "sha256:00"}}})
+    assert "datasets" not in data
+
+
+def test_results_have_the_hubs_form(make: Make) -> None:
+    index = _data(make)["model-index"]
+    name, results = model_index_to_eval_results(index)
+    assert eval_results_to_model_index(name, results) == index
+    assert {(r.metric_type, r.metric_value) for r in results} == {
+        ("loss", 1.71225),
+        ("perplexity", 5.5414),
+        ("accuracy", 0.874),
+    }
+    assert {r.dataset_type for r in results} == {"unknown", "helpdesk"}
+
+
+def test_an_unknown_licence_is_left_out(make: Make) -> None:
+    for written in ("license: unknown", "licence: license", "license: ''"):
+        assert not {"license", "licence"} & _data(make, f"---\n{written}\n---\n", lineage={}).keys()
+
+
+def test_the_authors_words_win_and_their_own_keys_stay(make: Make) -> None:
+    readme = "---\nlicense: mit\npipeline_tag: summarization\nlanguage: no\nco2: {emissions: 3}\n---\nHi\n"
+    data = _data(make, readme)
+    assert (data["license"], data["pipeline_tag"], data["language"]) == ("mit", "summarization", ["no"])
+    assert data["co2"] == {"emissions": 3}
+
+
+def test_the_authors_results_stay_and_ours_are_replaced(make: Make) -> None:
+    theirs = (
+        "---\nmodel-index:\n- name: x\n  results:\n"
+        "  - {task: {type: t}, dataset: {type: d, name: D}, metrics: [{type: f1, value: 0.5}]}\n---\n"
+    )
+    once = render_card(make(theirs, lineage={"evaluation": {"metrics": {"loss": 2.0}}})).decode()
+    index = _data(make, once, lineage={"evaluation": {"metrics": {"loss": 1.0}}})["model-index"]
+    values = [metric["value"] for result in index[0]["results"] for metric in result["metrics"]]
+    assert values == [0.5, 1.0]
+
+
+def test_a_result_that_is_not_whole_is_dropped(make: Make) -> None:
+    readme = "---\nmodel-index:\n- name: x\n  results: [{task: {type: t}}, 3]\n- 4\n---\n"
+    assert "model-index" not in _data(make, readme, lineage={})
+
+
+def test_broken_metadata_is_named(make: Make) -> None:
+    for block in ("a: [", "a: &x 1\nb: *x", "a: 1\na: 2"):
+        with pytest.raises(BadConfig, match=r"README\.md"):
+            render_card(make(f"---\n{block}\n---\nHi\n"))
