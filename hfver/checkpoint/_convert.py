@@ -61,6 +61,7 @@ def _convert(request: dict[str, Any]) -> dict[str, int]:
 
 
 def _load(source: str) -> dict[str, Any]:
+    _check_magic(source)
     import torch
 
     version = tuple(int(part) for part in re.findall(r"\d+", torch.__version__)[:2])
@@ -75,6 +76,13 @@ def _load(source: str) -> dict[str, Any]:
     except Exception as error:
         raise Unfit(_why_refused(str(error))) from None
     return _plain(state)
+
+
+def _check_magic(source: str) -> None:
+    # A zip, or a pickle of protocol 2 and newer: all that torch.save ever wrote.
+    with open(source, "rb") as stream:  # noqa: PTH123
+        if not stream.read(4).startswith((b"PK\x03\x04", b"\x80")):
+            raise Unfit("is no file that torch.save wrote")
 
 
 def _why_refused(message: str) -> str:
@@ -128,12 +136,14 @@ def _tied_names(request: dict[str, Any]) -> list[str]:
 
     Only names are taken from the folder: no config is built from its values, and no code of it is imported.
     """
+    ties = request["tie_word_embeddings"]
+    if ties is False:
+        return []
     try:
         import transformers
         from transformers import CONFIG_MAPPING, PreTrainedModel
     except ImportError:
         return []
-    ties = request["tie_word_embeddings"]
     if ties is None and request["model_type"] in CONFIG_MAPPING:
         ties = getattr(CONFIG_MAPPING[request["model_type"]](), "tie_word_embeddings", False)
     if ties is not True:

@@ -60,6 +60,7 @@ def convert_pickles(directory: Path, output: Path, *, progress: Progress = silen
     jobs = _plan(listing)
     if not jobs:
         return directory
+    _check_indexes(listing, jobs)
     _check_output(directory, output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".hfver-convert-") as temporary:
@@ -67,7 +68,7 @@ def convert_pickles(directory: Path, output: Path, *, progress: Progress = silen
         inner.mkdir()
         _copy_others(listing, inner)
         held = _convert_all(listing, jobs, inner, progress)
-        _write_indexes(listing, jobs, held, inner)
+        _write_indexes(jobs, held, inner)
         inner.replace(output)
     return output
 
@@ -190,28 +191,31 @@ def _environment() -> dict[str, str]:
     return {**kept, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def _write_indexes(listing: Listing, jobs: Iterable[_Job], held: Mapping[str, Mapping[str, int]], output: Path) -> None:
-    series: dict[str, list[_Job]] = {}
+def _series(jobs: Iterable[_Job]) -> dict[str, list[_Job]]:
+    found: dict[str, list[_Job]] = {}
     for job in jobs:
         if match := _SHARD.fullmatch(job.target.removesuffix(".safetensors")):
-            series.setdefault(match["series"], []).append(job)
-    for name, shards in series.items():
-        weight_map = {tensor: PurePosixPath(job.target).name for job in shards for tensor in sorted(held[job.target])}
+            found.setdefault(match["series"], []).append(job)
+    return found
+
+
+def _check_indexes(listing: Listing, jobs: Iterable[_Job]) -> None:
+    """Check shards against the index they came with: a lost one would go unseen."""
+    for shards in _series(jobs).values():
+        match = _SHARD.fullmatch(shards[0].source.removesuffix(".bin"))
+        path = listing.directory / f"{match['series'] if match else ''}.bin.index.json"
+        if not path.is_file():
+            raise BadCheckpoint(f"{shown(path)} is missing, which says what is in the shards.", _HINT)
+        weight_map = read_object(path, stat_regular(path), _MAX_INDEX).get("weight_map")
+        named = {str(name) for name in weight_map.values()} if isinstance(weight_map, dict) else set()
+        if named != {PurePosixPath(job.source).name for job in shards}:
+            raise BadCheckpoint(f"{shown(path)} does not agree with the shards beside it.", _HINT)
+
+
+def _write_indexes(jobs: Iterable[_Job], held: Mapping[str, Mapping[str, int]], output: Path) -> None:
+    for series, shards in _series(jobs).items():
+        weight_map = {tensor: PurePosixPath(job.target).name for job in shards for tensor in held[job.target]}
         total = sum(size for job in shards for size in held[job.target].values())
         index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
-        _check_old_index(listing, shards, weight_map)
-        path = output / f"{name}.safetensors.index.json"
+        path = output / f"{series}.safetensors.index.json"
         path.write_text(json.dumps(index, indent=2) + "\n")
-
-
-def _check_old_index(listing: Listing, shards: list[_Job], converted: Mapping[str, str]) -> None:
-    """Check the shards against the index they came with, where it is there: a lost shard would go unseen."""
-    match = _SHARD.fullmatch(shards[0].source.removesuffix(".bin"))
-    path = listing.directory / f"{match['series'] if match else ''}.bin.index.json"
-    if not path.is_file():
-        raise BadCheckpoint(f"{shown(path)} is missing, which says what is in the shards.", _HINT)
-    weight_map = read_object(path, stat_regular(path), _MAX_INDEX).get("weight_map")
-    old = weight_map if isinstance(weight_map, dict) else {}
-    named = {str(name) for name in old.values()}
-    if named != {PurePosixPath(job.source).name for job in shards} or not converted.keys() <= old.keys():
-        raise BadCheckpoint(f"{shown(path)} does not agree with the shards beside it.", _HINT)

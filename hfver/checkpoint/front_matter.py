@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from hfver.errors import BadCheckpoint
 MAX_README = 2 * 1024 * 1024
 """Largest README in bytes."""
 
-_MAX_FRONT = 256 * 1024
+_MAX_FRONT = 512 * 1024
+_MAX_DEPTH = 32
+_NULLS = ("", "null", "Null", "NULL", "~")
 _FRONT = re.compile(r"\A(?:\ufeff)?---[ \t]*\r?\n(?P<yaml>.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 
@@ -35,7 +38,8 @@ def read_front_matter(text: str, path: Path) -> dict[str, Any]:
 def base_from_card(front: dict[str, Any]) -> BaseHint | None:
     """Read ``base_model`` and ``base_model_relation``; of several bases (a merge) the first."""
     value, relation = front.get("base_model"), front.get("base_model_relation")
-    names = [name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str) and name]
+    listed = value if isinstance(value, list) else [value]
+    names = [name for name in listed if isinstance(name, str) and name not in _NULLS]
     if not names:
         return None
     if not isinstance(relation, str):
@@ -54,11 +58,27 @@ def base_from_adapter(config: dict[str, Any]) -> BaseHint | None:
 def _load(text: str, path: Path) -> Any:
     import yaml  # 30 ms, and many folders have no card
 
+    # Scalars stay strings, so that no number or date of the author's can be costly or wrong.
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise BadCheckpoint(f"The front matter of {shown(path)} uses YAML aliases; write the values out.")
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        _check_events(yaml.parse(text, Loader=loader))
+        return yaml.load(text, Loader=loader)  # noqa: S506 - builds nothing but strings, lists and dicts
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 2}" if mark else ""
-        raise BadCheckpoint(f"The front matter of {shown(path)}{place} is broken YAML.") from None
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise BadCheckpoint(
+            f"The front matter of {shown(path)}{place} is broken YAML: {shown(str(reason)[:200])}."
+        ) from None
+
+
+def _check_events(events: Iterable[Any]) -> None:
+    """Stop at the first alias, and where nesting makes the parser slow (its time grows with the square)."""
+    depth = 0
+    for event in events:
+        kind = type(event).__name__
+        depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
+        if kind == "AliasEvent":
+            raise ValueError("it uses an alias; write the value out")
+        if depth > _MAX_DEPTH:
+            raise ValueError("it is nested too deeply")

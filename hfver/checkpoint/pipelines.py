@@ -9,6 +9,7 @@ from typing import Any
 _SUFFIXES = {
     "ForCausalLM": "text-generation",
     "LMHeadModel": "text-generation",
+    "MTModel": "translation",
     "ForMaskedLM": "fill-mask",
     "ForSequenceClassification": "text-classification",
     "ForTokenClassification": "token-classification",
