@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from hfver.about import __version__
+
 if TYPE_CHECKING:
     from hfver.errors import HfverError as HfverError
     from hfver.face import LocalHub as LocalHub
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from hfver.face import smoke as smoke
     from hfver.face import verify as verify
     from hfver.face import versions as versions
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "HfverError": "hfver.errors",

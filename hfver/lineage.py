@@ -21,6 +21,7 @@ from hfver.records import Sha1
 __all__ = ["BaseModelLink", "Code", "Dataset", "Environment", "Evaluation", "Lineage", "Run", "Training"]
 
 MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 64
 
 Number = Annotated[int | float, BeforeValidator(lambda value: _number(value))]
 """A finite number; neither a truth value nor NaN, which compares with nothing."""
@@ -190,8 +191,6 @@ def load_yaml(data: bytes, *, limit: int = MAX_BYTES) -> Any:
     if len(data) > limit:
         raise ValueError(f"{len(data)} bytes are more than the {limit} allowed")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data, Loader=_Loader)):
-            raise ValueError("YAML aliases are not allowed")
         return yaml.load(data, Loader=_Loader)  # noqa: S506 - a SafeLoader with fewer types
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"no valid YAML ({' '.join(str(error).split())[:160]})") from None
@@ -203,6 +202,18 @@ def dump_yaml(data: Any) -> bytes:
 
 
 class _Loader(yaml.SafeLoader):
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", self.peek_event().start_mark)
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.composer.ComposerError(None, None, "nested too deeply", self.peek_event().start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         mapping = super().construct_mapping(node, deep=deep)
         if len(mapping) != len(node.value):
@@ -210,9 +221,8 @@ class _Loader(yaml.SafeLoader):
         return mapping
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+\Z"), list("-+.0123456789")
-)
+_EXPONENT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+\Z")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
 _Loader.yaml_constructors = dict(yaml.SafeLoader.yaml_constructors)
 for _tag in ("binary", "omap", "pairs", "set"):
     _Loader.yaml_constructors[f"tag:yaml.org,2002:{_tag}"] = yaml.SafeLoader.construct_undefined
@@ -228,6 +238,7 @@ class _Dumper(yaml.SafeDumper):
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
 
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
 _BREAKS = frozenset("\x85\u2028\u2029\ufeff")
 _Dumper.add_representer(str, _Dumper.represent_str)
 

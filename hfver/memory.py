@@ -12,18 +12,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from hfver.checkpoint.cache import default_folder
 from hfver.manifest import FileEntry
 
-__all__ = ["Memory", "RememberedLedger", "cache_folder"]
-
-
-def cache_folder() -> Path:
-    """Name the folder of hfver's own caches: ``HFVER_CACHE``, else ``hfver`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
-    if explicit := os.environ.get("HFVER_CACHE"):
-        return Path(explicit)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hfver"
+__all__ = ["Memory", "RememberedLedger"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,7 @@ class Memory:
     def __init__(self, identity: str, repo: str) -> None:
         name = re.sub(r"[^A-Za-z0-9.-]+", "-", identity).strip("-")[-60:]
         hub = f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
-        self.folder = cache_folder() / "hubs" / hub / repo.lower().replace("/", "--")
+        self.folder = default_folder() / "hubs" / hub / repo.lower().replace("/", "--")
 
     def ledger(self) -> RememberedLedger | None:
         """Recall the ledger, or None."""

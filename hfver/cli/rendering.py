@@ -54,7 +54,7 @@ def print_release(release: Release, *, dry_run: bool = False) -> None:
         ("content", release.content_digest or "–"),
         ("released", f"{_date(release)} by {release.author}" if release.author else "–"),
         ("size", f"{human(release.bytes_total)} in {len(release.files)} files"),
-            ]
+    ]
     if "127.0.0.1" not in release.url:
         rows.append(("url", release.url))
     if release.bytes_sent or dry_run:

@@ -38,6 +38,7 @@ def _run(arguments: list[str], as_json: bool) -> int:
 
     from hfver.cli.app import app
 
+    click_error: type[Exception]
     usage_error, click_error = typer.BadParameter.__mro__[1:3]
     try:
         result: Any = app(arguments, prog_name="hfver", standalone_mode=False)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Literal
 
+from hfver.about import __version__
 from hfver.errors import HubDenied, HubError, HubNotFound, HubUnreachable
 
 __all__ = ["Session", "Stale", "Taken"]
@@ -43,8 +44,6 @@ class Session:
         """Build the headers of every request: user agent and authorization."""
         from huggingface_hub.utils import build_hf_headers
 
-        from hfver import __version__
-
         headers: dict[str, str] = build_hf_headers(token=self.token, library_name="hfver", library_version=__version__)
         return headers
 
@@ -66,21 +65,30 @@ class Session:
     @contextmanager
     def translated(self, what: str) -> Iterator[None]:
         """Turn the client's errors into ours; ``what`` names the object in their messages."""
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
         try:
             yield
-        except OfflineModeIsEnabled:
-            raise HubUnreachable(
+        except Exception as error:
+            known = self._known(what, error) or self._known(what, error.__cause__)
+            if known is None:
+                raise
+            raise known from None
+
+    def _known(self, what: str, error: BaseException | None) -> HubError | None:
+        """Translate an error of the client, or of its HTTP library; None for any other."""
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+        if isinstance(error, OfflineModeIsEnabled):
+            return HubUnreachable(
                 f"{what}: HF_HUB_OFFLINE is set, and this needs the Hub.",
                 "Unset it, or name a commit that was loaded and verified before: ns/name@<40 hex digits>.",
-            ) from None
-        except LocalEntryNotFoundError as error:
-            raise self._unreachable(what, error.__cause__ or error) from None
-        except HfHubHTTPError as error:
-            raise self._refusal(what, error) from None
-        except _transport_errors() as error:
-            raise self._unreachable(what, error) from None
+            )
+        if isinstance(error, LocalEntryNotFoundError):
+            return self._known(what, error.__cause__) or self._unreachable(what, error.__cause__ or error)
+        if isinstance(error, HfHubHTTPError):
+            return self._refusal(what, error)
+        if isinstance(error, _transport_errors()):
+            return self._unreachable(what, error)
+        return None
 
     def _unreachable(self, what: str, error: BaseException) -> HubUnreachable:
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -149,7 +150,7 @@ def _send(hub: Hub, repo: str, branch: str, sources: Mapping[str, Source], entri
     """Send files by huggingface_hub, open and already hashed, which it does by plain Git-LFS."""
     from huggingface_hub import CommitOperationAdd, HfApi
 
-    with ExitStack() as files, _quiet_about_xet(), hub.session.translated(repo):
+    with ExitStack() as files, _quiet(), hub.session.translated(repo):
         additions = []
         for path, source in sources.items():
             addition = CommitOperationAdd(path, source)
@@ -164,16 +165,18 @@ def _send(hub: Hub, repo: str, branch: str, sources: Mapping[str, Source], entri
 
 
 @contextmanager
-def _quiet_about_xet() -> Iterator[None]:
-    """Silence the client's advice that open files do not go by Xet: that is why they are open."""
+def _quiet() -> Iterator[None]:
+    """Silence the client's advice that open files do not go by Xet (that is why they are open), and httpx's to it."""
 
     class NoXet(logging.Filter):
         def filter(self, record: logging.LogRecord) -> bool:
             return "Xet" not in record.getMessage()
 
-    logger, quiet = logging.getLogger("huggingface_hub._commit_api"), NoXet()
-    logger.addFilter(quiet)
-    try:
-        yield
-    finally:
-        logger.removeFilter(quiet)
+    logger, no_xet = logging.getLogger("huggingface_hub._commit_api"), NoXet()
+    logger.addFilter(no_xet)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
+        try:
+            yield
+        finally:
+            logger.removeFilter(no_xet)

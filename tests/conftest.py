@@ -1,0 +1,74 @@
+"""What all tests share: a machine of their own, small real checkpoints, and a real Hub."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before huggingface_hub is imported: it reads its folders once. Nobody's own cache or token is touched.
+_HOME = tempfile.mkdtemp(prefix="hfver-tests-")
+os.environ.update(HF_HOME=f"{_HOME}/huggingface", HFVER_CACHE=f"{_HOME}/hfver", HF_HUB_DISABLE_TELEMETRY="1")
+for name in ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_CACHE"):
+    os.environ.pop(name, None)
+os.environ.update(GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_NOSYSTEM="1", GIT_TERMINAL_PROMPT="0")
+
+MakeCheckpoint = Callable[..., Path]
+
+
+def pytest_sessionfinish() -> None:
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def chat_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny trained Llama with a byte tokenizer and a chat template, as save_pretrained wrote it."""
+    from tests.smoke import tiny
+
+    words = tiny.byte_tokenizer(chat_template=tiny.CHATML)
+    model = tiny.train(tiny.llama(words), words)
+    return tiny.save(model, words, tmp_path_factory.mktemp("made") / "chat")
+
+
+@pytest.fixture
+def checkpoint(chat_model: Path, tmp_path: Path) -> MakeCheckpoint:
+    """Copy the tiny model, with the weights moved by a seed, and a tensor added on demand."""
+
+    def make(seed: int = 0, *, extra: bool = False, name: str | None = None) -> Path:
+        folder = Path(shutil.copytree(chat_model, tmp_path / (name or f"checkpoint-{seed}{'x' if extra else ''}")))
+        if seed or extra:
+            move_weights(folder, seed, extra=extra)
+        return folder
+
+    return make
+
+
+def move_weights(folder: Path, seed: int, *, extra: bool = False) -> None:
+    """Nudge every weight of a checkpoint a little, so that it still works and no digest stays."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    generator = torch.Generator().manual_seed(seed)
+    tensors = load_file(folder / "model.safetensors")
+    moved = {name: value + 1e-4 * torch.randn(value.shape, generator=generator) for name, value in tensors.items()}
+    if extra:
+        moved["extra.weight"] = torch.ones(2, 2)
+    save_file(moved, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Note every request that the HTTP library really sends, by method and path."""
+    from huggingface_hub.utils import get_session
+
+    sent: list[str] = []
+    client: Any = get_session()
+    hook = lambda request: sent.append(f"{request.method} {request.url.path}")  # noqa: E731
+    client.event_hooks["request"].append(hook)
+    yield sent
+    client.event_hooks["request"].remove(hook)

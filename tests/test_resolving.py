@@ -1,0 +1,220 @@
+"""From a reference to a commit, and every lie on the way that must be seen."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
+import hfver
+from hfver.errors import (
+    BadRef,
+    DigestMismatch,
+    FileMissing,
+    FileUnexpected,
+    HfverError,
+    HubNotFound,
+    LedgerBroken,
+    TagMoved,
+    VerificationError,
+)
+from hfver.face import LocalHub
+from hfver.manifest import LEDGER
+from tests.conftest import MakeCheckpoint
+
+REPO = "acme/bot"
+
+
+@pytest.fixture
+def hub(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> LocalHub:
+    """A Hub with 1.0.0, 1.1.0 and 2.0.0-rc.1 of one repo."""
+    for seed, version in enumerate(("1.0.0", "1.1.0", "2.0.0-rc.1"), 1):
+        hfver.release(checkpoint(seed), REPO, version=version, hub=local_hub, smoke="off")
+    return local_hub
+
+
+def api(hub: LocalHub) -> HfApi:
+    return HfApi(endpoint=hub.url, token=hub.token)
+
+
+@pytest.fixture
+def forget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Look at the Hub as a machine would that has never seen it."""
+
+    def fresh() -> None:
+        monkeypatch.setenv("HFVER_CACHE", str(tmp_path / "another-machine"))
+
+    return fresh
+
+
+@pytest.mark.parametrize(
+    ("spec", "version"),
+    [
+        ("", "1.1.0"),
+        ("@latest", "1.1.0"),
+        ("@1.0.0", "1.0.0"),
+        ("@v1.0.0", "1.0.0"),
+        ("@^1.0", "1.1.0"),
+        ("@~1.0.0", "1.0.0"),
+        ("@>=1,<1.1", "1.0.0"),
+        ("@1.x", "1.1.0"),
+        ("@2.0.0-rc.1", "2.0.0-rc.1"),
+        ("@^2.0.0-rc.0", "2.0.0-rc.1"),
+    ],
+)
+def test_what_a_reference_means(hub: LocalHub, spec: str, version: str) -> None:
+    assert hfver.resolve(f"{REPO}{spec}", hub=hub).version == version
+
+
+def test_a_commit_names_its_release(hub: LocalHub) -> None:
+    released = hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+    assert hfver.resolve(f"{REPO}@{released.commit}", hub=hub).version == "1.0.0"
+
+
+@pytest.mark.parametrize("spec", ["^3", "3.0.0", "production", "refs/pr/9", "0" * 40, "2.x"])
+def test_what_is_not_there(hub: LocalHub, spec: str) -> None:
+    with pytest.raises(HubNotFound) as caught:
+        hfver.resolve(f"{REPO}@{spec}", hub=hub)
+    assert caught.value.hint
+
+
+def test_main_is_never_a_release(hub: LocalHub) -> None:
+    with pytest.raises(BadRef):
+        hfver.resolve(f"{REPO}@main", hub=hub)
+    head = api(hub).repo_info(REPO).sha
+    with pytest.raises(FileUnexpected, match="releases.jsonl"):
+        hfver.resolve(f"{REPO}@{head}", hub=hub)
+
+
+def test_a_pull_request_is_a_candidate(hub: LocalHub) -> None:
+    released = hfver.resolve(f"{REPO}@1.1.0", hub=hub)
+    repo = hub.path / "repos" / "models" / "acme" / "bot.git"
+    subprocess.run(["git", "-C", repo, "update-ref", "refs/pr/3", released.commit], check=True)
+    assert hfver.resolve(f"{REPO}@refs/pr/3", hub=hub).commit == released.commit
+    other = api(hub).create_commit(
+        REPO, [CommitOperationAdd("x.txt", b"x")], commit_message="x", revision="main", create_pr=False
+    )
+    subprocess.run(["git", "-C", repo, "update-ref", "refs/pr/4", str(other.oid)], check=True)
+    with pytest.raises(VerificationError):
+        hfver.resolve(f"{REPO}@refs/pr/4", hub=hub)
+
+
+def test_a_cold_look_costs_four_requests_and_a_warm_one_one(hub: LocalHub, requests: list[str], forget: Any) -> None:
+    forget()
+    hfver.resolve(f"{REPO}@1.1.0", hub=hub)
+    assert len(requests) == 4, requests
+    requests.clear()
+    found = hfver.resolve(f"{REPO}@^1", hub=hub)
+    assert requests == [f"GET /api/models/{REPO}/refs"]
+    requests.clear()
+    hfver.resolve(f"{REPO}@{found.commit}", hub=hub)
+    assert requests == []
+
+
+def test_case_does_not_count_in_repo_ids(hub: LocalHub) -> None:
+    assert hfver.resolve("ACME/Bot@1.0.0", hub=hub).version == "1.0.0"
+
+
+def test_a_moved_tag(hub: LocalHub) -> None:
+    other = hfver.resolve(f"{REPO}@1.1.0", hub=hub).commit
+    api(hub).delete_tag(REPO, tag="v1.0.0")
+    with pytest.raises(TagMoved, match="is gone"):
+        hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+    api(hub).create_tag(REPO, tag="v1.0.0", revision=other)
+    with pytest.raises(TagMoved, match=other):
+        hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+    with pytest.raises(TagMoved):
+        hfver.versions(REPO, hub=hub)
+
+
+def change_main(hub: LocalHub, ledger: bytes) -> None:
+    api(hub).create_commit(REPO, [CommitOperationAdd(LEDGER, ledger)], commit_message="tamper")
+
+
+def lines(hub: LocalHub) -> list[bytes]:
+    path = api(hub).hf_hub_download(REPO, LEDGER, force_download=True)
+    return Path(path).read_bytes().splitlines(keepends=True)
+
+
+def test_an_edited_ledger(hub: LocalHub, forget: Any) -> None:
+    first, second, *rest = lines(hub)
+    forget()
+    change_main(hub, first.replace(b'"major"', b'"minor"') + second + b"".join(rest))
+    with pytest.raises(LedgerBroken, match="does not follow"):
+        hfver.resolve(f"{REPO}@1.1.0", hub=hub)
+
+
+def test_a_cut_ledger_is_seen_by_who_saw_it_whole(hub: LocalHub, forget: Any) -> None:
+    change_main(hub, b"".join(lines(hub)[:-1]))
+    with pytest.raises(LedgerBroken, match="rewritten"):
+        hfver.resolve(f"{REPO}@1.1.0", hub=hub)
+    forget()
+    assert hfver.resolve(f"{REPO}@1.1.0", hub=hub).version == "1.1.0"
+
+
+def forge(hub: LocalHub, version: str, changes: list[Any], forget: Any) -> None:
+    """Point a version's tag and ledger line to a commit that was made by hand."""
+    released = hfver.resolve(f"{REPO}@{version}", hub=hub)
+    client = api(hub)
+    client.create_branch(REPO, branch="forged", revision=released.commit)
+    made = client.create_commit(REPO, changes, commit_message="forge", revision="forged")
+    client.delete_tag(REPO, tag=f"v{version}")
+    client.create_tag(REPO, tag=f"v{version}", revision=str(made.oid))
+    line = json.loads(lines(hub)[0]) | {"commit": made.oid}
+    change_main(hub, json.dumps(line).encode() + b"\n")
+    forget()
+
+
+def test_an_added_file(hub: LocalHub, forget: Any) -> None:
+    forge(hub, "1.0.0", [CommitOperationAdd("modeling_evil.py", b"import os")], forget)
+    with pytest.raises(FileUnexpected, match="modeling_evil.py"):
+        hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+
+
+def test_a_missing_file(hub: LocalHub, forget: Any) -> None:
+    forge(hub, "1.0.0", [CommitOperationDelete("config.json")], forget)
+    with pytest.raises(FileMissing, match="config.json"):
+        hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+
+
+def test_an_edited_file(hub: LocalHub, forget: Any) -> None:
+    released = hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+    size = next(file["size"] for file in released.files if file["path"] == "config.json")
+    forge(hub, "1.0.0", [CommitOperationAdd("config.json", b"{" + b" " * (size - 2) + b"}")], forget)
+    with pytest.raises(DigestMismatch, match="config.json"):
+        hfver.pull(f"{REPO}@1.0.0", hub=hub)
+
+
+def test_an_edited_manifest(hub: LocalHub, forget: Any) -> None:
+    forge(hub, "1.0.0", [CommitOperationAdd(".hfver/manifest.json", b'{"schema": 1}')], forget)
+    with pytest.raises(DigestMismatch, match="manifest"):
+        hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+
+
+def test_a_release_under_another_version(hub: LocalHub, forget: Any) -> None:
+    old = json.loads(lines(hub)[0])
+    api(hub).create_tag(REPO, tag="v1.2.0", revision=old["commit"])
+    change_main(hub, json.dumps(old | {"version": "1.2.0"}).encode() + b"\n")
+    forget()
+    with pytest.raises(VerificationError, match="that of acme/bot@1.0.0"):
+        hfver.resolve(f"{REPO}@^1", hub=hub)
+
+
+def test_an_object_that_is_gone(hub: LocalHub) -> None:
+    released = hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+    oid = next(file["sha256"] for file in released.files if file["path"] == "model.safetensors")
+    (hub.path / "lfs" / "objects" / oid[:2] / oid[2:4] / oid).unlink()
+    with pytest.raises(HfverError) as caught:
+        hfver.pull(f"{REPO}@1.0.0", hub=hub)
+    assert caught.value.exit_code == 3
+
+
+def test_a_hub_that_is_not_there() -> None:
+    with pytest.raises(HfverError) as caught:
+        hfver.resolve(REPO, hub="http://127.0.0.1:9")
+    assert caught.value.exit_code == 4
+    assert "127.0.0.1:9" in caught.value.message
