@@ -26,7 +26,7 @@ def describe_dataset(wish: str, resolve: Callable[[str, str | None], str | None]
         BadConfig: It is neither.
     """
     path = Path(wish).expanduser()
-    if path.exists():
+    if wish and path.exists():
         return _folder(path) if path.is_dir() else _file(path)
     name, _, revision = wish.partition("@")
     if hub_id(name) is None or name.startswith("."):

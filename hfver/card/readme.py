@@ -63,9 +63,7 @@ def _author_prose(body: str) -> Prose:
     return prose if prose.generated else read_prose(without_boilerplate(body))
 
 
-def _head_values(
-    facts: CardFacts, author: Mapping[str, Any], links: Links, *, has_title: bool
-) -> dict[str, object]:
+def _head_values(facts: CardFacts, author: Mapping[str, Any], links: Links, *, has_title: bool) -> dict[str, object]:
     return {
         "facts": facts,
         "name": facts.repo.partition("/")[2],
@@ -83,9 +81,7 @@ def _made_from(facts: CardFacts, links: Links) -> Markup | None:
     if base is None:
         return None
     words = {"adapter": "An adapter for", "merge": "A merge with", "quantized": "A quantized form of"}
-    return (
-        text(words.get(base.relation or "", "Fine-tuned from")) + " " + base_cell(base, links, revision=False)
-    )
+    return text(words.get(base.relation or "", "Fine-tuned from")) + " " + base_cell(base, links, revision=False)
 
 
 def _release_values(facts: CardFacts, links: Links) -> dict[str, object]:
