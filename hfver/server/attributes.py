@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import re
 from dataclasses import dataclass
@@ -142,10 +143,8 @@ def _is_binary(sample: bytes) -> bool:
     """Tell text by what a text file never has: a zero byte, or bytes that are no UTF-8."""
     if b"\x00" in sample:
         return True
-    for cut in range(4):  # the sample may end inside a character
-        try:
-            sample[: len(sample) - cut].decode("utf-8")
-        except UnicodeDecodeError:
-            continue
-        return False
-    return True
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)  # the sample may end inside a character
+    except UnicodeDecodeError:
+        return True
+    return False

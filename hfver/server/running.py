@@ -43,6 +43,8 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         HubSetupError: The address cannot be used.
     """
+    if not 0 <= port < 65536:
+        raise HubSetupError(f"cannot listen on {host}:{port}: there is no such port")
     try:
         (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         listener = socket.socket(family, socket.SOCK_STREAM)

@@ -1,0 +1,221 @@
+"""Whatever comes in, the answer is never a fault of the server."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from huggingface_hub import HfApi
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hfver.server import LocalHub
+
+from .tools import REPO, file_line, header, post_commit, write
+
+API = f"/api/models/{REPO}"
+ENDPOINTS = [
+    ("POST", "/api/repos/create"), ("DELETE", "/api/repos/delete"), ("POST", "/api/repos/move"), ("POST", "/api/validate-yaml"),
+    ("PUT", f"{API}/settings"), ("POST", f"{API}/branch/new"), ("POST", f"{API}/tag/main"), ("POST", f"{API}/commit/main"),
+    ("POST", f"{API}/preupload/main"), ("POST", f"{API}/paths-info/main"), ("POST", f"/{REPO}.git/info/lfs/objects/batch"),
+]  # fmt: skip
+KEYS = [
+    "name", "organization", "type", "private", "visibility", "files", "path", "size", "sample", "paths", "expand", "tag",
+    "message", "startingPoint", "content", "operation", "objects", "oid", "fromRepo", "toRepo", "gated", "transfers", "key",
+    "value", "summary", "gitIgnore", "gitAttributes", "encoding", "overwrite", "emptyBranch", "sdk", "license", "hash_algo",
+]  # fmt: skip
+TEXTS = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(
+        ["", "..", "a/b", REPO, "main", "0" * 40, "0" * 64, "\ud800", "\x00", "model", "upload", "base64", "header"]
+    ),
+)
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.sampled_from(KEYS), inner, max_size=5)),
+    max_leaves=12,
+)
+QUICK = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
+
+
+@QUICK
+@given(st.sampled_from(ENDPOINTS), st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=8))
+def test_odd_json_is_never_a_fault(http: httpx.Client, repo: str, endpoint: tuple[str, str], body: object) -> None:
+    answer = http.request(*endpoint, content=json.dumps(body).encode())
+    assert answer.status_code < 500, (endpoint, body)
+
+
+@QUICK
+@given(
+    st.sampled_from(ENDPOINTS),
+    st.binary(max_size=60),
+    st.sampled_from(["application/json", "application/x-www-form-urlencoded"]),
+)
+def test_odd_bytes_are_never_a_fault(
+    http: httpx.Client, repo: str, endpoint: tuple[str, str], body: bytes, kind: str
+) -> None:
+    assert http.request(*endpoint, content=body, headers={"Content-Type": kind}).status_code < 500
+
+
+@QUICK
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"key": st.sampled_from(["file", "lfsFile", "deletedFile", "deletedFolder", "copyFile"]), "value": VALUES}
+        )
+    )
+)
+def test_odd_commits_are_never_a_fault(http: httpx.Client, repo: str, lines: list[object]) -> None:
+    assert post_commit(http, header(), *lines).status_code < 500
+
+
+SEGMENTS = st.one_of(
+    st.sampled_from(
+        [
+            "%00",
+            "%ff",
+            "..",
+            "%2e%2e",
+            "%2f",
+            "main",
+            "refs%2Fpr%2F1",
+            "%",
+            "%zz",
+            "HEAD",
+            "a" * 300,
+            "tree",
+            "%0d%0a",
+            "",
+        ]
+    ),
+    st.text("abc/%.~^:?*[\\ 09", max_size=8),
+)
+
+
+@QUICK
+@given(
+    st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
+    st.sampled_from(
+        ["/api/models/", f"{API}/", f"/{REPO}/", f"/{REPO}.git/", "/datasets/", "/lfs-objects/", "/api/", "/"]
+    ),
+    st.lists(SEGMENTS, max_size=4),
+    st.text("abc=&%0189-,", max_size=12),
+)
+def test_odd_addresses_are_never_a_fault(
+    hub: LocalHub, repo: str, method: str, start: str, parts: list[str], query: str
+) -> None:
+    target = (start + "/".join(parts) + (f"?{query}" if query else "")).replace(" ", "%20").replace("\\", "%5c")
+    assert (
+        _raw(
+            hub,
+            f"{method} {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {hub.token}\r\nConnection: close\r\n\r\n",
+        )
+        < 500
+    )
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Host: evil\r\nX-Request-Id: a\x0bb", "Host: a/b?c#d", "Host: ", "Host: x\r\nRange: bytes=0-\xff", "Host: x\r\nX-Amzn-Trace-Id: \xe9",
+        "Host: x\r\nIf-Range: \xff", "Host: x\r\nContent-Length: 5\r\nContent-Length: 6", "Host: x\r\nAuthorization: Basic \xff",
+        "Host: x:99999", "Host: [::1", "Host: \xff",
+    ],
+    ids=range(11),
+)  # fmt: skip
+def test_odd_headers_are_never_a_fault(hub: LocalHub, repo: str, head: str) -> None:
+    for path in (
+        f"/{REPO}/resolve/main/.gitattributes",
+        f"{API}/tree/main?limit=1",
+        "/api/whoami-v2",
+        f"{API}/commits/main?limit=1",
+    ):
+        assert _raw(hub, f"GET {path} HTTP/1.1\r\n{head}\r\nConnection: close\r\n\r\n") < 500
+
+
+def _raw(hub: LocalHub, request: str) -> int:
+    where = urlsplit(hub.url)
+    with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+        connection.sendall(request.encode("latin-1", "replace"))
+        answer = connection.recv(65536)
+    return int(answer.split(b" ", 2)[1])
+
+
+def test_a_body_beyond_all_measure_is_refused(http: httpx.Client, repo: str) -> None:
+    assert http.post(f"{API}/paths-info/main", content=b" " * (33 * 2**20)).status_code == 413
+
+
+def test_odd_trees_can_be_listed(hub: LocalHub, http: httpx.Client, api: HfApi, repo: str) -> None:
+    """What a push brings (submodules, links, names that are no UTF-8, absurd dates) is shown, not choked on."""
+    import pygit2
+    from pygit2.enums import FileMode, ObjectType
+
+    write(api, {"a.txt": b"1"})
+    git = pygit2.Repository(str(hub.root / "repos" / "models" / f"{REPO}.git"))
+    blob = git.create_blob(b"target")
+    entries = sorted(
+        [(b"160000 sub\0", blob.raw), (b"120000 link\0", blob.raw), (b"100644 b\xff\xfe\0", blob.raw)],
+        key=lambda e: e[0][7:],
+    )
+    tree = git.write(ObjectType.TREE, b"".join(name + raw for name, raw in entries))
+    text = f"tree {tree}\nauthor n <e> 99999999999999999 +0000\ncommitter n <e> -5 +0000\n\n".encode() + b"\xff\xfe"
+    commit = git.write(ObjectType.COMMIT, text)
+    git.references.create("refs/heads/odd", commit)
+    git.references.create("refs/tags/blob", blob)
+    git.free()
+    assert FileMode.LINK
+    for path in (
+        "tree/odd",
+        "tree/odd?recursive=1",
+        "tree/odd?expand=1",
+        "commits/odd",
+        "revision/odd?blobs=1",
+        "refs",
+        "tree/odd/sub",
+        "revision/blob",
+    ):
+        assert http.get(f"{API}/{path}").status_code in (200, 404), path
+    assert http.get(f"/{REPO}/resolve/odd/link").content == b"target"
+    assert http.get(f"/{REPO}/resolve/odd/sub").status_code == 404
+    assert post_commit(http, header(), file_line("new.txt"), revision="odd").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "---\na: &a [x,x]\nb: [*a,*a]\n---\n", "---\n" + "[" * 20000 + "\n---\n", "---\n? [a, b]\n: c\n---\n", "---\n!!python/object:os.system x\n---\n",
+        "---\na: .nan\nb: 2024-01-01\nc: 0x" + "f" * 6000 + "\n---\n", '---\na: "\\uD800"\n---\n', "---\n- list\n---\n", "---\ntags: 5\nlicense: [x]\n---\n",
+        "---\n" + "a: b\n" * 100000 + "---\n", "---\n2001-99-99\n---\n", "---\n\x00\n---\n", "---\na: 1\na: 2\n<<: x\n---\n",
+    ],
+    ids=range(12),
+)  # fmt: skip
+def test_a_hostile_card_spoils_nothing(http: httpx.Client, api: HfApi, repo: str, card: str) -> None:
+    assert http.post("/api/validate-yaml", json={"content": card, "repoType": "model"}).status_code in (200, 400)
+    assert post_commit(http, header(), file_line("README.md", card.encode())).status_code == 200
+    assert api.model_info(repo).id == REPO
+
+
+def test_hostile_patterns_do_not_hang(http: httpx.Client, repo: str) -> None:
+    noise = random.Random(5)
+    patterns = [
+        "*a" * 30,
+        "**/" * 40 + "x",
+        "[" * 50,
+        "[!a-]*" * 10,
+        "?*" * 40,
+        "".join(noise.choices("*?[]!/a\\-", k=500)),
+        "[z-a]",
+        "\\",
+    ]
+    body = {
+        "files": [{"path": "a" * 120 + "/" + "a" * 120 + "b", "size": 1, "sample": ""}],
+        "gitAttributes": "".join(f"{pattern} filter=lfs\n" for pattern in patterns),
+        "gitIgnore": "\n".join(patterns),
+    }
+    assert http.post(f"{API}/preupload/main", json=body, timeout=5).status_code == 200
