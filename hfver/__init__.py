@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hfver.face import resolve as resolve
     from hfver.face import serve as serve
     from hfver.face import show as show
-    from hfver.face import smoke as smoke
+    from hfver.face import smoke_eval as smoke_eval
     from hfver.face import verify as verify
     from hfver.face import versions as versions
 
@@ -37,7 +37,7 @@ _HOMES = {
     "resolve": "hfver.face",
     "serve": "hfver.face",
     "show": "hfver.face",
-    "smoke": "hfver.face",
+    "smoke_eval": "hfver.face",
     "verify": "hfver.face",
     "versions": "hfver.face",
 }

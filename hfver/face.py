@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-__all__ = ["LocalHub", "load", "pull", "release", "resolve", "serve", "show", "smoke", "verify", "versions"]
+__all__ = ["LocalHub", "load", "pull", "release", "resolve", "serve", "show", "smoke_eval", "verify", "versions"]
 
 PathLike = str | os.PathLike[str]
 HubLike = PathLike | None
@@ -246,7 +246,7 @@ def verify(
         return verify_folder(client, Path(target), force=force, progress=progress)
 
 
-def smoke(
+def smoke_eval(
     target: str,
     *,
     hub: HubLike = None,
@@ -271,8 +271,15 @@ def smoke(
 
     Returns:
         The report; a broken model is a report with status ``failed``, not an exception.
+
+    Raises:
+        UsageError: There is no such folder, or the device is not there.
+        HubError: There is no such release, or no answer.
+        VerificationError: Something is not what was released.
     """
     if looks_like_folder(target):
+        if not Path(target).is_dir():
+            raise UsageError(f"There is no folder {target}.", "Name a checkpoint folder, or a release: ns/name@^1.2")
         from hfver.smoke import run_smoke
 
         return run_smoke(

@@ -66,6 +66,15 @@ class Memory:
         data = {path: entry.model_dump() for path, entry in files.items()}
         self._write(f"{commit}.files", json.dumps(data, sort_keys=True).encode())
 
+    def verified(self, commit: str) -> str | None:
+        """Recall how a commit's files looked on disk when they were last verified, or None."""
+        raw = self._read(f"{commit}.verified")
+        return raw.decode("utf-8", "replace") if raw else None
+
+    def remember_verified(self, commit: str, look: str) -> None:
+        """Note how a commit's files look on disk, right after they were verified."""
+        self._write(f"{commit}.verified", look.encode())
+
     def receipt(self, content_digest: str) -> bytes | None:
         """Recall which command last released this content, or None."""
         return self._read(f"{content_digest.removeprefix('sha256:')[:12]}.receipt")

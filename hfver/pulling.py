@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,10 @@ __all__ = ["Snapshot", "bring", "pull", "verify_folder", "verify_release"]
 
 MARK = ".hfver/pulling.json"
 """Stands in a folder while it is being filled, and names the repo and the files that were there before."""
+
+
+CLOCK_TICK = 0.02
+"""Seconds after which a file system's clock has moved on: Linux stamps files every 1 to 10 ms."""
 
 
 @dataclass(frozen=True)
@@ -149,9 +154,36 @@ def _bring_release(hub: Hub, pinned: Pinned, manifest: Manifest, progress: Progr
         tree = pinned.tree or hub.tree(repo, commit)
         _fetch(hub, repo, commit, {path: tree[path] for path in paths}, where, progress)
     folder = snapshot_folder(repo, commit)
-    check_names(_files_in(folder), manifest.files, where)
-    check_folder(folder, manifest.files, where, cache=HashCache(), progress=progress)
+    _check_once(Memory(hub.identity, repo), commit, folder, manifest.files, where, progress)
     return Snapshot(folder, manifest.files)
+
+
+def _check_once(
+    memory: Memory, commit: str, folder: Path, files: Mapping[str, FileEntry], where: str, progress: Progress
+) -> None:
+    """Compare files with their hashes, unless they look just as they did when that was last done."""
+    check_names(_files_in(folder), files, where)
+    before = _look(folder, files, where)
+    if memory.verified(commit) == before:
+        return
+    check_folder(folder, files, where, cache=HashCache(), progress=progress)
+    if _look(folder, files, where) == before:
+        memory.remember_verified(commit, before)
+
+
+def _look(folder: Path, files: Iterable[str], where: str) -> str:
+    """Describe files by device, inode, size and times; waits until a later write would show in the times."""
+    try:
+        stats = {path: (folder / path).stat() for path in sorted(files)}
+    except OSError as error:
+        raise FileMissing(f"{where}: {error.filename} cannot be read: {error.strerror}.") from None
+    newest = max((max(stat.st_mtime_ns, stat.st_ctime_ns) for stat in stats.values()), default=0)
+    time.sleep(max(0.0, min(CLOCK_TICK, CLOCK_TICK - (time.time_ns() - newest) / 1e9)))
+    looks = {
+        path: (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        for path, stat in stats.items()
+    }
+    return json.dumps(looks)
 
 
 def _bring_commit(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progress: Progress) -> Snapshot:
@@ -160,7 +192,7 @@ def _bring_commit(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progr
     known = memory.files(commit)
     if known and all(cached_file(repo, commit, path) for path in known) and pinned.tree is None:
         check_folder(folder, known, where, cache=HashCache(), progress=progress)
-        return Snapshot(folder, known)
+        return Snapshot(folder, {path: entry for path, entry in known.items() if wanted(path)})
     tree = {path: file for path, file in (pinned.tree or hub.tree(repo, commit)).items() if wanted(path)}
     _fetch(hub, repo, commit, tree, where, progress)
     files = check_against_tree(folder, tree, where, cache=HashCache(), progress=progress)

@@ -176,7 +176,7 @@ def smoke(
     from hfver.cli.rendering import print_json, print_smoke
 
     with bars() as progress:
-        report = hfver.smoke(
+        report = hfver.smoke_eval(
             target,
             hub=hub,
             device=device,
