@@ -39,7 +39,8 @@ def open_adapter(opening: Opening) -> OpenModel:
     base = _open_base(base_opening, settings, shapes)
     tokenizer = open_tokenizer(opening) if has_tokenizer(opening.directory) else base.tokenizer
     _grow(base.model, _rows_needed(settings, shapes, tokenizer))
-    model, missing, unexpected = _put_on(base, opening.directory)
+    model, missing, unused = _put_on(base, opening.directory)
+    unexpected = tuple(name for name in unused if not _is_copy(name, shapes))
     return replace(
         base,
         model=model.eval(),
@@ -72,17 +73,13 @@ def _base_opening(opening: Opening) -> Opening:
             "Give the base model with --base.",
         )
     if (Path(base) / "adapter_config.json").is_file() or not (Path(base) / "config.json").is_file():
-        raise UsageError(
-            f"{base}: not a whole model that could be a base.", "Give a whole model with --base."
-        )
+        raise UsageError(f"{base}: not a whole model that could be a base.", "Give a whole model with --base.")
     if not opening.trust_remote_code:
         refuse_code(Path(base))
     return replace(opening, directory=Path(base), base_directory=None)
 
 
-def _open_base(
-    opening: Opening, settings: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
-) -> OpenModel:
+def _open_base(opening: Opening, settings: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> OpenModel:
     """Open the base as the class that the adapter was trained on; its head may be another than was saved."""
     from hfver.runtime.opening import open_plain
 
@@ -109,11 +106,7 @@ def _tag_of(auto: Any) -> str | None:
 def _label_count(settings: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> int | None:
     """Read the number of labels from the new head that the adapter brings."""
     heads = settings.get("modules_to_save") or ["score", "classifier"]
-    found = [
-        shape
-        for name, shape in shapes.items()
-        if len(shape) == 2 and any(f".{head}." in name for head in heads)
-    ]
+    found = [shape for name, shape in shapes.items() if len(shape) == 2 and any(f".{head}." in name for head in heads)]
     return found[-1][0] if found else None
 
 
@@ -150,6 +143,12 @@ def _put_on(base: OpenModel, directory: Path) -> tuple[Any, tuple[str, ...], tup
     model = PeftModel.from_pretrained(base.model, str(directory), torch_device=base.device)
     result = model.load_adapter(str(directory), "default", torch_device=base.device)
     return model, tuple(sorted(result.missing_keys)), tuple(sorted(result.unexpected_keys))
+
+
+def _is_copy(name: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Tell the second copy of a grown embedding, which PEFT writes and does not read, from a stray tensor."""
+    plain = name.replace(".modules_to_save.", ".").replace(".original_module.", ".")
+    return plain != name and plain in shapes
 
 
 def _still_missing(missing: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:

@@ -48,12 +48,13 @@ def blaming(directory: Path, device: str) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, with its type where the line alone says too little."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """Return the first line of an error, with its type where that says too little."""
     kind = type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return kind
-    return lines[0] if " " in lines[0] else f"{kind}: {lines[0]}"
+    said = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    return said if " " in said else f"{kind}: {said}"
 
 
 @contextmanager

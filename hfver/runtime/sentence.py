@@ -24,9 +24,7 @@ def open_sentence(opening: Opening) -> OpenModel:
     inner = open_plain(replace(opening, directory=_transformer(opening.directory)))
     if find_spec("sentence_transformers") is None:
         return replace(inner, pipeline_tag=TAG, notes=(WITHOUT,))
-    return replace(
-        inner, model=_pipeline(opening), pipeline_tag=TAG, notes=("opened with sentence-transformers",)
-    )
+    return replace(inner, model=_pipeline(opening), pipeline_tag=TAG, notes=("opened with sentence-transformers",))
 
 
 def _pipeline(opening: Opening) -> Any:

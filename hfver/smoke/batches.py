@@ -56,9 +56,7 @@ def texts_as_ids(opened: OpenModel) -> list[list[int]]:
 def context(model: Any) -> int:
     """Return how many tokens the model can take; 2048 where the config sets no limit."""
     config = getattr(model, "config", None)
-    settings = (
-        config.get_text_config() if config is not None and hasattr(config, "get_text_config") else config
-    )
+    settings = config.get_text_config() if config is not None and hasattr(config, "get_text_config") else config
     return int(getattr(settings, "max_position_embeddings", None) or 2048)
 
 

@@ -34,9 +34,7 @@ def check(name: str, look: Callable[[], str]) -> SmokeCheck:
     except (torch.cuda.OutOfMemoryError, MemoryError):
         return SmokeCheck(name=name, status="failed", detail="The device ran out of memory.")
     except Exception as error:
-        return SmokeCheck(
-            name=name, status="failed", detail=f"It raised {type(error).__name__}: {first_line(error)}"
-        )
+        return SmokeCheck(name=name, status="failed", detail=f"It raised {type(error).__name__}: {first_line(error)}")
 
 
 def some(names: Iterable[object]) -> str:

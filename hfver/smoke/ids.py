@@ -35,9 +35,7 @@ def embedding_rows(model: Any) -> int | None:
     """Return the number of rows of the input embedding; None if the model has none for tokens."""
     torch_module = _embedding(model)
     weight = getattr(torch_module, "weight", None)
-    return (
-        int(weight.shape[0]) if weight is not None and weight.ndim == 2 and _is_lookup(torch_module) else None
-    )
+    return int(weight.shape[0]) if weight is not None and weight.ndim == 2 and _is_lookup(torch_module) else None
 
 
 def eos_ids(opened: OpenModel) -> set[int]:
@@ -69,9 +67,7 @@ def _tokenizer_misfits(words: Any, rows: int) -> list[str]:
     if not beyond:
         return []
     last = max(beyond)
-    return [
-        f"{len(beyond)} tokens of the tokenizer, up to {beyond[last]!r} with id {last}, lie beyond row {rows}"
-    ]
+    return [f"{len(beyond)} tokens of the tokenizer, up to {beyond[last]!r} with id {last}, lie beyond row {rows}"]
 
 
 def _unnamed(opened: OpenModel, words: Any, rows: int) -> list[str]:

@@ -51,9 +51,7 @@ class PeakMemory:
     @property
     def meaning(self) -> str:
         """What the figure is, in words."""
-        return (
-            "allocated by torch on the device" if self.on_cuda else "growth of the process's resident memory"
-        )
+        return "allocated by torch on the device" if self.on_cuda else "growth of the process's resident memory"
 
     def _watch(self) -> None:
         while not self._stop.wait(INTERVAL):

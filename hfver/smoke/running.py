@@ -54,9 +54,7 @@ def run_smoke(
         return _examine(opened, memory, pipeline_tag, content_digest)
 
 
-def examine(
-    opened: OpenModel, *, pipeline_tag: str | None = None, content_digest: str | None = None
-) -> SmokeReport:
+def examine(opened: OpenModel, *, pipeline_tag: str | None = None, content_digest: str | None = None) -> SmokeReport:
     """Examine a model that is already open.
 
     Args:

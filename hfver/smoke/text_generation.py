@@ -87,9 +87,7 @@ class Session:
             raise NotApplicable("There is no tokenizer, so there is nothing to continue.")
         for number, text in enumerate(PROMPTS):
             ids = list(words(text)["input_ids"])
-            self.done.append(
-                _continue(self.opened, text, _without_end(ids, self.opened), REST if number else FIRST)
-            )
+            self.done.append(_continue(self.opened, text, _without_end(ids, self.opened), REST if number else FIRST))
         question = chat.chat_prompt(words)
         if question is not None:
             self.done.append(_continue(self.opened, question, encode(words, question), FIRST, is_chat=True))
@@ -115,9 +113,7 @@ def _forward(session: Session) -> str:
     return f"Logits of {len(lengths)} texts over {logits.shape[-1]} tokens are finite; {told}."
 
 
-def _continue(
-    opened: OpenModel, prompt: str, ids: list[int], new: int, *, is_chat: bool = False
-) -> Continuation:
+def _continue(opened: OpenModel, prompt: str, ids: list[int], new: int, *, is_chat: bool = False) -> Continuation:
     """Continue ids greedily, within the model's context."""
     room = context(opened.model)
     ids = ids[-(room // 2) :]
@@ -150,8 +146,8 @@ def _generates(session: Session) -> str:
 def _is_stuck(session: Session, written: list[set[int]], texts: list[str]) -> str:
     """Say how the model is stuck, or nothing.
 
-    Small models repeat themselves, and that is no defect. Broken is what ignores its input and has
-    learned nothing: the same single token, or blanks alone, after every prompt, and a loss no better than guessing.
+    Small models repeat themselves, and that is no defect. Broken is what ignores its input and has learned
+    nothing: the same single token, or blanks alone, after every prompt, and a loss no better than guessing.
     """
     same = len(set().union(*written)) == 1
     blank = not any(text.strip() for text in texts)

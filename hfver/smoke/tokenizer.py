@@ -49,8 +49,7 @@ def _is_all_unknown(words: Any, text: str) -> bool:
 def _sum_up(verdicts: dict[str, Verdict]) -> str:
     """Fail when English, or most of what the tokenizer knows, does not come back; else name the oddities."""
     stable, unstable, unknown = (
-        [name for name, verdict in verdicts.items() if verdict == kind]
-        for kind in ("stable", "unstable", "unknown")
+        [name for name, verdict in verdicts.items() if verdict == kind] for kind in ("stable", "unstable", "unknown")
     )
     if verdicts["English"] == "unstable" or len(unstable) > len(stable):
         raise Broken(f"Decoded text encodes to other ids: {some(unstable)}.")

@@ -23,9 +23,7 @@ def keys(opened: OpenModel) -> str:
     wrong = [f"{len(names)} {what}: {some(names)}" for what, names in found.items() if names]
     if wrong:
         raise Broken("; ".join(wrong) + ".")
-    return (
-        f"All {sum(1 for _ in opened.model.parameters())} tensors of the architecture came from the folder."
-    )
+    return f"All {sum(1 for _ in opened.model.parameters())} tensors of the architecture came from the folder."
 
 
 def weights_finite(opened: OpenModel) -> str:
