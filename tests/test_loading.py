@@ -81,7 +81,7 @@ def adapter(local_hub: LocalHub, checkpoint: MakeCheckpoint, tmp_path: Path) -> 
         for name, weight in model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(weight, std=0.02)
-        model.save_pretrained(folder)
+        model.save_pretrained(str(folder))
     move_weights(base, 5)
     hfver.release(base, "acme/base", hub=local_hub, smoke="off")
     return folder
