@@ -32,8 +32,13 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
         return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
+    if (isinstance(value, float) and not math.isfinite(value)) or _is_huge(value):
         return None
     if value is None or isinstance(value, str | bool | int | float):
         return value
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _is_huge(value: object) -> bool:
+    """Numbers beyond 64 bits: Python refuses to write those of thousands of digits."""
+    return isinstance(value, int) and value.bit_length() > 64

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import functools
 import re
 from dataclasses import dataclass
+
+from hfver.server.globs import Matcher, compile_glob
 
 LFS = "filter=lfs diff=lfs merge=lfs -text"
 _WEIGHTS = "7z arrow avro bin bz2 ckpt ftz gguf gz h5 joblib lz4 mds mlmodel model msgpack npy npz onnx ot"
@@ -25,7 +26,7 @@ def default_attributes(kind: str) -> bytes:
 
 @dataclass(frozen=True)
 class _Rule:
-    pattern: re.Pattern[str]
+    matches: Matcher
     verdict: bool
 
 
@@ -37,7 +38,7 @@ class Attributes:
 
     def is_lfs(self, path: str) -> bool:
         """Tell whether a path is kept in Git-LFS."""
-        matches = (rule.verdict for rule in reversed(self._rules) if rule.pattern.fullmatch(path))
+        matches = (rule.verdict for rule in reversed(self._rules) if rule.matches(path))
         return next(matches, False)
 
 
@@ -49,7 +50,7 @@ def _attribute_rule(line: str) -> _Rule | None:
     verdicts = [setting == "filter=lfs" for setting in settings if setting.lstrip("-!").startswith("filter")]
     if not verdicts or pattern.startswith("!"):
         return None
-    return _Rule(_compile(pattern, folders=False), verdicts[-1])
+    return _Rule(compile_glob(pattern, folders=False), verdicts[-1])
 
 
 def _split_pattern(line: str) -> list[str]:
@@ -72,7 +73,7 @@ class Ignores:
         return self._verdict(path)
 
     def _verdict(self, path: str) -> bool:
-        matches = (rule.verdict for rule in reversed(self._rules) if rule.pattern.fullmatch(path))
+        matches = (rule.verdict for rule in reversed(self._rules) if rule.matches(path))
         return next(matches, False)
 
 
@@ -80,46 +81,7 @@ def _ignore_rule(line: str) -> _Rule | None:
     line = line.rstrip()
     if not line or line.startswith("#"):
         return None
-    return _Rule(_compile(line.removeprefix("!"), folders=True), not line.startswith("!"))
-
-
-@functools.lru_cache(maxsize=4096)
-def _compile(pattern: str, *, folders: bool) -> re.Pattern[str]:
-    """Turn a pattern into an expression; folders are given to it with a slash at the end."""
-    only_folders = pattern.endswith("/")
-    pattern = pattern.rstrip("/")
-    anchored = "/" in pattern
-    body = "".join(_translate(token) for token in _tokens(pattern.removeprefix("/")))
-    start = "" if anchored else "(?:.*/)?"
-    end = ("/" if only_folders else "/?") if folders else ""
-    try:
-        return re.compile(f"{start}{body}{end}", re.DOTALL)
-    except re.error:
-        return re.compile(r"(?!)")  # a broken bracket matches nothing, as in git
-
-
-def _tokens(pattern: str) -> list[str]:
-    # Runs of stars are one token: adjacent quantifiers would make matching exponential.
-    return re.findall(r"\*\*+/|/\*\*+$|\*+|\?|\[[!^]?\]?(?:\[:\w+:\]|[^\]])*\]|\\.|.", pattern, re.DOTALL)
-
-
-def _translate(token: str) -> str:
-    if token.endswith("*/"):
-        return "(?:.*/)?"
-    if token.startswith("/*"):
-        return "/.+"
-    simple = {"?": "[^/]"}
-    if token.startswith("*"):
-        return "[^/]*"
-    if token.startswith("[") and len(token) > 1:
-        return _bracket(token)
-    return simple.get(token) or re.escape(token[-1])
-
-
-def _bracket(token: str) -> str:
-    inner = token[1:-1].replace("\\", "\\\\").replace("[:space:]", r"\s").replace("[:digit:]", r"\d")
-    inner = inner.replace("[:alpha:]", "A-Za-z").replace("[:alnum:]", "A-Za-z0-9").replace("[", r"\[")
-    return f"[^{inner[1:]}]" if inner.startswith(("!", "^")) else f"[{inner}]"
+    return _Rule(compile_glob(line.removeprefix("!"), folders=True), not line.startswith("!"))
 
 
 def rule_for(path: str) -> str:

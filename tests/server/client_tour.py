@@ -79,7 +79,7 @@ def _read(api: HfApi, work: Path, repo: str, commit: str) -> None:
 
 
 def _change(api: HfApi, repo: str, first: str) -> None:
-    operations = [
+    operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
         CommitOperationCopy("model.safetensors", "copy.safetensors"),
         CommitOperationCopy("README.md", "COPY.md"),
         CommitOperationDelete("nested/"),
@@ -101,9 +101,12 @@ def _change(api: HfApi, repo: str, first: str) -> None:
 
 
 def _errors(api: HfApi, repo: str, stale: str) -> None:
-    _expect(412, lambda: api.create_commit(
-        repo, [CommitOperationAdd("late", b"late")], commit_message="Late", parent_commit=stale
-    ))  # fmt: skip
+    _expect(
+        412,
+        lambda: api.create_commit(
+            repo, [CommitOperationAdd("late", b"late")], commit_message="Late", parent_commit=stale
+        ),
+    )
     _expect(409, lambda: api.create_tag(repo, tag="v1.0.0"))
     _expect(409, lambda: api.create_repo(repo))
     for kind, call in (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import huggingface_hub.constants
 import httpx
+import huggingface_hub.constants
 import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.utils import disable_progress_bars

@@ -158,9 +158,32 @@ def test_anybody_may_propose_but_nobody_anonymous(hub: LocalHub, ann: HfApi, bob
 
 
 NAMES = [
-    "..", ".", "a/b/c", "../x", "a..b", "a--b", "-a", "a-", ".a", "a.", "a.git", "A.GIT", "a b", "a\\b", "a\x00b", "ü",
-    "x" * 97, "", "a/..", "a%2fb", "a\n", "x.ipynb", "x.lock", "a/", "/a",
-]  # fmt: skip
+    "..",
+    ".",
+    "a/b/c",
+    "../x",
+    "a..b",
+    "a--b",
+    "-a",
+    "a-",
+    ".a",
+    "a.",
+    "a.git",
+    "A.GIT",
+    "a b",
+    "a\\b",
+    "a\x00b",
+    "ü",
+    "x" * 97,
+    "",
+    "a/..",
+    "a%2fb",
+    "a\n",
+    "x.ipynb",
+    "x.lock",
+    "a/",
+    "/a",
+]
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
@@ -174,12 +197,22 @@ def test_a_bad_repo_name_is_refused(hub: LocalHub, http: httpx.Client, name: str
 @pytest.mark.parametrize(
     "body",
     [
-        {}, {"name": 5}, {"name": "x", "type": "kernel"}, {"name": "x", "type": []}, {"name": "x", "private": "yes"},
-        {"name": "x", "visibility": "open"}, {"name": "x", "organization": {}}, {"name": "x", "files": {"a": 1}},
-        {"name": "x", "files": [{"path": "a", "content": "!", "encoding": "base64"}]}, {"name": "x", "sdk": 1},
-        {"name": "x", "organization": "api"}, {"name": "x", "organization": "datasets"}, [], "x",
+        {},
+        {"name": 5},
+        {"name": "x", "type": "kernel"},
+        {"name": "x", "type": []},
+        {"name": "x", "private": "yes"},
+        {"name": "x", "visibility": "open"},
+        {"name": "x", "organization": {}},
+        {"name": "x", "files": {"a": 1}},
+        {"name": "x", "files": [{"path": "a", "content": "!", "encoding": "base64"}]},
+        {"name": "x", "sdk": 1},
+        {"name": "x", "organization": "api"},
+        {"name": "x", "organization": "datasets"},
+        [],
+        "x",
     ],
-)  # fmt: skip
+)
 def test_a_bad_request_for_a_repo_is_refused(http: httpx.Client, body: object) -> None:
     assert http.post("/api/repos/create", json=body).status_code == 400
 

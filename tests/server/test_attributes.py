@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from hfver.server import globs
 from hfver.server.attributes import Attributes, Ignores, default_attributes, rule_for, upload_mode
+from hfver.server.globs import compile_glob
 
 from .tools import git
 
 PATTERNS = [
-    "*.bin", "a/*.bin", "/x.bin", "saved_model/**/*", "**/deep.txt", "a/**/z", "*tfevents*", "file[0-9].txt", "f?o", "a b.txt",
-    "dir/**", "we[[:space:]]ird", "!x", "[!a]x", "\\*star", "*.tar.*", "**", "a/**/b/**/c",
-]  # fmt: skip
+    "*.bin",
+    "a/*.bin",
+    "/x.bin",
+    "saved_model/**/*",
+    "**/deep.txt",
+    "a/**/z",
+    "*tfevents*",
+    "file[0-9].txt",
+    "f?o",
+    "a b.txt",
+    "dir/**",
+    "we[[:space:]]ird",
+    "!x",
+    "[!a]x",
+    "\\*star",
+    "*.tar.*",
+    "**",
+    "a/**/b/**/c",
+]
 PATHS = [
-    "x.bin", "a/x.bin", "a/b/x.bin", "saved_model/v/1", "saved_model/v", "deep.txt", "q/deep.txt", "a/z", "a/b/c/z", "run.tfevents.1",
-    "file1.txt", "fileX.txt", "foo", "f/o", "a b.txt", "dir/x/y", "dir", "we ird", "bx", "ax", "*star", "zstar", "m.tar.gz", "a/b/c", "a/1/b/2/c",
-]  # fmt: skip
+    "x.bin",
+    "a/x.bin",
+    "a/b/x.bin",
+    "saved_model/v/1",
+    "saved_model/v",
+    "deep.txt",
+    "q/deep.txt",
+    "a/z",
+    "a/b/c/z",
+    "run.tfevents.1",
+    "file1.txt",
+    "fileX.txt",
+    "foo",
+    "f/o",
+    "a b.txt",
+    "dir/x/y",
+    "dir",
+    "we ird",
+    "bx",
+    "ax",
+    "*star",
+    "zstar",
+    "m.tar.gz",
+    "a/b/c",
+    "a/1/b/2/c",
+]
 
 
 @pytest.fixture
@@ -42,6 +84,18 @@ def test_ignores_match_as_in_git(worktree: Path, pattern: str) -> None:
     found = git("check-ignore", "--no-index", "--", *PATHS, cwd=worktree, check=False).stdout.splitlines()
     ignored = {line.strip('"').replace("\\\\", "\\") for line in found}
     assert {path for path in PATHS if Ignores(pattern + "\n").ignores(path)} == ignored
+
+
+def test_both_ways_of_matching_agree() -> None:
+    for pattern in (*PATTERNS, "*a*b*c*", "**/x/**/y/**/z", "a/**", "*/*/*/*", "?*?*?*", "**/*.b*n"):
+        for folders in (False, True):
+            quick = compile_glob(pattern, folders=folders)
+            pieces = [] if "/" in pattern else ["**/"]
+            pieces += globs._PIECE.findall(pattern.removeprefix("/")) + (["/?"] if folders else [])
+            expression = re.compile("".join(map(globs._translate, pieces)), re.DOTALL)
+            for path in (*PATHS, "dir/", "x/y/z", "a/x/b/y/c/z", "abc", "a/b/c/d", "xaxbxcx"):
+                slow = globs._Automaton(pieces)(path)
+                assert quick(path) == slow == (expression.fullmatch(path) is not None), (pattern, path)
 
 
 def test_the_last_rule_wins() -> None:
@@ -81,10 +135,16 @@ def test_the_defaults_of_a_new_repo() -> None:
 @pytest.mark.parametrize(
     ("size", "sample", "mode"),
     [
-        (0, b"", "regular"), (5, b"hello", "regular"), (5, b"he\0lo", "lfs"), (512, "é".encode() * 255 + b"\xc3", "regular"),
-        (5, b"\xff\xfe", "lfs"), (10 * 2**20, b"x", "regular"), (10 * 2**20 + 1, b"x", "lfs"), (5, b"", "regular"),
+        (0, b"", "regular"),
+        (5, b"hello", "regular"),
+        (5, b"he\0lo", "lfs"),
+        (512, "é".encode() * 255 + b"\xc3", "regular"),
+        (5, b"\xff\xfe", "lfs"),
+        (10 * 2**20, b"x", "regular"),
+        (10 * 2**20 + 1, b"x", "lfs"),
+        (5, b"", "regular"),
     ],
     ids=range(8),
-)  # fmt: skip
+)
 def test_the_upload_mode_follows_size_and_sample(size: int, sample: bytes, mode: str) -> None:
     assert upload_mode(Attributes(""), "x", size, sample) == mode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -67,8 +68,6 @@ def test_other_content_is_refused_and_leaves_nothing(hub: LocalHub, http: httpx.
 def test_an_upload_that_breaks_off_leaves_nothing(hub: LocalHub, http: httpx.Client, repo: str) -> None:
     item = _item(batch(http, sha256(DATA), len(DATA)))
     target = urlsplit(_href(item, "upload"))
-    import socket
-
     with socket.create_connection((target.hostname, target.port)) as raw:
         raw.sendall(
             f"PUT {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(DATA)}\r\n\r\n".encode()
@@ -116,8 +115,11 @@ def test_only_what_the_repo_refers_to_is_handed_out(http: httpx.Client, repo: st
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ({}, 400), ({"operation": "steal", "objects": []}, 400), ({"operation": "upload"}, 400),
-        ({"operation": "upload", "objects": [5]}, 400), ({"operation": "upload", "objects": {}}, 400),
+        ({}, 400),
+        ({"operation": "steal", "objects": []}, 400),
+        ({"operation": "upload"}, 400),
+        ({"operation": "upload", "objects": [5]}, 400),
+        ({"operation": "upload", "objects": {}}, 400),
         ({"operation": "upload", "objects": [{"oid": "x", "size": 1}]}, 422),
         ({"operation": "upload", "objects": [{"oid": "../" * 21 + "x", "size": 1}]}, 422),
         ({"operation": "upload", "objects": [{"oid": "0" * 64, "size": "1"}]}, 422),
@@ -126,7 +128,7 @@ def test_only_what_the_repo_refers_to_is_handed_out(http: httpx.Client, repo: st
         ({"operation": "upload", "objects": [{"oid": "F" * 64, "size": 1}]}, 422),
         ({"operation": "upload", "objects": [], "hash_algo": "md5"}, 409),
     ],
-)  # fmt: skip
+)
 def test_nonsense_is_refused(http: httpx.Client, repo: str, body: object, status: int) -> None:
     answer = http.post(f"/{REPO}.git/info/lfs/objects/batch", json=body)
     assert answer.status_code == status

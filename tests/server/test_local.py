@@ -19,6 +19,7 @@ from hfver.server import HubSetupError, LocalHub, NotAHubError, UnsafeBindingErr
 
 from .tools import ROOT, git, python
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104  (to see it refused)
 SERVE = """
 import sys
 from hfver.server import serve
@@ -90,7 +91,7 @@ def test_bad_users_are_refused(tmp_path: Path, users: dict[str, str]) -> None:
         LocalHub(tmp_path / "hub", users=users).start()
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.invalid"])
+@pytest.mark.parametrize("host", [EVERYWHERE, "::", "192.0.2.1", "example.invalid"])
 def test_nobody_listens_to_the_world_without_a_token(tmp_path: Path, host: str) -> None:
     with pytest.raises(UnsafeBindingError, match="no user has a token"):
         LocalHub(tmp_path / "hub", host=host).start()
@@ -99,10 +100,10 @@ def test_nobody_listens_to_the_world_without_a_token(tmp_path: Path, host: str) 
 
 
 def test_with_a_token_it_may(tmp_path: Path) -> None:
-    with LocalHub(tmp_path / "hub", host="0.0.0.0", users={"ann": "t"}) as hub:
+    with LocalHub(tmp_path / "hub", host=EVERYWHERE, users={"ann": "t"}) as hub:
         port = hub.url.rpartition(":")[2]
         assert httpx.get(f"http://127.0.0.1:{port}/api/models").status_code == 200
-    with LocalHub(tmp_path / "hub", host="0.0.0.0"):
+    with LocalHub(tmp_path / "hub", host=EVERYWHERE):
         pass
 
 

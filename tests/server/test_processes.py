@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import signal
 import subprocess
@@ -135,7 +136,7 @@ class _Zeros:
 def test_memory_stays_flat(server: tuple[psutil.Process, httpx.Client], tmp_path: Path) -> None:
     process, http = server
     size = 300 * MEGABYTE
-    oid = "".join(_hash_of_zeros(size))
+    oid = _hash_of_zeros(size)
     before = process.memory_info().rss
     (item,) = batch(http, oid, size).json()["objects"]
     href = item["actions"]["upload"]["href"]
@@ -151,8 +152,6 @@ def test_memory_stays_flat(server: tuple[psutil.Process, httpx.Client], tmp_path
 
 
 def _hash_of_zeros(size: int) -> str:
-    import hashlib
-
     digest = hashlib.sha256()
     for block in _Zeros(size):
         digest.update(block)

@@ -15,9 +15,35 @@ from .tools import REPO, head_of, write
 
 URL = f"/api/models/{REPO}"
 BAD_NAMES = [
-    "", "..", "a..b", "a b", "a~b", "a^b", "a:b", "a?b", "a*b", "a[b", "a\\b", "/a", "a/", "a//b", ".a", "a.lock", "a/.b",
-    "a.", "@{", "a@{b", "-a", "HEAD", "refs/heads/x", "0" * 40, "a\x00b", "a\nb", "\ud800", "x" * 300,
-]  # fmt: skip
+    "",
+    "..",
+    "a..b",
+    "a b",
+    "a~b",
+    "a^b",
+    "a:b",
+    "a?b",
+    "a*b",
+    "a[b",
+    "a\\b",
+    "/a",
+    "a/",
+    "a//b",
+    ".a",
+    "a.lock",
+    "a/.b",
+    "a.",
+    "@{",
+    "a@{b",
+    "-a",
+    "HEAD",
+    "refs/heads/x",
+    "0" * 40,
+    "a\x00b",
+    "a\nb",
+    "\ud800",
+    "x" * 300,
+]
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=range(len(BAD_NAMES)))

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import CommitOperationAdd, HfApi, RepoFile, RepoFolder
+from huggingface_hub.hf_api import LastCommitInfo
 
 REPO = "demo/model"
 ROOT = Path(__file__).parents[2]
@@ -84,3 +85,16 @@ def python(code: str, *arguments: str, **environment: str) -> subprocess.Complet
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], env=env, capture_output=True, text=True, check=False, timeout=120
     )
+
+
+def lfs_oid(item: RepoFile | RepoFolder) -> str:
+    """The SHA-256 of an LFS file."""
+    assert isinstance(item, RepoFile)
+    assert item.lfs is not None
+    return item.lfs.sha256
+
+
+def last_commit(item: RepoFile | RepoFolder) -> LastCommitInfo:
+    """The last commit of an expanded entry."""
+    assert item.last_commit is not None
+    return item.last_commit

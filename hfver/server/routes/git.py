@@ -200,14 +200,15 @@ async def _end(process: subprocess.Popen[bytes], feeding: asyncio.Task[None], st
 
 
 def _collect(process: subprocess.Popen[bytes], stack: ExitStack) -> None:
-    stack.close()
-    if process.stdout is not None:
-        process.stdout.close()
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101
+    process.stdout.close()
     try:
-        process.wait(timeout=10)
+        process.wait(timeout=2)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    _close(process.stdin)  # feeding may have been cancelled before it could
+    stack.close()
 
 
 ROUTES = [

@@ -91,6 +91,8 @@ def _card_facts(git: pygit2.Repository, commit: pygit2.Commit) -> dict[str, Any]
         card = read_metadata(text)
     except CardError:
         return {"tags": []}
+    if not isinstance(card.get("tags", []), list | str):
+        del card["tags"]  # clients fail on anything else
     facts: dict[str, Any] = {"cardData": card} if card else {}
     for name in ("pipeline_tag", "library_name"):
         if isinstance(card.get(name), str):

@@ -1,0 +1,117 @@
+"""Git's wildcard patterns, matched in time that no pattern can blow up."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+
+Matcher = Callable[[str], bool]
+_PIECE = re.compile(r"\*\*+/|/\*\*+$|\*+|\?|\[[!^]?\]?(?:\[:\w+:\]|[^\]])*\]|\\.|.", re.DOTALL)
+# With up to this many wildcards, a regular expression backtracks little and is much quicker.
+_MAX_WILDCARDS = 2
+
+
+@functools.lru_cache(maxsize=4096)
+def compile_glob(pattern: str, *, folders: bool) -> Matcher:
+    """Make a matcher for whole paths.
+
+    Args:
+        pattern: As it stands in .gitattributes or .gitignore, without a leading ``!``.
+        folders: Whether folders are matched too, given with a slash at their end.
+    """
+    only_folders = pattern.endswith("/")
+    pattern = pattern.rstrip("/")
+    pieces: list[str] = [] if "/" in pattern else ["**/"]
+    pieces += _PIECE.findall(pattern.removeprefix("/"))
+    if folders:
+        pieces.append("/" if only_folders else "/?")
+    try:
+        if sum(map(_is_wildcard, pieces)) <= _MAX_WILDCARDS + 1:
+            expression = re.compile("".join(map(_translate, pieces)), re.DOTALL)
+            return lambda path: expression.fullmatch(path) is not None
+        return _Automaton(pieces)
+    except re.error:
+        return lambda _: False  # a broken bracket matches nothing, as in git
+
+
+def _translate(piece: str) -> str:
+    if piece == "/?":
+        return piece
+    if piece[0] == "*":
+        return "(?:.*/)?" if piece[-1] == "/" else "[^/]*"
+    if piece.startswith("/*"):
+        return "/.+"
+    return _single(piece)
+
+
+def _single(piece: str) -> str:
+    """Translate a piece that stands for one character."""
+    if piece == "?":
+        return "[^/]"
+    return _bracket(piece) if piece[0] == "[" and len(piece) > 1 else re.escape(piece[-1])
+
+
+def _bracket(piece: str) -> str:
+    inner = piece[1:-1].replace("\\", "\\\\").replace("[:space:]", r"\s").replace("[:digit:]", r"\d")
+    inner = inner.replace("[:alpha:]", "A-Za-z").replace("[:alnum:]", "A-Za-z0-9").replace("[", r"\[")
+    return f"[^{inner[1:]}]" if inner.startswith(("!", "^")) else f"[{inner}]"
+
+
+def _is_wildcard(piece: str) -> bool:
+    return piece[0] == "*" or piece.startswith("/*")
+
+
+def _compile_single(piece: str) -> re.Pattern[str]:
+    return re.compile("/" if piece == "/?" else _single(piece), re.DOTALL)
+
+
+class _Automaton:
+    """Follows all ways to match at once: steps are at most pieces times characters.
+
+    A state is the number of the next piece, twice, plus one while inside the folders of ``**/`` or the
+    rest after ``/**``.
+    """
+
+    def __init__(self, pieces: list[str]) -> None:
+        self._pieces = pieces
+        self._singles = [None if _is_wildcard(piece) else _compile_single(piece) for piece in pieces]
+
+    def __call__(self, path: str) -> bool:
+        states = self._closure({0})
+        for letter in path:
+            states = self._closure({after for state in states for after in self._step(state, letter)})
+            if not states:
+                return False
+        return 2 * len(self._pieces) in states
+
+    def _closure(self, states: set[int]) -> set[int]:
+        """Add what is reached without a character: stars and the optional slash may match nothing."""
+        for state in sorted(states):
+            while state % 2 == 0 and state < 2 * len(self._pieces) and self._may_be_empty(state // 2):
+                state += 2
+                states.add(state)
+        return states
+
+    def _may_be_empty(self, number: int) -> bool:
+        piece = self._pieces[number]
+        return piece[0] == "*" or piece == "/?"
+
+    def _step(self, state: int, letter: str) -> tuple[int, ...]:
+        number, inside = divmod(state, 2)
+        if number == len(self._pieces):
+            return ()
+        single = self._singles[number]
+        if single is not None:
+            return (state + 2,) if single.fullmatch(letter) else ()
+        return self._step_wildcard(self._pieces[number], state - inside, inside, letter)
+
+    @staticmethod
+    def _step_wildcard(piece: str, state: int, inside: int, letter: str) -> tuple[int, ...]:
+        if piece.startswith("/*"):
+            if inside:
+                return (state + 1, state + 2)
+            return (state + 1,) if letter == "/" else ()
+        if piece.endswith("/"):
+            return (state + 1, state + 2) if letter == "/" else (state + 1,)
+        return (state,) if letter != "/" else ()
