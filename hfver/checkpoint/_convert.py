@@ -51,6 +51,7 @@ def _limit_memory(limit: int) -> None:
 
 
 def _convert(request: dict[str, Any]) -> dict[str, int]:
+    _check_magic(request["source"])
     try:
         from safetensors.torch import save_file
     except ImportError:
@@ -61,7 +62,6 @@ def _convert(request: dict[str, Any]) -> dict[str, int]:
 
 
 def _load(source: str) -> dict[str, Any]:
-    _check_magic(source)
     import torch
 
     version = tuple(int(part) for part in re.findall(r"\d+", torch.__version__)[:2])
@@ -89,6 +89,9 @@ def _why_refused(message: str) -> str:
     asked = re.search(r"GLOBAL (\S+)", message)
     if asked:
         return f"asks to run {asked[1][:120]} while it is loaded"
+    if message.startswith("Weights only load failed"):
+        # PyTorch's own words go on to advise loading it without the protection.
+        return "holds more than tensors"
     return f"cannot be loaded as plain weights: {(message.strip() or 'it is broken').splitlines()[0][:200]}"
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors
 from hypothesis import given, settings
 from hypothesis import strategies as st
-import safetensors
 from safetensors import SafetensorError
 
 from hfver.checkpoint import read_checkpoint

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -204,8 +207,29 @@ def test_names_that_collide(one: str, two: str, folder: Path) -> None:
     assert "where case does not count" in refusal(folder).message
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_unreadable_files(folder: Path) -> None:
-    (folder / "notes.txt").write_text("x")
-    (folder / "notes.txt").chmod(0)
-    assert "cannot be read" in refusal(folder).message
+@pytest.fixture
+def as_nobody(model_folder: Path) -> Iterator[Path]:
+    """A copy of the model, and a user who does not own all of it: root may read everything."""
+    read_checkpoint(model_folder)  # imports what it needs while it may
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(shutil.copytree(model_folder, Path(temporary) / "model"))
+        Path(temporary).chmod(0o755)
+        (folder / "sub").mkdir()
+        (folder / "sub" / "notes.txt").write_text("x")
+        (folder / "model.safetensors").chmod(0o644)  # safetensors makes it the owner's alone
+        user = os.geteuid()
+        try:
+            yield folder
+        finally:
+            os.seteuid(user)
+            (folder / "sub").chmod(0o700)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "sub/notes.txt", "sub"])
+def test_what_may_not_be_read(name: str, as_nobody: Path) -> None:
+    (as_nobody / name).chmod(0)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    error = refusal(as_nobody)
+    assert name in error.message
+    assert "cannot be read: Permission denied" in error.message
