@@ -48,7 +48,7 @@ def describe_device(device: str) -> str:
     """Name a device for people: ``cpu``, ``cuda (NVIDIA H100 80GB HBM3)``."""
     if not device.startswith("cuda"):
         return device
-    return f"{device} ({import_torch().cuda.get_device_name(device)})"
+    return f"{device.removesuffix(':0')} ({import_torch().cuda.get_device_name(device)})"
 
 
 def _is_there(torch: Any, kind: str, index: int) -> bool:

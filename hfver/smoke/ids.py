@@ -71,12 +71,12 @@ def _tokenizer_misfits(words: Any, rows: int) -> list[str]:
 
 
 def _unnamed(opened: OpenModel, words: Any, rows: int) -> list[str]:
-    """Find special ids that lie in the embedding but are no token of the tokenizer."""
+    """Find ids that end or begin generation, lie in the embedding, and are no token of the tokenizer."""
     known = set(words.get_vocab().values())
     lost = {
         f"{name} ({number})"
         for name, number in special_ids(opened)
-        if 0 <= number < rows and number not in known and not name.endswith("pad_token_id")
+        if name.endswith(("eos_token_id", "start_token_id")) and 0 <= number < rows and number not in known
     }
     return [f"no token of the tokenizer has the id of {some(sorted(lost))}"] if lost else []
 
@@ -88,8 +88,10 @@ def _pad_note(opened: OpenModel) -> str:
 
 
 def _embedding(model: Any) -> Any:
+    """Find the input embedding, inside a pipeline of sentence-transformers too."""
+    holder = next((module for module in model.modules() if hasattr(module, "get_input_embeddings")), model)
     try:
-        return model.get_input_embeddings()
+        return holder.get_input_embeddings()
     except (AttributeError, NotImplementedError):
         return None
 

@@ -27,6 +27,7 @@ class PeakMemory:
 
     def __enter__(self) -> PeakMemory:
         if self.on_cuda:
+            _cuda().init()  # else there are no statistics to reset yet
             _cuda().reset_peak_memory_stats(self._device)
         else:
             self._start = self._peak = resident_bytes()

@@ -53,6 +53,8 @@ def _sum_up(verdicts: dict[str, Verdict]) -> str:
     )
     if verdicts["English"] == "unstable" or len(unstable) > len(stable):
         raise Broken(f"Decoded text encodes to other ids: {some(unstable)}.")
+    if not stable and not unstable:
+        raise NotApplicable("Each of the texts holds words that are unknown to the tokenizer.")
     told = f"Decoded text encodes to the same ids in {len(stable)} of {len(verdicts)} texts"
     told += f"; not in {some(unstable)}" if unstable else ""
     return told + (f"; not covered: {some(unknown)}" if unknown else "") + "."

@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hfver.errors import BadCheckpoint, PolicyViolation, UsageError
 from hfver.runtime import describe_device, open_model, pick_device
+from hfver.smoke import examine
 from tests.smoke import tiny
 from tests.smoke.conftest import Break, lora
 
@@ -119,6 +120,28 @@ def test_a_sentence_transformers_folder(copy: Break) -> None:
     assert opened.pipeline_tag == "sentence-similarity"
     assert opened.whole
     assert any("sentence-transformers" in note for note in opened.notes)
+
+
+def test_a_pipeline_of_sentence_transformers_is_opened_whole(healthy: dict[str, Path], tmp_path: Path) -> None:
+    library = pytest.importorskip("sentence_transformers")
+    with tiny.hushed():
+        library.SentenceTransformer(str(healthy["encoder"]), device="cpu").save_pretrained(str(tmp_path))
+    opened = open_model(tmp_path, device="cpu")
+    assert isinstance(opened.model, library.SentenceTransformer)
+    assert opened.whole
+    report = examine(opened)
+    assert report.status == "passed"
+    assert {"ids-fit", "forward"} <= {check.name for check in report.checks if check.status == "passed"}
+
+
+def test_an_adapter_that_trains_added_tokens_alone(healthy: dict[str, Path], tmp_path: Path) -> None:
+    words = AutoTokenizer.from_pretrained(healthy["llama"])
+    before = len(words)
+    words.add_tokens(["<tool>", "</tool>"])
+    trained = lora(healthy["llama"], tmp_path, words=words, trainable_token_indices=[before, before + 1])
+    opened = open_model(trained, device="cpu", base_directory=healthy["llama"])
+    assert opened.whole, (opened.missing_keys, opened.unexpected_keys)
+    assert opened.model(torch.tensor([[5, before + 1]])).logits.shape[-1] == len(words)
 
 
 def test_an_adapter_does_something_to_its_base(healthy: dict[str, Path], adapter: Path) -> None:

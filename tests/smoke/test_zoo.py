@@ -51,6 +51,15 @@ def poison(tensors: dict[str, torch.Tensor]) -> None:
     tensors["model.layers.1.mlp.up_proj.weight"][3, 5] = torch.nan
 
 
+def fill(name: str, value: float = 0.0) -> Callable[[dict[str, torch.Tensor]], None]:
+    """Fill one tensor."""
+
+    def edit(tensors: dict[str, torch.Tensor]) -> None:
+        tensors[name].fill_(value)
+
+    return edit
+
+
 def test_nan_weight(copy: Break) -> None:
     found = smoke(edit_weights(copy("llama"), poison))
     assert "model.layers.1.mlp.up_proj.weight" in found["weights-finite"]
@@ -58,8 +67,19 @@ def test_nan_weight(copy: Break) -> None:
 
 
 def test_a_matrix_of_zeros(copy: Break) -> None:
-    folder = edit_weights(copy("bert"), lambda t: t["bert.encoder.layer.0.output.dense.weight"].zero_())  # type: ignore[arg-type]
+    folder = edit_weights(copy("bert"), fill("bert.encoder.layer.0.output.dense.weight"))
     assert "output.dense.weight" in smoke(folder)["weights-finite"]
+
+
+def test_an_infinite_weight(copy: Break) -> None:
+    folder = edit_weights(copy("bert"), fill("cls.predictions.bias", torch.inf))
+    assert "cls.predictions.bias" in smoke(folder)["weights-finite"]
+
+
+def test_token_types_of_zeros_are_in_order(copy: Break) -> None:
+    """RoBERTa and XLM-R carry such a matrix along."""
+    folder = edit_weights(copy("bert"), fill("bert.embeddings.token_type_embeddings.weight"))
+    assert smoke(folder) == {}
 
 
 def test_missing_head(copy: Break) -> None:
