@@ -92,7 +92,7 @@ class Hub:
             if target.key != row.repo.key and self.database.repo(target.key) is not None:
                 raise conflict(f"A repo with the id {target.id} exists already")
             old, new = self.folder.repo(row.repo.key), self.folder.repo(target.key)
-            if old != new:
+            if old != new and old.exists():  # absent: a crash came between this and the row; now finish it
                 publish_repository(old, new, self.folder.trash)
                 sync_folder(old.parent)
             move_repo(db, row, target)
