@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from hfver.about import __version__
 
 if TYPE_CHECKING:
+    from hfver.embedded import LocalHub as LocalHub
+    from hfver.embedded import serve as serve
     from hfver.errors import HfverError as HfverError
-    from hfver.face import LocalHub as LocalHub
     from hfver.face import load as load
     from hfver.face import pull as pull
     from hfver.face import release as release
     from hfver.face import resolve as resolve
-    from hfver.face import serve as serve
     from hfver.face import show as show
     from hfver.face import smoke_eval as smoke_eval
     from hfver.face import verify as verify
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "HfverError": "hfver.errors",
-    "LocalHub": "hfver.face",
+    "LocalHub": "hfver.embedded",
     "load": "hfver.face",
     "pull": "hfver.face",
     "release": "hfver.face",
     "resolve": "hfver.face",
-    "serve": "hfver.face",
+    "serve": "hfver.embedded",
     "show": "hfver.face",
     "smoke_eval": "hfver.face",
     "verify": "hfver.face",

@@ -7,10 +7,10 @@ from pathlib import PurePath
 
 from hfver.checkpoint import BaseHint, Checkpoint
 from hfver.errors import BadRef, HubNotFound, UsageError
+from hfver.fetching import Snapshot, bring
 from hfver.hub import Hub
 from hfver.lineage import BaseModelLink
 from hfver.progress import Progress, silent
-from hfver.pulling import Snapshot, bring
 from hfver.ref import Commit, Ref, check_model_id, parse_ref
 from hfver.resolving import Pinned, resolve, state_at
 

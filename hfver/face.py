@@ -6,28 +6,20 @@ folder of an embedded Hub, which then runs on loopback for that one call.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
+from hfver.embedded import HubLike, PathLike, open_hub
 from hfver.errors import BadConfig, UsageError
-from hfver.hub import Hub
 from hfver.progress import Progress, silent
 from hfver.records import SmokeReport
 from hfver.ref import check_repo, parse_ref
 from hfver.results import Loaded, Pulled, Release, Verified, Versions
 from hfver.version import Bump, parse_version
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from types import TracebackType
-
-__all__ = ["LocalHub", "load", "pull", "release", "resolve", "serve", "show", "smoke_eval", "verify", "versions"]
-
-PathLike = str | os.PathLike[str]
-HubLike = PathLike | None
+__all__ = ["load", "pull", "release", "resolve", "show", "smoke_eval", "verify", "versions"]
 
 
 def release(
@@ -303,103 +295,6 @@ def smoke_eval(
         )
 
 
-class LocalHub:
-    """An embedded Hub on loopback for as long as a ``with`` block lasts.
-
-    Any Hugging Face client can talk to it at ``url`` with ``token``, which may write every namespace.
-
-    Args:
-        path: The Hub's folder; made if it does not exist.
-        users: Name to token: users who own the namespace of their name.
-
-    Raises:
-        UsageError: The folder holds something else, or the extra ``server`` is not installed.
-    """
-
-    def __init__(self, path: PathLike, *, users: Mapping[str, str] | None = None) -> None:
-        server = _server()
-        self.path = Path(path)
-        self._server = server.LocalHub(self.path, users=users)
-
-    def __enter__(self) -> LocalHub:
-        with _told_apart():
-            self._server.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.stop()
-
-    def __fspath__(self) -> str:
-        return str(self.path)
-
-    @property
-    def url(self) -> str:
-        """The endpoint: ``http://127.0.0.1:PORT``."""
-        return str(self._server.url)
-
-    @property
-    def token(self) -> str:
-        """A token that may write every namespace; made for this process, stored nowhere."""
-        return str(self._server.token)
-
-    @property
-    def identity(self) -> str:
-        """A name that stays the same whenever this folder is served."""
-        return f"hub-{self._server.id}"
-
-
-def serve(
-    root: PathLike,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    users: Mapping[str, str] | None = None,
-    announce: Callable[[str, str | None], None],
-) -> None:
-    """Serve an embedded Hub until stopped.
-
-    Args:
-        root: Its folder; made if it does not exist.
-        host: Address to listen on; beyond loopback at least one user must be configured.
-        port: Port; 0 takes a free one.
-        users: Name to token.
-        announce: Told the URL once it listens, and the owner's token if no users are configured.
-
-    Raises:
-        UsageError: The folder holds something else, or the address is not safe.
-    """
-    with _told_apart():
-        _server().serve(Path(root), host=host, port=port, users=users or {}, announce=announce)
-
-
-_RUNNING: dict[str, LocalHub] = {}
-
-
-@contextmanager
-def open_hub(hub: HubLike, token: str | None = None, *, create: bool = False) -> Iterator[Hub]:
-    """Open the Hub that ``hub`` names; a folder is served for as long as the block lasts.
-
-    Raises:
-        UsageError: The folder is no embedded Hub.
-    """
-    if hub is None or str(hub).startswith(("http://", "https://")):
-        yield Hub(None if hub is None else str(hub), token)
-        return
-    if isinstance(hub, LocalHub):
-        yield Hub(hub.url, hub.token, hub.identity, str(hub.path))
-        return
-    folder = Path(hub).expanduser()
-    if not create and not folder.is_dir():
-        raise UsageError(
-            f"There is no Hub in {folder}.",
-            f"Release to it first, or make one: hfver hub serve --root {folder}",
-        )
-    with LocalHub(folder) as local:
-        yield Hub(local.url, local.token, local.identity, str(folder))
-
-
 def looks_like_folder(target: str) -> bool:
     """Tell a path from a reference: it exists as a folder, or is written like a path."""
     return target.startswith((".", "/", "~")) or ("@" not in target and Path(target).is_dir())
@@ -428,27 +323,3 @@ def _one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise BadConfig(f"{option} cannot be {value!r}.", f"Choose one of: {', '.join(allowed)}")
     return value
-
-
-def _server() -> Any:
-    """Import the server, or say how to install it."""
-    try:
-        import pygit2  # noqa: F401
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise UsageError(f"The embedded Hub needs {error.name}.", "Run: pip install 'hfver[server]'") from None
-    import hfver.server
-
-    return hfver.server
-
-
-@contextmanager
-def _told_apart() -> Iterator[None]:
-    """Turn the server's refusals to start into ours."""
-    from hfver.server import HubSetupError
-
-    try:
-        yield
-    except HubSetupError as error:
-        raise UsageError(str(error)) from None

@@ -6,11 +6,11 @@ import warnings
 
 from hfver.basing import bring_base
 from hfver.errors import SmokeFailed
+from hfver.fetching import Snapshot, bring
 from hfver.hub import Hub
 from hfver.lineage import Lineage
 from hfver.manifest import LINEAGE
 from hfver.progress import Progress, silent
-from hfver.pulling import Snapshot, bring
 from hfver.records import SmokeReport
 from hfver.ref import Ref
 from hfver.resolving import Pinned, resolve

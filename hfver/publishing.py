@@ -1,4 +1,4 @@
-"""Publish: a draft becomes a candidate commit, the candidate a tag, and the tag a line in the ledger.
+"""Publish: a candidate gets its tag, and the tag its line in the ledger.
 
 Each station looks before it gives up: a name that is taken, or a head that moved, may be our own request whose answer
 was lost. Whatever stops this halfway leaves no version, and what it left is found again.
@@ -8,74 +8,21 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
 
-from hfver.checkpoint import hash_files
-from hfver.errors import BadCheckpoint, Conflict, HubNotFound, VerificationError
-from hfver.hub import Delete, Hub, Operation, Put, PutLfs, Stale, Taken, TreeFile
-from hfver.hub.client import Upload
-from hfver.hub.uploading import Source, upload_objects
-from hfver.manifest import ATTRIBUTES, LEDGER, MANIFEST, STAGES, FileEntry, Manifest, digest_of
+from hfver.candidates import Candidate, find_candidate
+from hfver.errors import Conflict
+from hfver.hub import Delete, Hub, Operation, Put, PutLfs, Stale, Taken
+from hfver.manifest import LEDGER, STAGES
 from hfver.memory import Memory
-from hfver.preparing import Draft
-from hfver.progress import Progress
 from hfver.records import Entry, Line, SmokeSummary
 from hfver.resolving import RepoState, read_state
-from hfver.storing import lfs_attributes, wants_lfs
-from hfver.verifying import check_tree, git_blob_id
-from hfver.version import Version, bump_between, parse_version, tag_of
+from hfver.version import Version, bump_between, tag_of
 
-__all__ = ["Candidate", "commit_candidate", "complete_pending", "publish", "tag_candidate"]
+__all__ = ["complete_pending", "publish", "tag_candidate"]
 
 ATTEMPTS = 25
 """How often a change of ``main`` is tried again when somebody else was first."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A commit that holds a release and is not yet a version."""
-
-    commit: str
-    manifest: Manifest
-    digest: str
-    tree: Mapping[str, TreeFile] = field(repr=False)
-    bytes_sent: int = 0
-    content: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    """Regular files that are at hand; the others are read from the Hub when they are needed."""
-
-    @property
-    def version(self) -> Version:
-        """The version that it wants to be."""
-        return parse_version(self.manifest.version)
-
-
-def commit_candidate(hub: Hub, state: RepoState, draft: Draft, progress: Progress) -> Candidate:
-    """Upload what the Hub lacks and commit the release on its own branch, made from ``main``.
-
-    Raises:
-        BadCheckpoint: A file changed since it was read.
-        Conflict: Another process releases the same content at the same time.
-        VerificationError: The commit is not what was sent.
-    """
-    repo, main = state.repo, state.refs.main
-    base = hub.tree(repo, main)
-    _start_branch(hub, state, draft.branch)
-    files = {**draft.manifest.files, MANIFEST: _entry(draft.manifest_bytes)}
-    sources: dict[str, Source] = {**draft.sources, MANIFEST: draft.manifest_bytes}
-    large = _large_files(hub, repo, draft.branch, sources, files, base)
-    sent = upload_objects(hub, repo, draft.branch, {path: sources[path] for path in large}, files, progress)
-    _check_unchanged(draft)
-    sources[ATTRIBUTES] = lfs_attributes(large)
-    content = {path: _content(source) for path, source in sources.items() if path not in large}
-    operations = [
-        *_changes(base, content, {path: files[path] for path in large}),
-        *(Delete(path) for path in base if path not in sources),
-    ]
-    commit = _commit(hub, repo, draft, operations, parent=main)
-    tree = _check_candidate(hub, repo, commit, draft.manifest, content)
-    return Candidate(commit, draft.manifest, draft.digest, tree, sent, content)
 
 
 def tag_candidate(hub: Hub, repo: str, candidate: Candidate) -> None:
@@ -126,127 +73,11 @@ def complete_pending(hub: Hub, state: RepoState) -> RepoState:
     Tags that are no such release stay as they are: they are somebody else's.
     """
     for version, commit in sorted(state.pending.items()):
-        candidate = _find_candidate(hub, state, version, commit)
+        candidate = find_candidate(hub, state, version, commit)
         if candidate is not None:
             publish(hub, state, candidate, None)
             state = read_state(hub, state.repo)
     return state
-
-
-def _start_branch(hub: Hub, state: RepoState, branch: str) -> None:
-    """Make the branch anew: one that an earlier run left is of no use, its objects are."""
-    if branch in state.refs.branches:
-        hub.delete_branch(state.repo, branch)
-    try:
-        hub.create_branch(state.repo, branch, state.refs.main)
-    except Taken:
-        raise Conflict(
-            f"{state.repo}: branch {branch} appeared meanwhile; the same content is being released elsewhere.",
-            "Wait for it to finish, then run the command again.",
-        ) from None
-
-
-def _large_files(
-    hub: Hub,
-    repo: str,
-    branch: str,
-    sources: Mapping[str, Source],
-    files: Mapping[str, FileEntry],
-    base: Mapping[str, TreeFile],
-) -> set[str]:
-    """Decide which files go to Git-LFS: by our own rules, and by the Hub's for those that are new to it."""
-    large = {path for path in sources if wants_lfs(path, files[path].size)}
-    unsure = [path for path in sources if path not in large and files[path].size and path not in base]
-    uploads = [Upload(path, files[path].size, _sample(sources[path])) for path in unsure]
-    modes = hub.upload_modes(repo, branch, uploads) if uploads else {}
-    kept = {path for path, file in base.items() if file.sha256 and path in sources and files[path].size}
-    return large | kept | {path for path, mode in modes.items() if mode == "lfs"}
-
-
-def _sample(source: Source) -> bytes:
-    if isinstance(source, bytes):
-        return source[:512]
-    with source.open("rb") as file:
-        return file.read(512)
-
-
-def _content(source: Source) -> bytes:
-    return source if isinstance(source, bytes) else source.read_bytes()
-
-
-def _entry(content: bytes) -> FileEntry:
-    return FileEntry(size=len(content), sha256=digest_of(content).removeprefix("sha256:"))
-
-
-def _check_unchanged(draft: Draft) -> None:
-    """Make sure that what was sent is what was hashed: nobody wrote to the folder meanwhile."""
-    paths = {path: source for path, source in draft.sources.items() if isinstance(source, Path)}
-    found = hash_files(paths)
-    changed = sorted(path for path in paths if found[path] != draft.manifest.files[path])
-    if changed:
-        raise BadCheckpoint(
-            f"{paths[changed[0]]} changed while it was being released.",
-            "Wait until nothing writes to the folder, then run the command again.",
-        )
-
-
-def _changes(
-    base: Mapping[str, TreeFile], content: Mapping[str, bytes], large: Mapping[str, FileEntry]
-) -> Iterator[Operation]:
-    """Write what differs from a tree: regular files by their git blob id, LFS objects by their SHA-256."""
-    for path, data in sorted(content.items()):
-        file = base.get(path)
-        if file is None or file.sha256 or file.blob != git_blob_id(data):
-            yield Put(path, data)
-    for path, entry in sorted(large.items()):
-        file = base.get(path)
-        if file is None or file.sha256 != entry.sha256:
-            yield PutLfs(path, entry.sha256, entry.size)
-
-
-def _commit(hub: Hub, repo: str, draft: Draft, operations: Iterable[Operation], parent: str) -> str:
-    description = f"hfver release\n\nRelease digest: {draft.digest}\nContent digest: {draft.manifest.content_digest}\n"
-    try:
-        return hub.commit(repo, draft.branch, operations, summary=draft.summary, description=description, parent=parent)
-    except Stale:
-        head = hub.refs(repo).branches.get(draft.branch)
-        if head is None or head == parent:
-            raise
-        return head
-    except HubNotFound:
-        raise Conflict(
-            f"{repo}: branch {draft.branch} is gone; the same content is being released elsewhere.",
-            "Wait for it to finish, then run the command again.",
-        ) from None
-
-
-def _check_candidate(
-    hub: Hub, repo: str, commit: str, manifest: Manifest, content: Mapping[str, bytes]
-) -> dict[str, TreeFile]:
-    """Compare what the Hub made of the commit with what was sent."""
-    where = f"{repo}@{commit[:12]}"
-    tree = hub.tree(repo, commit)
-    check_tree(tree, manifest, where)
-    for path, data in content.items():
-        if path not in tree or tree[path].blob != git_blob_id(data):
-            raise VerificationError(f"{where}: the Hub holds another {path} than was sent.")
-    return tree
-
-
-def _find_candidate(hub: Hub, state: RepoState, version: Version, commit: str) -> Candidate | None:
-    """Read a pending tag's commit as a candidate, if that is what it is."""
-    where = f"{state.repo}@{version}"
-    try:
-        raw = hub.read(state.repo, commit, MANIFEST)
-        manifest = Manifest.decode(raw, where)
-        tree = hub.tree(state.repo, commit)
-        check_tree(tree, manifest, where)
-    except (VerificationError, HubNotFound):
-        return None
-    ours = manifest.repo.lower() == state.repo.lower() and manifest.version == str(version)
-    if not ours or not state.ledger.extends(manifest.ledger_head):
-        return None
-    return Candidate(commit, manifest, digest_of(raw), tree)
 
 
 def _append(hub: Hub, state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> Entry:

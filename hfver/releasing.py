@@ -13,8 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hfver.basing import bring_base, find_base
+from hfver.candidates import Candidate, commit_candidate
 from hfver.checkpoint import Checkpoint, HashCache, read_checkpoint
 from hfver.errors import Conflict, HubError, SmokeFailed
+from hfver.fetching import bring
 from hfver.hub import Hub
 from hfver.hub.uploading import missing_objects
 from hfver.lineage import BaseModelLink
@@ -22,8 +24,7 @@ from hfver.manifest import CARD, digest_of
 from hfver.memory import Memory
 from hfver.preparing import Draft, Request, prepare
 from hfver.progress import Progress, silent
-from hfver.publishing import Candidate, commit_candidate, complete_pending, publish, tag_candidate
-from hfver.pulling import bring
+from hfver.publishing import complete_pending, publish, tag_candidate
 from hfver.records import Entry, SmokeReport
 from hfver.resolving import Pinned, RepoState, candidate_release, pin, read_state, release_of, state_at
 from hfver.results import Release

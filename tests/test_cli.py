@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hfver.cli import main
-from hfver.face import LocalHub
+from hfver.embedded import LocalHub
 from tests.conftest import MakeCheckpoint, move_weights
 
 REPO = "acme/bot"

@@ -13,8 +13,8 @@ import torch
 from huggingface_hub import HfApi
 
 import hfver
+from hfver.embedded import LocalHub
 from hfver.errors import HfverError, UsageError
-from hfver.face import LocalHub
 from tests.conftest import MakeCheckpoint, move_weights
 
 REPO = "acme/bot"

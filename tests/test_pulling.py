@@ -11,8 +11,8 @@ import pytest
 from huggingface_hub import HfApi
 
 import hfver
+from hfver.embedded import LocalHub
 from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, UsageError, VerificationError
-from hfver.face import LocalHub
 from hfver.manifest import MANIFEST
 from hfver.pulling import MARK
 from tests.conftest import MakeCheckpoint

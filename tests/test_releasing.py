@@ -12,11 +12,12 @@ import pytest
 from huggingface_hub import HfApi
 
 import hfver
+from hfver.candidates import commit_candidate
+from hfver.embedded import LocalHub, open_hub
 from hfver.errors import BadCheckpoint, Conflict, HfverError, ReleaseExists, SmokeFailed
-from hfver.face import LocalHub, open_hub
 from hfver.manifest import ATTRIBUTES, LEDGER, MANIFEST
 from hfver.preparing import Request
-from hfver.publishing import commit_candidate, tag_candidate
+from hfver.publishing import tag_candidate
 from hfver.resolving import read_state
 from tests.conftest import MakeCheckpoint, move_weights
 

@@ -11,6 +11,7 @@ import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 import hfver
+from hfver.embedded import LocalHub
 from hfver.errors import (
     BadRef,
     DigestMismatch,
@@ -22,7 +23,6 @@ from hfver.errors import (
     TagMoved,
     VerificationError,
 )
-from hfver.face import LocalHub
 from hfver.manifest import LEDGER
 from tests.conftest import MakeCheckpoint
 
