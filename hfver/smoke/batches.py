@@ -17,10 +17,11 @@ MAX_TOKENS = 128
 """Tokens per text at most: keeps the logits of a 256k vocabulary below 300 MB in bfloat16."""
 STRIDE = 7919
 """A prime, to spread made-up ids over the vocabulary of a model without tokenizer."""
-TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
+TOLERANCE = {"float64": 3e-4, "float32": 3e-4, "float16": 2e-2, "bfloat16": 1e-1}
 """How far results of the same text may lie apart, alone and in a padded batch: mean difference in standard
-deviations of the result. Rounding gives about 1e-6 in float32 and 1e-2 in bfloat16; an ignored attention mask
-gives 0.1 to 1."""
+deviations of the result. Measured on a CPU with untrained two-layer models of 13 architectures: at most 7e-8 in
+float32, 5e-5 in float16 and 2e-4 in bfloat16, and 1.4e-3 at least where an encoder got no mask. The room above that
+is for depth and for other kernels; it is not calibrated on GPUs yet."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,10 @@ from hfver.smoke.tasks import TaskResult
 EVERY = 6
 """Every sixth token is masked, about the 15 % that BERT is trained with."""
 
+NO_EFFECT = 1e-4
+"""Spread of the logits from hole to hole, as a share of their spread in all, below which the text has no effect:
+untrained models of 32 dimensions gave 0.46 (RoBERTa), 0.66 (DistilBERT) and 8e-4 (ModernBERT)."""
+
 
 def run(opened: OpenModel) -> TaskResult:
     """Check logits and loss of a masked language model."""
@@ -96,10 +100,11 @@ def _forward(session: Session) -> str:
 
 
 def _fills(session: Session) -> str:
-    """Check that what fills the holes depends on the text; a small model may say "the" everywhere."""
-    best = session.outcome[0].argmax(dim=-1)[session.holes].tolist()
+    """Check that what fills the holes depends on the text; a small model may well say "the" everywhere."""
     words: Any = session.opened.tokenizer
+    scores = session.outcome[0][session.holes].float()
+    if len(scores) > 1 and float(scores.std(dim=0).mean()) <= NO_EFFECT * float(scores.std()):
+        raise Broken(f"All {len(scores)} holes get the same logits: the text around them has no effect.")
+    best = scores.argmax(dim=-1).tolist()
     names = words.convert_ids_to_tokens(best)
-    if len(set(best)) == 1 and len(best) > 1 and not session.likelihood.has_learned:
-        raise Broken(f"It fills every one of {len(best)} holes with {names[0]!r}, no better than guessing.")
     return f"{len(best)} holes are filled with {len(set(best))} different tokens: {some(names)}."

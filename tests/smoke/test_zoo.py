@@ -211,6 +211,11 @@ def test_a_collapsed_model(copy: Break) -> None:
     assert "no better than guessing" in found["generates"]
 
 
+def test_a_masked_model_that_ignores_the_text(copy: Break) -> None:
+    folder = edit_weights(copy("bert"), fill("cls.predictions.transform.LayerNorm.weight"))
+    assert "no effect" in smoke(folder)["fills"]
+
+
 def test_logits_far_worse_than_guessing(copy: Break) -> None:
     def blow_up(tensors: dict[str, torch.Tensor]) -> None:
         tensors["lm_head.weight"].normal_(std=4)
