@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from hfver.checkpoint import hash_files
-from hfver.errors import BadCheckpoint, Conflict, HubNotFound, VerificationError
+from hfver.checkpoint import check_unchanged
+from hfver.errors import Conflict, HubNotFound, VerificationError
 from hfver.hub import Delete, Hub, Operation, Put, PutLfs, Stale, Taken, TreeFile
 from hfver.hub.client import Upload
 from hfver.hub.uploading import Source, upload_objects
@@ -55,7 +54,7 @@ def commit_candidate(hub: Hub, state: RepoState, draft: Draft, progress: Progres
     sources: dict[str, Source] = {**draft.sources, MANIFEST: draft.manifest_bytes}
     large = _large_files(hub, repo, draft.branch, sources, files, base)
     sent = upload_objects(hub, repo, draft.branch, {path: sources[path] for path in large}, files, progress)
-    _check_unchanged(draft)
+    check_unchanged(draft.checkpoint)
     sources[ATTRIBUTES] = lfs_attributes(large)
     content = {path: _content(source) for path, source in sources.items() if path not in large}
     operations = [
@@ -126,18 +125,6 @@ def _content(source: Source) -> bytes:
 
 def _entry(content: bytes) -> FileEntry:
     return FileEntry(size=len(content), sha256=digest_of(content).removeprefix("sha256:"))
-
-
-def _check_unchanged(draft: Draft) -> None:
-    """Make sure that what was sent is what was hashed: nobody wrote to the folder meanwhile."""
-    paths = {path: source for path, source in draft.sources.items() if isinstance(source, Path)}
-    found = hash_files(paths)
-    changed = sorted(path for path in paths if found[path] != draft.manifest.files[path])
-    if changed:
-        raise BadCheckpoint(
-            f"{paths[changed[0]]} changed while it was being released.",
-            "Wait until nothing writes to the folder, then run the command again.",
-        )
 
 
 def _changes(

@@ -58,6 +58,7 @@ class Draft:
     """A release that is not on the Hub yet: every file, and the manifest that names them."""
 
     version: Version
+    checkpoint: Checkpoint = field(repr=False)
     manifest: Manifest
     manifest_bytes: bytes
     sources: Mapping[str, Source] = field(repr=False)
@@ -129,7 +130,7 @@ def prepare(
     )
     summary = request.message.strip().splitlines()[0] if request.message and request.message.strip() else None
     title = f"Release {step.version}" + (f": {summary[:120]}" if summary else "")
-    return Draft(step.version, manifest, manifest.encode(), sources, title, step.difference.changes)
+    return Draft(step.version, checkpoint, manifest, manifest.encode(), sources, title, step.difference.changes)
 
 
 def _take_step(hub: Hub, state: RepoState | None, checkpoint: Checkpoint, request: Request) -> Step:

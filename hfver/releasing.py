@@ -117,6 +117,7 @@ def _write(
         _tidy(hub, state.repo, draft.branch)
     release = release_of(hub, state.repo, entry, candidate.manifest)
     Memory(hub.identity, state.repo).remember_manifest(candidate.commit, draft.manifest_bytes)
+    HashCache().prune()
     return replace(release, bytes_sent=candidate.bytes_sent, smoke=report)
 
 

@@ -3,7 +3,7 @@
 from hfver.checkpoint.cache import HashCache
 from hfver.checkpoint.converting import convert_pickles
 from hfver.checkpoint.hashing import hash_files
-from hfver.checkpoint.reading import read_checkpoint
+from hfver.checkpoint.reading import check_unchanged, read_checkpoint
 from hfver.checkpoint.tensorlist import decode_tensors, encode_tensors
 from hfver.checkpoint.values import BaseHint, Checkpoint, LeftOut, Tensor
 
@@ -13,6 +13,7 @@ __all__ = [
     "HashCache",
     "LeftOut",
     "Tensor",
+    "check_unchanged",
     "convert_pickles",
     "decode_tensors",
     "encode_tensors",

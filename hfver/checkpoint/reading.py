@@ -8,7 +8,7 @@ from typing import Any
 
 from hfver.checkpoint import code_paths
 from hfver.checkpoint.cache import HashCache, Known
-from hfver.checkpoint.files import read_json, read_object, read_small, shown
+from hfver.checkpoint.files import read_json, read_object, read_small, shown, stat_regular
 from hfver.checkpoint.front_matter import MAX_README, base_from_adapter, base_from_card, read_front_matter
 from hfver.checkpoint.hashing import Job, run
 from hfver.checkpoint.listing import Listing, check_pickles, list_folder
@@ -70,7 +70,22 @@ def read_checkpoint(directory: Path, *, progress: Progress = silent, cache: Hash
         readme=readme,
         base=_base(kind, listing, configs, readme),
         runs_code=tuple(sorted(_runs_code(listing, configs))),
+        looks={path: found.stat for path, found in listing.files.items()},
     )
+
+
+def check_unchanged(checkpoint: Checkpoint) -> None:
+    """Make sure that the files still look on disk as they did when they were read.
+
+    Raises:
+        BadCheckpoint: One was written to, exchanged or removed meanwhile.
+    """
+    for path, look in checkpoint.looks.items():
+        if stat_regular(checkpoint.directory / path) != look:
+            raise BadCheckpoint(
+                f"{shown(checkpoint.directory / path)} changed since it was read.",
+                "Wait until nothing writes to the folder, then run the command again.",
+            )
 
 
 def _is_config(path: str) -> bool:

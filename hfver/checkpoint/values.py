@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from hfver.checkpoint.files import Stat
 from hfver.checkpoint.header import DTYPE_BITS
 from hfver.checkpoint.pipelines import pipeline_tag_of
 from hfver.manifest import FileEntry, content_digest
@@ -96,6 +97,7 @@ class Checkpoint:
         adapter_config: ``adapter_config.json``, or empty.
         readme: The author's own ``README.md``.
         base: What the folder says of its base model.
+        looks: How each file looked on disk when it was read, by its path.
         runs_code: Paths, and ``path: key`` of settings, through which loading could run code of the author.
     """
 
@@ -111,6 +113,7 @@ class Checkpoint:
     readme: str | None = None
     base: BaseHint | None = None
     runs_code: tuple[str, ...] = ()
+    looks: Mapping[str, Stat] = field(default_factory=dict, repr=False)
 
     @property
     def content_digest(self) -> str:

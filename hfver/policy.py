@@ -1,0 +1,126 @@
+"""Policy: the rules a repo's releases must meet, from ``hfver.toml`` or ``[tool.hfver]`` in ``pyproject.toml``.
+
+::
+
+    [metrics.mmlu_accuracy]
+    higher_is_better = true
+    max_drop = 0.01
+    min = 0.6
+
+    [rules]
+    sampling = "patch"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hfver.errors import BadConfig
+from hfver.lineage import Evaluation
+from hfver.version import Bump
+
+__all__ = ["Breach", "Budget", "Policy", "find_policy", "metric_breaches", "metrics_of"]
+
+
+class Budget(BaseModel):
+    """What one metric may do from a release to the next."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    higher_is_better: bool = True
+    max_drop: Annotated[float, Field(ge=0)] | None = None
+    """By how much it may get worse than in the release before, in the metric's own unit."""
+    min: float | None = None
+    max: float | None = None
+
+
+class Breach(BaseModel):
+    """A metric beyond its budget."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: str
+    before: float | None
+    after: float | None
+    message: str
+    """The metric, its values and its budget, in a sentence."""
+
+
+class Policy(BaseModel):
+    """All rules of a repo. An empty policy refuses nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metrics: Mapping[str, Budget] = Field(default_factory=dict)
+    rules: Mapping[str, Bump] = Field(default_factory=dict)
+    """Levels that differ from the table's, by rule id."""
+
+
+def find_policy(start: Path) -> Policy:
+    """Read the nearest ``hfver.toml``, or ``pyproject.toml`` with a ``[tool.hfver]``, from a folder upward.
+
+    Raises:
+        BadConfig: The file is no TOML, or holds a key or value that is not known.
+    """
+    for folder in (start, *start.parents):
+        own = folder / "hfver.toml"
+        if own.is_file():
+            return _validate(_read(own), own)
+        project = folder / "pyproject.toml"
+        table = _read(project).get("tool", {}).get("hfver") if project.is_file() else None
+        if table is not None:
+            return _validate(table, project)
+    return Policy()
+
+
+def metrics_of(evaluation: Evaluation) -> dict[str, float]:
+    """Lay a lineage's metrics and benchmarks side by side, by name."""
+    return {**evaluation.metrics, **evaluation.benchmarks}
+
+
+def metric_breaches(policy: Policy, before: Mapping[str, float], after: Mapping[str, float]) -> tuple[Breach, ...]:
+    """Compare a release's metrics with their budgets; a gated metric that was not measured is a breach."""
+    found = (_breach(name, budget, before.get(name), after.get(name)) for name, budget in policy.metrics.items())
+    return tuple(breach for breach in found if breach)
+
+
+def _breach(name: str, budget: Budget, before: float | None, after: float | None) -> Breach | None:
+    reasons = "; ".join(_reasons(name, budget, before, after))
+    return Breach(metric=name, before=before, after=after, message=reasons) if reasons else None
+
+
+def _reasons(name: str, budget: Budget, before: float | None, after: float | None) -> Iterator[str]:
+    if after is None:
+        yield f"{name} has a budget and was not measured (name it with --metrics)"
+        return
+    if budget.min is not None and after < budget.min:
+        yield f"{name} is {after:g}, below its minimum {budget.min:g}"
+    if budget.max is not None and after > budget.max:
+        yield f"{name} is {after:g}, above its maximum {budget.max:g}"
+    if budget.max_drop is None or before is None:
+        return
+    worse = before - after if budget.higher_is_better else after - before
+    # A difference of two decimals is no exact decimal: 0.62 - 0.61 is 0.010000000000000009.
+    if worse > budget.max_drop + 1e-9 * max(1.0, abs(before)):
+        yield f"{name} went from {before:g} to {after:g}, {worse:g} worse; its budget is {budget.max_drop:g}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadConfig(f"{path} cannot be read: {error}.", "It must be TOML.") from None
+
+
+def _validate(table: Any, path: Path) -> Policy:
+    try:
+        return Policy.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BadConfig(f"{path}: {where}: {first['msg']}.", "See docs/versioning.md for what it may hold.") from None
