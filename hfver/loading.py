@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from hfver.basing import bring_base
-from hfver.errors import SmokeFailed
+from hfver.errors import BadCheckpoint, SmokeFailed
 from hfver.fetching import Snapshot, bring
 from hfver.hub import Hub
 from hfver.lineage import Lineage
@@ -15,7 +15,7 @@ from hfver.records import SmokeReport
 from hfver.ref import Ref
 from hfver.resolving import Pinned, resolve
 from hfver.results import Loaded, Release
-from hfver.runtime import open_model
+from hfver.runtime import OpenModel, open_model
 from hfver.smoke import examine, run_smoke
 
 __all__ = ["load", "smoke_release"]
@@ -45,6 +45,7 @@ def load(
         progress: Told the bytes.
 
     Raises:
+        BadCheckpoint: The weights do not fit the architecture: some would be left at random.
         SmokeFailed: The smoke eval found the model broken.
         VerificationError: Something is not what was released.
         HubNotFound: There is no such release.
@@ -60,6 +61,8 @@ def load(
         base_directory=base.path if base else None,
         trust_remote_code=trust_remote_code,
     )
+    if not opened.whole and not smoke:
+        raise BadCheckpoint(f"{pinned.release}: {_misfit(opened)}", f"See what is wrong: hfver smoke {pinned.release}")
     report = examine(opened, content_digest=pinned.release.content_digest) if smoke else None
     if report is not None and report.status == "failed":
         raise SmokeFailed(f"{pinned.release} does not run as it should:{_failures(report)}")
@@ -106,6 +109,16 @@ def _base_of(hub: Hub, snapshot: Snapshot, where: str, progress: Progress) -> Sn
     record = snapshot.path / LINEAGE
     lineage = Lineage.decode(record.read_bytes(), f"{where}: {LINEAGE}") if record.is_file() else Lineage()
     return bring_base(hub, lineage.base_model, where, progress=progress)
+
+
+def _misfit(opened: OpenModel) -> str:
+    kinds = {
+        "missing": opened.missing_keys,
+        "of another shape": opened.mismatched_keys,
+        "unused": opened.unexpected_keys,
+    }
+    counts = ", ".join(f"{len(keys)} {kind} ({keys[0]} …)" for kind, keys in kinds.items() if keys)
+    return f"its weights do not fit its architecture: tensors {counts or 'not all used'}."
 
 
 def _failures(report: SmokeReport) -> str:

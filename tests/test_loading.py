@@ -150,3 +150,17 @@ def test_on_the_gpu(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     assert loaded.report is not None
     assert loaded.report.device.startswith("cuda")
     assert loaded.report.peak_memory_bytes
+
+
+def test_weights_that_do_not_fit_are_never_loaded_silently(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from hfver.errors import BadCheckpoint
+
+    folder = checkpoint()
+    tensors = load_file(folder / "model.safetensors")
+    tensors.pop("model.norm.weight")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    hfver.release(folder, REPO, hub=local_hub, smoke="off")
+    with pytest.raises(BadCheckpoint, match="model.norm.weight"):
+        hfver.load(REPO, hub=local_hub, device="cpu")
