@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hfver.card.changelog import ChangelogEntry, render_changelog
+from hfver.card.changelog import ChangelogEntry, MetricDelta, render_changelog
 from hfver.card.facts import CardFacts
 from hfver.card.readme import render_card
 
-__all__ = ["CardFacts", "ChangelogEntry", "render_card", "render_changelog"]
+__all__ = ["CardFacts", "ChangelogEntry", "MetricDelta", "render_card", "render_changelog"]

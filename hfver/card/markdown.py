@@ -34,6 +34,9 @@ def plain(value: object, limit: int = MAX_LENGTH) -> str:
 _HIDDEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
+_PIPE = re.compile(r"(\\*)\|")
+
+
 def text(value: object) -> Markup:
     """Write a value so that Markdown shows it letter by letter."""
     return Markup(_MARKDOWN.sub(r"\\\1", _html(plain(value))))  # noqa: S704 - this is the escaping
@@ -41,10 +44,15 @@ def text(value: object) -> Markup:
 
 def code(value: object) -> Markup:
     """Write a value as a code span that also holds in a table."""
-    inner = plain(value).replace("|", r"\|").replace("<!--", "< !--")
+    inner = _PIPE.sub(_escape_pipe, plain(value)).replace("<!--", "< !--")
     fence = "`" * (1 + max(map(len, re.findall("`+", inner)), default=0))
     pad = " " if inner.startswith("`") or inner.endswith("`") else ""
     return Markup(f"{fence}{pad}{inner}{pad}{fence}") if inner else Markup("")  # noqa: S704
+
+
+def _escape_pipe(match: re.Match[str]) -> str:
+    # Tables read backslashes in pairs, even in code: only after an odd number of them is a pipe no border.
+    return match[1] + "\\" * (1 + len(match[1]) % 2) + "|"
 
 
 def sentence(value: object) -> Markup:

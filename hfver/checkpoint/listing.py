@@ -6,7 +6,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from hfver.checkpoint.files import Stat, held_still, shown, unreadable
@@ -83,6 +83,12 @@ def check_pickles(listing: Listing) -> tuple[LeftOut, ...]:
             raise pickled_only(listing.directory / path)
     reason = "pickled, which could run code when loaded; the safetensors files hold the weights"
     return tuple(LeftOut(path, reason) for path in sorted(listing.pickles))
+
+
+def with_pickles(listing: Listing) -> Listing:
+    """Count pickles among the files, for a folder that is only looked at."""
+    files = {path: found for path, found in sorted({**listing.files, **listing.pickles}.items())}
+    return replace(listing, files=files, pickles={})
 
 
 def pickled_only(path: Path) -> BadCheckpoint:

@@ -11,8 +11,8 @@ from hfver.checkpoint.cache import HashCache, Known
 from hfver.checkpoint.files import read_json, read_object, read_small, shown, stat_regular
 from hfver.checkpoint.front_matter import MAX_README, base_from_adapter, base_from_card, read_front_matter
 from hfver.checkpoint.hashing import Job, run
-from hfver.checkpoint.listing import Listing, check_pickles, list_folder
-from hfver.checkpoint.recognising import ADAPTER_CONFIG, MODULES, module_folders, recognise
+from hfver.checkpoint.listing import Listing, check_pickles, list_folder, with_pickles
+from hfver.checkpoint.recognising import ADAPTER_CONFIG, MODULES, guess, module_folders, recognise
 from hfver.checkpoint.shards import Index, check_index, read_indexes
 from hfver.checkpoint.values import BaseHint, Checkpoint, Kind, Tensor
 from hfver.errors import BadCheckpoint
@@ -35,7 +35,9 @@ _CONFIGS = (
 )
 
 
-def read_checkpoint(directory: Path, *, progress: Progress = silent, cache: HashCache | None = None) -> Checkpoint:
+def read_checkpoint(
+    directory: Path, *, progress: Progress = silent, cache: HashCache | None = None, for_release: bool = True
+) -> Checkpoint:
     """Read a folder as ``save_pretrained``, a Trainer, PEFT or sentence-transformers write it.
 
     Every byte of every file is read once, several files at a time; a file that the cache knows not at all.
@@ -45,12 +47,14 @@ def read_checkpoint(directory: Path, *, progress: Progress = silent, cache: Hash
         progress: Told of every portion read.
         cache: Where digests of unchanged files are found and kept (``HashCache()`` is the user's); none by
             default.
+        for_release: Refuse what no release may hold. Else pickles are files like any other, and weights may be
+            missing: so a folder can be compared that cannot be released.
 
     Raises:
         BadCheckpoint: The folder is no checkpoint, is broken or unsafe, or changes meanwhile.
     """
-    listing = list_folder(directory)
-    kind = recognise(listing)
+    listing = list_folder(directory) if for_release else with_pickles(list_folder(directory))
+    kind = recognise(listing) if for_release else guess(listing)
     folders = module_folders(listing) if kind == "sentence-transformers" else (".",)
     left_out = listing.left_out + check_pickles(listing)
     indexes = read_indexes(listing)
@@ -163,7 +167,7 @@ def _pick(configs: Mapping[str, Mapping[str, Any]], folders: tuple[str, ...], na
 
 
 def _base(kind: Kind, listing: Listing, configs: Mapping[str, dict[str, Any]], readme: str | None) -> BaseHint | None:
-    if kind == "adapter" and (base := base_from_adapter(configs[ADAPTER_CONFIG])):
+    if kind == "adapter" and ADAPTER_CONFIG in configs and (base := base_from_adapter(configs[ADAPTER_CONFIG])):
         return base
     return base_from_card(read_front_matter(readme, listing.directory / CARD)) if readme else None
 

@@ -34,6 +34,19 @@ def recognise(listing: Listing) -> Kind:
     raise _unrecognised(listing)
 
 
+def guess(listing: Listing) -> Kind:
+    """Tell the kind of a folder that need not be whole.
+
+    Raises:
+        BadCheckpoint: Nothing in it belongs to a checkpoint.
+    """
+    marks: dict[str, Kind] = {MODULES: "sentence-transformers", ADAPTER_CONFIG: "adapter", "config.json": "model"}
+    for name, kind in marks.items():
+        if name in listing.files:
+            return kind
+    raise _unrecognised(listing)
+
+
 def module_folders(listing: Listing) -> tuple[str, ...]:
     """Name the folders of the modules that ``modules.json`` lists, in order; ``.`` is the checkpoint's own.
 

@@ -139,6 +139,22 @@ class Hub:
             raise HubError(f"{repo}@{commit[:12]}: {path} has {len(content)} bytes, too many for what it should hold.")
         return content
 
+    def read_range(self, repo: str, commit: str, path: str, start: int, size: int) -> bytes:
+        """Read ``size`` bytes of a file at a commit, from byte ``start`` on; fewer where the file ends.
+
+        Raises:
+            HubNotFound: The commit has no such file.
+            HubError: The Hub sent something else.
+        """
+        what = f"{repo}@{commit[:12]}: {path}"
+        headers = {"range": f"bytes={start}-{start + size - 1}"}
+        url = f"/{repo}/resolve/{commit}/{quote(path)}"
+        response = self.session.request("GET", url, what, headers=headers)
+        content: bytes = response.content
+        if response.status_code != 206 and start:
+            raise HubError(f"{what}: the Hub does not send parts of files.")
+        return content[:size]
+
     def find(self, repo: str, commit: str, path: str) -> bytes | None:
         """Read a small file at a commit, or return None if it is not there."""
         try:

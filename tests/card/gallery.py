@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hfver.card import CardFacts, ChangelogEntry, render_card, render_changelog
+from hfver.card import CardFacts, ChangelogEntry, MetricDelta, render_card, render_changelog
 from hfver.checkpoint import Checkpoint, Tensor
 from hfver.lineage import Lineage
 from hfver.manifest import FileEntry
@@ -231,8 +231,14 @@ def rendered() -> dict[str, bytes]:
 
 def _changelog() -> bytes:
     facts = full_model()
-    first = ChangelogEntry("1.2.4", datetime(2026, 7, 2, tzinfo=UTC).date(), None, None, ())
-    second = ChangelogEntry("1.3.0", facts.date.date(), facts.bump, facts.message, facts.changes)
+    first = ChangelogEntry("1.2.4", datetime(2026, 7, 2, tzinfo=UTC).date(), is_first=True)
+    second = ChangelogEntry(
+        "1.3.0",
+        facts.date.date(),
+        facts.message,
+        {"Changed": facts.changes},
+        (MetricDelta("accuracy", 0.9123, 0.9271), MetricDelta("perplexity", None, 7.42)),
+    )
     return render_changelog(render_changelog(None, first, facts.repo), second, facts.repo)
 
 

@@ -4,32 +4,39 @@ from datetime import date
 
 import pytest
 
-from hfver.card import ChangelogEntry, render_changelog
+from hfver.card import ChangelogEntry, MetricDelta, render_changelog
 
 DAY = date(2026, 8, 1)
 
 
-def _entry(version: str, bump: str | None = "minor", *changes: str) -> ChangelogEntry:
-    return ChangelogEntry(version, DAY, bump, None, changes)
+def _entry(version: str, group: str = "Changed", *changes: str) -> ChangelogEntry:
+    return ChangelogEntry(version, DAY, groups={group: changes})
 
 
 def test_the_newest_entry_comes_first_and_the_rest_stays_byte_for_byte() -> None:
-    first = render_changelog(None, _entry("1.0.0", None), "acme/bot")
-    second = render_changelog(first, _entry("1.1.0", "minor", "More."), "acme/bot")
+    first = render_changelog(None, ChangelogEntry("1.0.0", DAY, is_first=True), "acme/bot")
+    second = render_changelog(first, _entry("1.1.0", "Changed", "More."), "acme/bot")
     start = first.index(b"## [1.0.0]")
     assert second.startswith(first[:start] + b"## [1.1.0] - 2026-08-01\n\n### Changed\n\n- More.\n\n")
     assert second.endswith(first[start:])
 
 
-@pytest.mark.parametrize(
-    ("bump", "group"), [("major", "Breaking"), ("minor", "Changed"), ("patch", "Fixed"), (None, "Added")]
-)
-def test_changes_are_grouped_by_what_they_mean(bump: str | None, group: str) -> None:
-    assert f"### {group}\n\n- A.\n- B.\n" in render_changelog(None, _entry("1.0.0", bump, "A.", "B."), "a/b").decode()
+def test_changes_are_grouped_by_what_they_mean() -> None:
+    entry = ChangelogEntry("1.0.0", DAY, groups={"Breaking": ("A.", "B."), "Changed": (), "Fixed": ("C.",)})
+    written = render_changelog(None, entry, "a/b").decode()
+    assert "### Breaking\n\n- A.\n- B.\n\n### Fixed\n\n- C.\n" in written
+    assert "### Changed" not in written
+
+
+def test_metrics_show_their_deltas() -> None:
+    metrics = (MetricDelta("accuracy", 0.5, 0.625), MetricDelta("new", None, 1.0), MetricDelta("gone", 2.0, None))
+    written = render_changelog(None, ChangelogEntry("1.1.0", DAY, metrics=metrics, because="we must"), "a/b").decode()
+    assert "| accuracy | 0.5 | 0.625 | +0.125 |\n| new | – | 1 | – |\n| gone | 2 | – | – |" in written
+    assert "because: we must" in written
 
 
 def test_the_authors_message_comes_first() -> None:
-    entry = ChangelogEntry("2.0.0", DAY, "major", "Two things:\n\n- one\n- two", ("Changed.",))
+    entry = ChangelogEntry("2.0.0", DAY, "Two things:\n\n- one\n- two", {"Breaking": ("Changed.",)})
     written = render_changelog(None, entry, "a/b").decode()
     assert "## [2.0.0] - 2026-08-01\n\nTwo things:\n\n- one\n- two\n\n### Breaking\n\n- Changed.\n" in written
 

@@ -82,7 +82,7 @@ def _skeleton(card: str) -> tuple[list[str], list[int], int]:
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_hostile_message_stays_in_its_changelog_entry(value: str) -> None:
-    entry = ChangelogEntry("1.0.0", full_model().date.date(), "major", value, (value,))
+    entry = ChangelogEntry("1.0.0", full_model().date.date(), value, {"Breaking": (value,)}, because=value)
     written = render_changelog(None, entry, "acme/bot").decode()
     assert re.findall(r"^#+ .*", written, re.MULTILINE) == [
         "# Changelog",
