@@ -257,8 +257,9 @@ def _card(
 
 
 def _changelog(step: Step, request: Request, now: datetime) -> bytes:
-    bump = step.bump if step.previous else None
-    entry = ChangelogEntry(str(step.version), now.date(), bump, request.message, step.difference.changes)
+    title = {Bump.MAJOR: "Breaking", Bump.MINOR: "Changed", Bump.PATCH: "Fixed"}[step.bump]
+    groups = {title: step.difference.changes}
+    entry = ChangelogEntry(str(step.version), now.date(), request.message, groups, is_first=step.previous is None)
     return render_changelog(step.changelog, entry, request.repo)
 
 
