@@ -7,15 +7,13 @@ import binascii
 from collections.abc import AsyncIterator
 from typing import Any
 
-import pygit2
-
 from hfver.server.committing import Proposal
 from hfver.server.editing import Change, Delete, Put
+from hfver.server.holding import claim
 from hfver.server.names import is_path, is_sha256
 from hfver.server.pointers import Pointer, parse_pointer
 from hfver.server.problems import Problem, bad_request, unprocessable
-from hfver.server.requests import parse_object, text_field
-from hfver.server.store import ObjectStore
+from hfver.server.requests import Visit, parse_object, text_field
 
 MAX_FILE = 10 * 1024 * 1024
 _MAX_LINE = MAX_FILE * 4 // 3 + 64 * 1024
@@ -46,8 +44,8 @@ async def lines_of(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 class CommitBody:
     """Collects the lines of a commit; contents go into the object database as they come."""
 
-    def __init__(self, git: pygit2.Repository, objects: ObjectStore) -> None:
-        self._git, self._objects = git, objects
+    def __init__(self, here: Visit) -> None:
+        self._here, self._git = here, here.git
         self._header: dict[str, Any] | None = None
         self._changes: list[Change] = []
         self._lfs_paths: list[str] = []
@@ -117,13 +115,13 @@ class CommitBody:
             raise bad_request("An lfsFile needs the SHA-256 of its content as oid")
         if size is not None and (type(size) is not int or size < 0):
             raise bad_request("The size of an lfsFile must be a number")
-        stored = self._objects.size(str(oid))
+        stored = self._here.hub.objects.size(str(oid))
         return Pointer(str(oid), size if size is not None else stored or 0)
 
     def _lfs(self, path: str, pointer: Pointer) -> Put:
-        """Refer to an object; one that is not in the store would be a file that nobody can read."""
-        if not self._objects.has(pointer):
-            raise unprocessable(f"LFS object {pointer.oid} of {pointer.size} bytes has not been uploaded")
+        """Refer to an object that the repo holds. The answer tells nothing of what other repos hold."""
+        if not claim(self._here, [pointer]):
+            raise unprocessable(f"LFS object {pointer.oid} has not been uploaded to {self._here.row.repo.id}")
         self._lfs_paths.append(path)
         return Put(path, self._git.create_blob(pointer.encode()))
 

@@ -107,6 +107,16 @@ class Database:
         rows = self._read(f"SELECT {_COLUMNS} FROM repos WHERE key = ?", key)  # noqa: S608
         return _row(rows[0]) if rows else None
 
+    def repo_numbered(self, number: int) -> RepoRow | None:
+        """Look a repo up by its number, which survives a move."""
+        rows = self._read(f"SELECT {_COLUMNS} FROM repos WHERE id = ?", number)  # noqa: S608
+        return _row(rows[0]) if rows else None
+
+    def repos_of(self, namespace: str) -> list[RepoRow]:
+        """List all repos of a namespace, newest first."""
+        query = f"SELECT {_COLUMNS} FROM repos WHERE namespace = ? COLLATE NOCASE ORDER BY id DESC"  # noqa: S608
+        return [_row(values) for values in self._read(query, namespace)]
+
     def moved_to(self, key: str) -> RepoRow | None:
         """Find where a repo went that once had this key."""
         query = f"SELECT {_COLUMNS} FROM repos WHERE id = (SELECT repo FROM redirects WHERE key = ?)"  # noqa: S608

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 MAX_POINTER = 1024
+UPLOADED = "lfs-uploaded"  # a folder in every repo: one empty file per object that was uploaded to it
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
     rb"oid sha256:([0-9a-f]{64})\nsize (0|[1-9][0-9]{0,18})\n?"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hfver.server.pointers import MAX_POINTER, Pointer, parse_pointer
+from hfver.server.pointers import MAX_POINTER, UPLOADED, Pointer, parse_pointer
 
 MAX_FILE = 10 * 1024 * 1024
 _FAMILIES = ("refs/heads/", "refs/tags/", "refs/pr/")
+_QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -43,42 +44,60 @@ def check(updates: list[list[str]]) -> None:
         short = name.split("/", 2)[-1]
         if not name.startswith(_FAMILIES) or (len(short) == 40 and set(short) <= _HEX):
             raise Refusal(f"{name}: only branches, tags and pull requests can be pushed")
-    tips = [new for _, new, _ in updates if set(new) != {"0"}]
-    if tips:
-        _check_blobs(tips)
+    if os.environ.get("GIT_QUARANTINE_PATH"):
+        _check_blobs()
 
 
-def _check_blobs(tips: list[str]) -> None:
-    """Look at every new blob: large ones belong into Git-LFS, and what pointers name must be there."""
-    store, small = Path(os.environ["HFVER_LFS_OBJECTS"]), []
-    for oid, size in _new_blobs(tips):
+def _check_blobs() -> None:
+    """Look at every new blob: large ones belong into Git-LFS, and the repo must hold what pointers name."""
+    small = []
+    for oid, size in _new_blobs():
         if size > MAX_FILE:
             raise Refusal(f"{oid}: files larger than 10 MiB must be pushed with Git-LFS")
         if size <= MAX_POINTER:
             small.append(oid)
-    for data in _contents(small):
-        pointer = parse_pointer(data)
-        if pointer is not None and not _is_stored(store, pointer):
-            raise Refusal(f"LFS object {pointer.oid} is missing; run: git lfs push --all origin")
+    pointers = [pointer for data in _contents(small) if (pointer := parse_pointer(data)) is not None]
+    missing = next((pointer for pointer in pointers if not _is_stored(pointer)), None) or _not_held(pointers)
+    if missing:
+        raise Refusal(f"LFS object {missing.oid} is missing; run: git lfs push --all origin")
 
 
-def _is_stored(store: Path, pointer: Pointer) -> bool:
+def _not_held(pointers: list[Pointer]) -> Pointer | None:
+    """Find an object that was neither uploaded to this repo nor named in it before (see `holding`)."""
+    if os.environ.get("HFVER_READS_ALL"):
+        return None
+    uploaded = Path(os.environ["GIT_DIR"]) / UPLOADED
+    doubtful = [pointer for pointer in pointers if not (uploaded / pointer.oid).exists()]
+    known = _known_before([pointer.blob_id() for pointer in doubtful])
+    return next((pointer for pointer in doubtful if pointer.blob_id() not in known), None)
+
+
+def _known_before(oids: list[str]) -> set[str]:
+    """Find which objects the repo had before this push: git without the quarantine."""
+    clean = {name: value for name, value in os.environ.items() if name not in _QUARANTINE}
+    answers = _git(["cat-file", "--batch-check"], oids, clean).decode().splitlines() if oids else []
+    return {line.split()[0] for line in answers if not line.endswith(" missing")}
+
+
+def _is_stored(pointer: Pointer) -> bool:
+    store = Path(os.environ["HFVER_LFS_OBJECTS"])
     try:
         return (store / pointer.oid[:2] / pointer.oid[2:4] / pointer.oid).stat().st_size == pointer.size
     except FileNotFoundError:
         return False
 
 
-def _git(arguments: list[str], lines: Iterable[str]) -> bytes:
+def _git(arguments: list[str], lines: Iterable[str], environment: Mapping[str, str] | None = None) -> bytes:
     given = "".join(f"{line}\n" for line in lines).encode()
-    return subprocess.run(["git", *arguments], input=given, stdout=subprocess.PIPE, check=True).stdout
+    return subprocess.run(["git", *arguments], input=given, stdout=subprocess.PIPE, check=True, env=environment).stdout
 
 
-def _new_blobs(tips: list[str]) -> Iterator[tuple[str, int]]:
-    """List the blobs that no ref of the repo has reached so far."""
-    listed = _git(["rev-list", "--objects", "--no-object-names", "--stdin", "--not", "--all"], tips)
-    sizes = _git(["cat-file", "--batch-check"], listed.decode().split())
-    for line in sizes.decode().splitlines():
+def _new_blobs() -> Iterator[tuple[str, int]]:
+    """List all pushed blobs, also those that no pushed ref reaches: they too become part of the repo."""
+    alone = {name: value for name, value in os.environ.items() if name not in _QUARANTINE}
+    alone["GIT_OBJECT_DIRECTORY"] = os.environ["GIT_QUARANTINE_PATH"]
+    listed = _git(["cat-file", "--batch-all-objects", "--batch-check", "--unordered"], (), alone)
+    for line in listed.decode().splitlines():
         oid, kind, size = line.split()
         if kind == "blob":
             yield oid, int(size)

@@ -18,11 +18,15 @@ _TICKET = re.compile(r"[0-9a-f]{32}")
 
 
 class Intake:
-    """One upload on its way in: bytes are hashed as they are written."""
+    """One upload on its way in: bytes are hashed as they are written.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: Where to write; None only hashes, to prove that the sender has what is stored already.
+    """
+
+    def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._file = path.open("xb", buffering=0)
+        self._file = path.open("xb", buffering=0) if path is not None else None
         self._hash = hashlib.sha256()
         self.size = 0
 
@@ -31,7 +35,7 @@ class Intake:
         view = memoryview(block)
         self._hash.update(view)
         self.size += len(view)
-        while view:
+        while view and self._file is not None:
             view = view[self._file.write(view) :]
 
     def digest(self) -> str:
@@ -40,8 +44,9 @@ class Intake:
 
     def close(self) -> None:
         """Close, and remove what was not published."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        if self._file is not None and self._path is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
 
 
 class ObjectStore:
@@ -70,9 +75,9 @@ class ObjectStore:
         return self.size(pointer.oid) == pointer.size
 
     @contextlib.contextmanager
-    def intake(self) -> Iterator[Intake]:
+    def intake(self, expected: Pointer) -> Iterator[Intake]:
         """Open an upload; it vanishes at the end unless it was published."""
-        intake = Intake(self._incoming / secrets.token_hex(16))
+        intake = Intake(None if self.has(expected) else self._incoming / secrets.token_hex(16))
         try:
             yield intake
         finally:
@@ -88,7 +93,8 @@ class ObjectStore:
             raise unprocessable(f"Size mismatch: expected {expected.size} bytes, got {intake.size}")
         if intake.digest() != expected.oid:
             raise unprocessable(f"SHA-256 mismatch: expected {expected.oid}, got {intake.digest()}")
-        self._settle(intake._path, expected.oid)
+        if intake._path is not None:
+            self._settle(intake._path, expected.oid)
 
     def ticket(self) -> str:
         """Name a place in incoming/ for a client of this very process to copy a file to."""

@@ -42,10 +42,12 @@ def lfs_line(path: str, oid: object, **more: object) -> dict[str, object]:
     return {"key": "lfsFile", "value": {"path": path, "algo": "sha256", "oid": oid, **more}}
 
 
-def post_commit(http: httpx.Client, *lines: object, revision: str = "main", query: str = "") -> httpx.Response:
+def post_commit(
+    http: httpx.Client, *lines: object, revision: str = "main", query: str = "", repo: str = REPO
+) -> httpx.Response:
     """Send commit lines as they are; strings and bytes are not encoded again."""
     body = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
-    url = f"/api/models/{REPO}/commit/{revision}{query}"
+    url = f"/api/models/{repo}/commit/{revision}{query}"
     return http.post(url, content=body, headers={"Content-Type": "application/x-ndjson"})
 
 

@@ -90,7 +90,7 @@ async def commit(request: Request) -> Response:
 
 
 async def _commit(request: Request, here: Visit) -> Response:
-    body = CommitBody(here.git, here.hub.objects)
+    body = CommitBody(here)
     async for line in lines_of(request.stream()):
         await run_in_threadpool(body.take, line)
     return await run_in_threadpool(_finish, request, here, body)

@@ -77,6 +77,7 @@ def _admit(request: Request, service: str, target: str) -> _Call:
         "HFVER_PYTHON": sys.executable,
         "PYTHONPATH": str(_PACKAGE_PARENT),
         "HFVER_LFS_OBJECTS": str(hub.folder.objects),
+        "HFVER_READS_ALL": "1" if caller.is_owner else "",
         **_hook_settings(hub.folder.hooks),
     }
     return _Call(repo, service, git_environment() | _client_settings(request) | backend)

@@ -4,25 +4,25 @@ Adapters: ``basic`` for everybody, and ``hfver-copy`` for the process that runs 
 is answered with file:// links into the Hub's folder; see `ObjectStore.adopt` for what is trusted.
 
 Reading is guarded by reference: an object is handed out only through a repo that the caller may read and
-that holds (or once held) a pointer to it. Knowing a SHA-256 is not enough. For writing it is: like on any
-deduplicating store, whoever knows the SHA-256 and size of stored content can commit a pointer to it.
+that holds (or once held) a pointer to it. So is writing, see `holding`: knowing a SHA-256 is enough for neither,
+and no answer tells whether another repo has an object.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import pygit2
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from hfver.server.answers import json_response
+from hfver.server.holding import claim, grant_upload, is_granted, refers_to
 from hfver.server.names import is_sha256
 from hfver.server.pointers import Pointer
 from hfver.server.problems import Problem, bad_request, unprocessable
@@ -57,7 +57,8 @@ def batch(request: Request, fields: dict[str, Any]) -> Response:
     with visit(request, "write" if operation == "upload" else "files") as here:
         offer = _Offer(here, base_url(request), _copies(here, fields))
         answer = _upload if operation == "upload" else _download
-        objects = [answer(offer, pointer) for pointer in pointers]
+        have = claim(here, pointers) if operation == "upload" else set[Pointer]()
+        objects = [answer(offer, pointer, have) for pointer in pointers]
     transfer = COPY if offer.copies else "basic"
     return json_response({"transfer": transfer, "objects": objects, "hash_algo": "sha256"}, headers=_TYPE)
 
@@ -84,12 +85,12 @@ def _copies(here: Visit, fields: dict[str, Any]) -> bool:
     return here.hub.copies_locally and here.caller.is_owner and isinstance(transfers, list) and COPY in transfers
 
 
-def _upload(offer: _Offer, pointer: Pointer) -> dict[str, object]:
-    size = offer.here.hub.objects.size(pointer.oid)
+def _upload(offer: _Offer, pointer: Pointer, have: Set[Pointer]) -> dict[str, object]:
+    if pointer in have:
+        return _object(pointer, {})
+    size = offer.here.hub.objects.size(pointer.oid) if offer.here.caller.is_owner else None
     if size is not None and size != pointer.size:
         return _refusal(pointer, 422, f"The object has {size} bytes, not {pointer.size}")
-    if size is not None:
-        return _object(pointer, {})
     if not offer.copies:
         links = {"upload": _link(offer, "PUT", pointer), "verify": _link(offer, "verify", pointer)}
         return _object(pointer, links)
@@ -98,18 +99,13 @@ def _upload(offer: _Offer, pointer: Pointer) -> dict[str, object]:
     return _object(pointer, {"upload": place, "verify": _link(offer, "verify", pointer, ticket)})
 
 
-def _download(offer: _Offer, pointer: Pointer) -> dict[str, object]:
+def _download(offer: _Offer, pointer: Pointer, _: Set[Pointer]) -> dict[str, object]:
     objects = offer.here.hub.objects
-    if not _refers_to(offer.here.git, pointer) or not objects.has(pointer):
+    if not refers_to(offer.here.git, pointer) or not objects.has(pointer):
         return _refusal(pointer, 404, "Object does not exist")
     if offer.copies:
         return _object(pointer, {"download": {"href": objects.path(pointer.oid).as_uri()}})
     return _object(pointer, {"download": _link(offer, "GET", pointer)})
-
-
-def _refers_to(git: pygit2.Repository, pointer: Pointer) -> bool:
-    """Ask git for the pointer itself: its blob id follows from oid and size."""
-    return bool(git.odb.exists(pygit2.Oid(hex=pointer.blob_id())))
 
 
 def _object(pointer: Pointer, actions: Mapping[str, object]) -> dict[str, object]:
@@ -123,29 +119,39 @@ def _refusal(pointer: Pointer, code: int, message: str) -> dict[str, object]:
 
 def _link(offer: _Offer, action: str, pointer: Pointer, ticket: str = "") -> dict[str, object]:
     """Make a signed link: Python's client sends no Authorization with its PUT."""
-    signed = offer.here.hub.gate.sign(action, pointer.oid, str(pointer.size), ticket)
-    facts = urlencode({"size": pointer.size, "ticket": ticket} if ticket else {"size": pointer.size})
+    repo = str(offer.here.row.number)
+    signed = offer.here.hub.gate.sign(action, pointer.oid, str(pointer.size), repo, ticket)
+    facts = urlencode({"size": pointer.size, "repo": repo, **({"ticket": ticket} if ticket else {})})
     tail = "/verify" if action == "verify" else ""
     return {"href": f"{offer.base}/lfs-objects/{pointer.oid}{tail}?{facts}&{signed}"}
 
 
-def _check_link(request: Request, action: str) -> tuple[Pointer, str]:
-    """Accept a link that we signed; return the object that it is about, and its ticket."""
+@dataclass(frozen=True)
+class _Link:
+    """What a signed link is about: an object, the number of the repo it was asked for, and a ticket to copy."""
+
+    pointer: Pointer
+    repo: int
+    ticket: str
+
+
+def _check_link(request: Request, action: str) -> _Link:
+    """Accept a link that we signed."""
     query, oid = request.query_params, str(request.path_params["oid"])
-    size, ticket = query.get("size", ""), query.get("ticket", "")
-    facts = (action, oid, size, ticket)
+    size, repo, ticket = (query.get(name, "") for name in ("size", "repo", "ticket"))
+    facts = (action, oid, size, repo, ticket)
     hub_of(request).gate.check_signature(query.get("expires", ""), query.get("signature", ""), *facts)
-    return Pointer(oid, int(size)), ticket
+    return _Link(Pointer(oid, int(size)), int(repo), ticket)
 
 
 async def upload(request: Request) -> Response:
     """Take an object in: hashed while it is written, and published only when it is what was announced."""
-    pointer, _ = _check_link(request, "PUT")
-    store = hub_of(request).objects
-    with store.intake() as intake:
-        await _pour(request, intake, pointer.size)
-        await run_in_threadpool(store.publish, intake, pointer)
-    return Response(headers={"ETag": f'"{pointer.oid}"'})
+    link, hub = _check_link(request, "PUT"), hub_of(request)
+    with hub.objects.intake(link.pointer) as intake:
+        await _pour(request, intake, link.pointer.size)
+        await run_in_threadpool(hub.objects.publish, intake, link.pointer)
+        await run_in_threadpool(grant_upload, hub, link.repo, link.pointer)
+    return Response(headers={"ETag": f'"{link.pointer.oid}"'})
 
 
 async def _pour(request: Request, intake: Intake, limit: int) -> None:
@@ -173,7 +179,7 @@ async def _pour(request: Request, intake: Intake, limit: int) -> None:
 
 def download(request: Request) -> Response:
     """Send an object, whole or by range."""
-    pointer, _ = _check_link(request, "GET")
+    pointer = _check_link(request, "GET").pointer
     store = hub_of(request).objects
     if not store.has(pointer):
         raise Problem(404, "Object does not exist", "EntryNotFound")
@@ -182,13 +188,14 @@ def download(request: Request) -> Response:
 
 def verify(request: Request, fields: dict[str, Any]) -> Response:
     """Confirm that an upload has arrived; a file that was copied into place is taken over here."""
-    pointer, ticket = _check_link(request, "verify")
-    if _pointer(fields) != pointer:
+    link, hub = _check_link(request, "verify"), hub_of(request)
+    if _pointer(fields) != link.pointer:
         raise unprocessable("The link was made for another object")
-    store = hub_of(request).objects
-    if ticket and not store.has(pointer):
-        store.adopt(ticket, pointer)
-    if not store.has(pointer):
+    if link.ticket:
+        if not hub.objects.has(link.pointer):
+            hub.objects.adopt(link.ticket, link.pointer)
+        grant_upload(hub, link.repo, link.pointer)
+    if not is_granted(hub, link.repo, link.pointer):
         raise Problem(404, "Object does not exist")
     return json_response({}, headers=_TYPE)
 

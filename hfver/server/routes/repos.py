@@ -13,6 +13,7 @@ from starlette.routing import Route
 from hfver.server.access import Caller, check_files, check_namespace, check_write
 from hfver.server.answers import json_response
 from hfver.server.names import KINDS, RepoId, is_path, is_repo_id
+from hfver.server.pointers import parse_pointer
 from hfver.server.problems import Problem, bad_request, unauthorized, unprocessable
 from hfver.server.requests import (
     base_url,
@@ -112,6 +113,14 @@ def _list(fields: dict[str, Any], name: str) -> list[Any]:
 
 
 def _first_file(item: object) -> tuple[str, bytes]:
+    """Read a file of the first commit; a new repo holds no LFS object that a pointer could name."""
+    path, content = _first_content(item)
+    if parse_pointer(content) is not None:
+        raise unprocessable(f"{path}: an LFS file cannot be part of a new repo; upload and commit it")
+    return path, content
+
+
+def _first_content(item: object) -> tuple[str, bytes]:
     if not isinstance(item, dict) or not is_path(item.get("path")):
         raise unprocessable("Invalid path in files")
     content = text_field(item, "content")
