@@ -1,5 +1,19 @@
-"""Compare two checkpoints: what differs, and which bump that is for someone who pinned ``^``."""
+"""Compare two described checkpoints: what differs, and which bump that is for someone who pinned ``^``."""
 
-from hfver.compare.tensors import Difference, compare_tensors
+from hfver.compare.comparing import compare
+from hfver.compare.reading import side_of_checkpoint, wanted_text
+from hfver.compare.registry import RULES
+from hfver.compare.tensors import compare_tensors
+from hfver.compare.values import Change, Difference, Side, WeightsMoved
 
-__all__ = ["Difference", "compare_tensors"]
+__all__ = [
+    "RULES",
+    "Change",
+    "Difference",
+    "Side",
+    "WeightsMoved",
+    "compare",
+    "compare_tensors",
+    "side_of_checkpoint",
+    "wanted_text",
+]
