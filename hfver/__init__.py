@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hfver.embedded import LocalHub as LocalHub
     from hfver.embedded import serve as serve
     from hfver.errors import HfverError as HfverError
+    from hfver.face import changelog as changelog
+    from hfver.face import diff as diff
     from hfver.face import load as load
     from hfver.face import pull as pull
     from hfver.face import release as release
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "HfverError": "hfver.errors",
     "LocalHub": "hfver.embedded",
+    "changelog": "hfver.face",
+    "diff": "hfver.face",
     "load": "hfver.face",
     "pull": "hfver.face",
     "release": "hfver.face",

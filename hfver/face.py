@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hfver.embedded import HubLike, PathLike, open_hub
 from hfver.errors import BadConfig, UsageError
 from hfver.progress import Progress, silent
 from hfver.records import SmokeReport
-from hfver.ref import check_repo, parse_ref
+from hfver.ref import Ref, check_repo, parse_ref
 from hfver.results import Loaded, Pulled, Release, Verified, Versions
 from hfver.version import Bump, parse_version
 
-__all__ = ["load", "pull", "release", "resolve", "show", "smoke_eval", "verify", "versions"]
+if TYPE_CHECKING:
+    from hfver.compare import Difference
+
+__all__ = ["changelog", "diff", "load", "pull", "release", "resolve", "show", "smoke_eval", "verify", "versions"]
 
 
 def release(
@@ -28,6 +31,8 @@ def release(
     *,
     version: str | None = None,
     bump: Literal["auto", "major", "minor", "patch"] = "auto",
+    pre: str | None = None,
+    because: str | None = None,
     message: str | None = None,
     hub: HubLike = None,
     smoke: Literal["auto", "require", "off"] = "auto",
@@ -50,7 +55,9 @@ def release(
         directory: What ``save_pretrained``, ``Trainer.save_model`` or PEFT wrote.
         repo: ``namespace/name``; created if it does not exist.
         version: The exact version; None takes the next one by ``bump``.
-        bump: ``auto`` works it out from what changed since the newest release.
+        bump: ``auto`` works it out from what changed since the newest release. A level may be raised freely.
+        pre: Name of a prerelease line: ``rc`` gives ``1.3.0-rc.1``, then ``-rc.2``.
+        because: Why the version may say less than the change, or a metric be beyond its budget; kept in the ledger.
         message: What changed, in the author's words.
         hub: None, a URL, or the folder of an embedded Hub.
         smoke: ``auto`` runs the folder's model if torch is there; ``require`` also runs what the Hub gives back
@@ -85,6 +92,8 @@ def release(
             repo=check_repo(repo),
             version=parse_version(version) if version else None,
             bump=_bump(bump),
+            pre=pre,
+            because=because,
             message=message,
             smoke=_one_of("smoke", smoke, ("auto", "require", "off")),
             device=device,
@@ -202,6 +211,65 @@ def versions(repo: str, *, hub: HubLike = None, token: str | None = None) -> Ver
     name = check_repo(repo)
     with open_hub(hub, token) as client:
         return list_versions(client, name)
+
+
+def diff(
+    before: str, after: str, *, hub: HubLike = None, token: str | None = None, progress: Progress = silent
+) -> Difference:
+    """Compare two folders or releases: what changed, and what that means for someone who pinned ``^``.
+
+    Nothing is executed, and between releases no weights are downloaded.
+
+    Args:
+        before: A reference, or a folder.
+        after: A reference, or a folder.
+        hub: None, a URL, or the folder of an embedded Hub.
+        token: Access token; None for the user's own.
+        progress: Told the bytes of folders that are read.
+
+    Raises:
+        BadCheckpoint: A folder is no checkpoint, or a file in it is broken.
+        HubError: There is no such release, or no answer.
+        VerificationError: Something on the Hub is not what was released.
+    """
+    from hfver.differing import Described, compare_described, describe_folder, describe_release
+    from hfver.resolving import resolve as find
+
+    targets = [Path(target) if looks_like_folder(target) else parse_ref(target) for target in (before, after)]
+
+    asks = any(isinstance(target, Ref) for target in targets)
+    with open_hub(hub if asks else None, token) as client:
+
+        def describe(target: Path | Ref) -> Described:
+            if isinstance(target, Path):
+                return describe_folder(target, progress=progress)
+            return describe_release(client, find(client, target))
+
+        return compare_described(describe(targets[0]), describe(targets[1]))
+
+
+def changelog(
+    repo: str, *, after: str | None = None, upto: str | None = None, hub: HubLike = None, token: str | None = None
+) -> str:
+    """Read what changed, newest first, as the releases themselves say it.
+
+    Args:
+        repo: ``namespace/name``.
+        after: Leave out this version and older ones.
+        upto: Leave out versions newer than this one.
+        hub: None, a URL, or the folder of an embedded Hub.
+        token: Access token; None for the user's own.
+
+    Raises:
+        HubError: There is no such release, or no answer.
+        VerificationError: Something on the Hub is not what was released.
+    """
+    from hfver.chronicling import changelog as run
+
+    name = check_repo(repo)
+    bounds = parse_version(after) if after else None, parse_version(upto) if upto else None
+    with open_hub(hub, token) as client:
+        return run(client, name, *bounds)
 
 
 def verify(

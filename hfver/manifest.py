@@ -114,6 +114,10 @@ class Manifest(BaseModel):
     ledger_head: Digest | None = None
     content_digest: Digest
     bump: Bump | None = None
+    because: str | None = None
+    """Why the version says less than the change, in the author's words."""
+    levels: Mapping[str, Bump] | None = None
+    """Rule levels that the repo sets otherwise than the table."""
     created_at: datetime
     created_by: str
     smoke: Mapping[str, Any] | None = None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hfver.capture import Wishes, capture
-from hfver.card import CardFacts, ChangelogEntry, render_card, render_changelog
-from hfver.checkpoint import Checkpoint, decode_tensors, encode_tensors
-from hfver.compare import Difference, compare_tensors
-from hfver.errors import DigestMismatch, HubNotFound, ReleaseExists
+from hfver.card import CardFacts, ChangelogEntry, MetricDelta, render_card, render_changelog
+from hfver.checkpoint import Checkpoint, encode_tensors
+from hfver.compare import Difference
+from hfver.differing import describe_checkpoint
+from hfver.errors import HubNotFound
 from hfver.hub import Hub
 from hfver.hub.uploading import Source
 from hfver.lineage import BaseModelLink, Lineage
@@ -25,9 +26,11 @@ from hfver.manifest import (
     Manifest,
     digest_of,
 )
-from hfver.records import Entry, SmokeReport
-from hfver.resolving import RepoState, pin
-from hfver.version import Bump, Version, bump_between, next_version, tag_of
+from hfver.policy import Policy, find_policy, metrics_of
+from hfver.records import SmokeReport
+from hfver.resolving import RepoState
+from hfver.stepping import Step, Wanted, take_step
+from hfver.version import Bump, Version
 
 __all__ = ["Draft", "Request", "prepare"]
 
@@ -41,6 +44,10 @@ class Request:
     version: Version | None = None
     bump: Bump | None = None
     """None works it out from the change."""
+    pre: str | None = None
+    """Name of a prerelease line, such as ``rc``."""
+    because: str | None = None
+    """Why the version may say less than the change, or a metric be beyond its budget."""
     message: str | None = None
     smoke: str = "auto"
     device: str = "auto"
@@ -64,7 +71,7 @@ class Draft:
     sources: Mapping[str, Source] = field(repr=False)
     """Where to read each file of the manifest: a path, or the bytes themselves."""
     summary: str
-    changes: tuple[str, ...]
+    step: Step
 
     @property
     def digest(self) -> str:
@@ -75,17 +82,6 @@ class Draft:
     def branch(self) -> str:
         """The short-lived branch that holds the candidate."""
         return f"hfver/{self.manifest.content_digest.removeprefix('sha256:')[:12]}"
-
-
-@dataclass(frozen=True)
-class Step:
-    """From which release to which version, and why."""
-
-    previous: Entry | None
-    version: Version
-    bump: Bump
-    difference: Difference
-    changelog: bytes | None
 
 
 def prepare(
@@ -111,104 +107,51 @@ def prepare(
         VerificationError: The previous release is not what the ledger says.
     """
     now = datetime.now(UTC).replace(microsecond=0)
-    step = _take_step(hub, state, checkpoint, request)
-    lineage = _lineage(hub, checkpoint, base, step, request, now)
-    sources = _sources(checkpoint, lineage, step)
-    sources[CARD] = _card(hub, checkpoint, lineage, smoke, step, request, now)
-    sources[CHANGELOG] = _changelog(step, request, now)
-    manifest = Manifest(
+    policy = find_policy(Path.cwd())
+    lineage = _lineage(hub, checkpoint, base, request, now)
+    facts = _facts(hub, checkpoint, lineage, smoke, request, now)
+    after = describe_checkpoint(checkpoint, lineage, render_card(facts))
+    wanted = Wanted(request.version, request.bump, request.pre, request.because)
+    metrics = metrics_of(lineage.evaluation)
+    step = take_step(hub, state, after, checkpoint.content_digest, metrics, wanted, policy)
+    sources = _sources(checkpoint, lineage, facts, step, metrics)
+    manifest = _manifest(hub, state, checkpoint, sources, smoke, step, policy, request, now)
+    return Draft(step.version, checkpoint, manifest, manifest.encode(), sources, _title(step.version, request), step)
+
+
+def _manifest(
+    hub: Hub,
+    state: RepoState | None,
+    checkpoint: Checkpoint,
+    sources: Mapping[str, Source],
+    smoke: SmokeReport | None,
+    step: Step,
+    policy: Policy,
+    request: Request,
+    now: datetime,
+) -> Manifest:
+    return Manifest(
         repo=request.repo,
         version=str(step.version),
         previous=step.previous.line.digest if step.previous else None,
         ledger_head=state.ledger.head if state else None,
         content_digest=checkpoint.content_digest,
         bump=step.bump,
+        because=step.because,
+        levels=policy.rules or None,
         created_at=now,
         created_by=hub.user,
         smoke=smoke.summary().model_dump() if smoke else None,
         files={path: checkpoint.files.get(path) or _entry(source) for path, source in sorted(sources.items())},
     )
-    summary = request.message.strip().splitlines()[0] if request.message and request.message.strip() else None
-    title = f"Release {step.version}" + (f": {summary[:120]}" if summary else "")
-    return Draft(step.version, checkpoint, manifest, manifest.encode(), sources, title, step.difference.changes)
 
 
-def _take_step(hub: Hub, state: RepoState | None, checkpoint: Checkpoint, request: Request) -> Step:
-    previous = _previous(state, request.version)
-    if state is None or previous is None:
-        version = request.version or next_version(None, Bump.MAJOR)
-        _check_free(state, version, checkpoint)
-        return Step(None, version, Bump.MAJOR, Difference(None, ()), None)
-    if request.version is None and previous.line.content_digest == checkpoint.content_digest:
-        raise _nothing_changed(state, previous)
-    difference, changelog = _compare(hub, state, previous, checkpoint)
-    bump = request.bump or difference.level or Bump.PATCH
-    version = request.version or _next_free(state, previous.version, bump)
-    _check_free(state, version, checkpoint)
-    return Step(previous, version, bump_between(previous.version, version), difference, changelog)
+def _title(version: Version, request: Request) -> str:
+    words = (request.message or "").strip().splitlines()
+    return f"Release {version}" + (f": {words[0][:120]}" if words else "")
 
 
-def _previous(state: RepoState | None, version: Version | None) -> Entry | None:
-    """Choose what to compare with: the highest version, below the one the user fixed."""
-    entries = state.ledger.entries if state else ()
-    below = (entry for entry in entries if version is None or entry.version < version)
-    return max(below, key=lambda entry: entry.version, default=None)
-
-
-def _next_free(state: RepoState, newest: Version, bump: Bump) -> Version:
-    """Raise the version until no tag has it; a tag that is no release of ours stays where it is."""
-    version = next_version(newest, bump)
-    while tag_of(version) in state.refs.tags:
-        version = next_version(version, bump)
-    return version
-
-
-def _check_free(state: RepoState | None, version: Version, checkpoint: Checkpoint) -> None:
-    if state is None:
-        return
-    if entry := state.ledger.find(version):
-        same = entry.line.content_digest == checkpoint.content_digest
-        raise ReleaseExists(
-            f"{state.repo}@{version} is published already, with {'the same' if same else 'other'} content.",
-            f"Load it: hfver pull {state.repo}@{version}" if same else "A version never changes: choose another one.",
-        )
-    if tag_of(version) in state.refs.tags:
-        raise ReleaseExists(
-            f"{state.repo} has a tag {tag_of(version)} that is no hfver release.",
-            "Choose another version, or delete the tag on the Hub if it is yours.",
-        )
-
-
-def _nothing_changed(state: RepoState, entry: Entry) -> ReleaseExists:
-    return ReleaseExists(
-        f"Nothing changed: the folder equals {state.repo}@{entry.version} ({entry.line.content_digest}).",
-        "Release it as another version on purpose with --version.",
-    )
-
-
-def _compare(hub: Hub, state: RepoState, previous: Entry, checkpoint: Checkpoint) -> tuple[Difference, bytes | None]:
-    pinned = pin(hub, state, previous)
-    manifest = pinned.release.manifest
-    if manifest is None:
-        return Difference(Bump.MAJOR, ("The previous release has no manifest.",)), None
-    tensors = decode_tensors(_read(hub, state.repo, previous, manifest, TENSORS), f"{state.repo}@{previous.version}")
-    return compare_tensors(tensors, checkpoint.tensors), _read(hub, state.repo, previous, manifest, CHANGELOG)
-
-
-def _read(hub: Hub, repo: str, entry: Entry, manifest: Manifest, path: str) -> bytes:
-    """Read a small file of a release, verified."""
-    where, expected = f"{repo}@{entry.version}: {path}", manifest.files.get(path)
-    if expected is None:
-        raise DigestMismatch(f"{where} is not in its manifest.")
-    content = hub.read(repo, entry.commit, path)
-    if digest_of(content) != f"sha256:{expected.sha256}":
-        raise DigestMismatch(f"{where} is {digest_of(content)}; the manifest says sha256:{expected.sha256}.")
-    return content
-
-
-def _lineage(
-    hub: Hub, checkpoint: Checkpoint, base: BaseModelLink | None, step: Step, request: Request, now: datetime
-) -> Lineage:
+def _lineage(hub: Hub, checkpoint: Checkpoint, base: BaseModelLink | None, request: Request, now: datetime) -> Lineage:
     wishes = Wishes(tuple(request.datasets), request.metrics, request.lineage)
 
     def resolve_dataset(name: str, revision: str | None) -> str | None:
@@ -218,49 +161,84 @@ def _lineage(
             return None
 
     record = capture(checkpoint, wishes, base=base, resolve_dataset=resolve_dataset, now=now, author=hub.user)
-    return record.model_copy(update={"model_version": str(step.version), "model_name": request.repo.partition("/")[2]})
+    return record.model_copy(update={"model_version": None, "model_name": request.repo.partition("/")[2]})
 
 
-def _sources(checkpoint: Checkpoint, lineage: Lineage, step: Step) -> dict[str, Source]:
-    sources: dict[str, Source] = {path: checkpoint.directory / path for path in checkpoint.files}
-    sources[VERSION_FILE] = f"{step.version}\n".encode()
-    sources[LINEAGE] = lineage.encode()
-    sources[TENSORS] = encode_tensors(checkpoint.tensors)
-    return sources
-
-
-def _card(
+def _facts(
     hub: Hub,
     checkpoint: Checkpoint,
     lineage: Lineage,
     smoke: SmokeReport | None,
-    step: Step,
     request: Request,
     now: datetime,
-) -> bytes:
-    facts = CardFacts(
+) -> CardFacts:
+    """Gather what the card says, but for the version and what changed: those come from comparing."""
+    return CardFacts(
         repo=request.repo,
-        version=str(step.version),
+        version="0.0.0",
         content_digest=checkpoint.content_digest,
-        bump=step.bump if step.previous else None,
+        bump=None,
         date=now,
-        previous_version=str(step.previous.version) if step.previous else None,
+        previous_version=None,
         message=request.message,
-        changes=step.difference.changes,
+        changes=(),
         checkpoint=checkpoint,
         lineage=lineage,
         smoke=smoke,
         files=checkpoint.files,
         endpoint=hub.public_endpoint,
     )
-    return render_card(facts)
 
 
-def _changelog(step: Step, request: Request, now: datetime) -> bytes:
-    title = {Bump.MAJOR: "Breaking", Bump.MINOR: "Changed", Bump.PATCH: "Fixed"}[step.bump]
-    groups = {title: step.difference.changes}
-    entry = ChangelogEntry(str(step.version), now.date(), request.message, groups, is_first=step.previous is None)
-    return render_changelog(step.changelog, entry, request.repo)
+def _sources(
+    checkpoint: Checkpoint, lineage: Lineage, facts: CardFacts, step: Step, metrics: Mapping[str, float]
+) -> dict[str, Source]:
+    """Collect every file of the release: the author's as paths, ours as bytes."""
+    named = lineage.model_copy(update={"model_version": str(step.version)})
+    told = replace(
+        facts,
+        version=str(step.version),
+        bump=step.bump if step.previous else None,
+        previous_version=str(step.previous.version) if step.previous else None,
+        changes=tuple(line for group in _groups(step.difference).values() for line in group),
+        lineage=named,
+    )
+    sources: dict[str, Source] = {path: checkpoint.directory / path for path in checkpoint.files}
+    sources[VERSION_FILE] = f"{step.version}\n".encode()
+    sources[LINEAGE] = named.encode()
+    sources[TENSORS] = encode_tensors(checkpoint.tensors)
+    sources[CARD] = render_card(told)
+    sources[CHANGELOG] = render_changelog(step.changelog, _changes(step, facts, metrics), facts.repo)
+    return sources
+
+
+def _changes(step: Step, facts: CardFacts, metrics: Mapping[str, float]) -> ChangelogEntry:
+    before = step.metrics or {}
+    deltas = tuple(MetricDelta(name, before.get(name), metrics.get(name)) for name in sorted({*before, *metrics}))
+    return ChangelogEntry(
+        version=str(step.version),
+        date=facts.date.date(),
+        message=facts.message,
+        groups=_groups(step.difference),
+        metrics=deltas,
+        because=step.because,
+        is_first=step.previous is None,
+    )
+
+
+_GROUPS = {Bump.MAJOR: "Breaking", Bump.MINOR: "Changed", Bump.PATCH: "Fixed"}
+
+
+def _groups(difference: Difference) -> dict[str, tuple[str, ...]]:
+    """Say what the changes mean, a sentence each, by level; that the documents are new is no news."""
+    lines: dict[str, list[str]] = {title: [] for title in _GROUPS.values()}
+    for change in difference.changes:
+        if change.rule != "docs" and change.message not in lines[_GROUPS[change.level]]:
+            lines[_GROUPS[change.level]].append(change.message)
+    moved = difference.weights
+    if moved.moved:
+        lines["Changed"].append(f"{moved.share:.1%} of the weights moved ({moved.moved} of {moved.total} tensors).")
+    return {title: tuple(found) for title, found in lines.items() if found}
 
 
 def _entry(source: Source) -> FileEntry:

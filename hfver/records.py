@@ -87,6 +87,9 @@ class Line(BaseModel):
     author: str
     smoke: SmokeSummary | None = None
     reason: str | None = None
+    """Of a yank."""
+    because: str | None = None
+    """Of a release whose version says less than the change."""
     before: Digest | None = None
     """SHA-256 of the line before, without its newline; None on the first line."""
 

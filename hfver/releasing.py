@@ -205,6 +205,7 @@ def _plan(
         release,
         tag=tag_of(draft.version),
         bump=manifest.bump,
+        because=manifest.because,
         date=manifest.created_at,
         author=manifest.created_by,
         bytes_sent=sent,

@@ -175,6 +175,7 @@ def release_of(hub: Hub, repo: str, entry: Entry, manifest: Manifest | None) -> 
         digest=line.digest,
         content_digest=line.content_digest,
         bump=line.bump,
+        because=line.because,
         date=line.date,
         author=line.author,
         yanked=entry.yanked,

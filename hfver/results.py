@@ -25,6 +25,8 @@ class Release:
     digest: str | None = None
     content_digest: str | None = None
     bump: str | None = None
+    because: str | None = None
+    """Why its version says less than the change, where it does."""
     date: datetime | None = None
     author: str | None = None
     published: bool = True
@@ -62,6 +64,7 @@ class Release:
             **self.to_row(),
             "repo": self.repo,
             "content_digest": self.content_digest,
+            "because": self.because,
             "published": self.published,
             "author": self.author,
             "url": self.url,

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hfver.checkpoint import HashCache, hash_files
-from hfver.errors import DigestMismatch, FileMissing, FileUnexpected
-from hfver.hub import TreeFile
-from hfver.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest
+from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, HubNotFound
+from hfver.hub import Hub, TreeFile
+from hfver.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest, digest_of
 from hfver.progress import Progress, silent
+from hfver.results import Release
 
-__all__ = ["check_against_tree", "check_folder", "check_names", "check_tree", "git_blob_id"]
+__all__ = ["check_against_tree", "check_folder", "check_names", "check_tree", "git_blob_id", "read_verified"]
 
 UNLISTED = frozenset({MANIFEST, ATTRIBUTES})
 """Files of a release's commit that its manifest does not list."""
@@ -87,6 +88,25 @@ def check_folder(
 def _listed(paths: list[str]) -> str:
     names = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
     return f"{names} {'is' if len(paths) == 1 else 'are'}"
+
+
+def read_verified(hub: Hub, release: Release, manifest: Manifest, path: str) -> bytes:
+    """Read a small file of a release and compare it with the manifest.
+
+    Raises:
+        FileMissing: The manifest does not name it, or the Hub lacks it.
+        DigestMismatch: Its content is another.
+    """
+    expected = manifest.files.get(path)
+    if expected is None:
+        raise FileMissing(f"{release}: {path} is not in its manifest.")
+    try:
+        content = hub.read(release.repo, release.commit, path)
+    except HubNotFound:
+        raise FileMissing(f"{release}: {path} is gone from the Hub.") from None
+    if digest_of(content) != f"sha256:{expected.sha256}":
+        raise DigestMismatch(f"{release}: {path} is {digest_of(content)}; the manifest says sha256:{expected.sha256}.")
+    return content
 
 
 def check_against_tree(

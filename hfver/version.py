@@ -20,6 +20,7 @@ __all__ = [
     "Range",
     "Version",
     "next_version",
+    "parse_bump",
     "parse_range",
     "parse_version",
     "tag_of",
@@ -37,11 +38,28 @@ _COMPARATOR = re.compile(r"\s*(?P<op>\^|~|>=|<=|>|<|==?|)\s*(?P<version>[0-9A-Za
 
 
 class Bump(StrEnum):
-    """What a change means for someone who pinned ``^``: the part of the version that rises."""
+    """What a change means for someone who pinned ``^``: the part of the version that rises. Ordered by height."""
 
     MAJOR = "major"
     MINOR = "minor"
     PATCH = "patch"
+
+    @property
+    def height(self) -> int:
+        """1 for patch, 2 for minor, 3 for major."""
+        return {"patch": 1, "minor": 2, "major": 3}[self]
+
+
+def parse_bump(text: str) -> Bump:
+    """Parse ``major``, ``minor`` or ``patch``.
+
+    Raises:
+        BadVersion: It is another word.
+    """
+    try:
+        return Bump(text)
+    except ValueError:
+        raise BadVersion(f"{text[:40]!r} is no level.", f"Choose one of: {', '.join(Bump)}") from None
 
 
 def parse_version(text: str) -> Version:
@@ -83,28 +101,29 @@ def version_of_tag(tag: str) -> Version | None:
 
 
 def next_version(newest: Version | None, bump: Bump) -> Version:
-    """Raise the newest version by a bump; the first version is 1.0.0.
+    """Raise the newest stable version by a bump; the first version is 1.0.0.
 
     Under 1.0.0 a MAJOR bump raises the minor number (SemVer 2.0, item 4): 0.x never becomes 1.0.0 by itself.
-    A prerelease is followed by its own final version if the bump asks for no more than it announced.
     """
     if newest is None:
         return FIRST
-    final = newest.finalize_version()
-    if newest.prerelease and _announces(final, bump):
-        return final
-    if bump is Bump.MAJOR and final.major == 0:
-        return final.bump_minor()
-    steps = {Bump.MAJOR: final.bump_major, Bump.MINOR: final.bump_minor, Bump.PATCH: final.bump_patch}
+    if bump is Bump.MAJOR and newest.major == 0:
+        return newest.bump_minor()
+    steps = {Bump.MAJOR: newest.bump_major, Bump.MINOR: newest.bump_minor, Bump.PATCH: newest.bump_patch}
     return steps[bump]()
 
 
-def _announces(final: Version, bump: Bump) -> bool:
-    if final.patch:
-        return bump is Bump.PATCH
-    if final.minor:
-        return bump in (Bump.PATCH, Bump.MINOR) or final.major == 0
-    return True
+def next_prerelease(target: Version, name: str, tags: Iterable[str]) -> Version:
+    """Name the next prerelease of a line on the way to a version: ``1.3.0-rc.1``, then ``-rc.2``.
+
+    Raises:
+        BadVersion: The line's name is not a SemVer identifier of letters.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z-]{0,31}", name):
+        raise BadVersion(f"{name[:40]!r} cannot name a prerelease line.", "Use letters, such as --pre rc.")
+    numbers = re.compile(rf"v{re.escape(str(target))}-{name}\.(0|[1-9]\d{{0,8}})")
+    taken = [int(match[1]) for tag in tags if (match := numbers.fullmatch(tag))]
+    return target.replace(prerelease=f"{name}.{max(taken, default=0) + 1}")
 
 
 def bump_between(before: Version | None, after: Version) -> Bump:

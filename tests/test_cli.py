@@ -141,7 +141,9 @@ def test_help_is_quick_and_light() -> None:
     assert "release" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["release", "pull", "verify", "smoke", "versions", "show", "hub serve"])
+@pytest.mark.parametrize(
+    "command", ["release", "pull", "verify", "smoke", "versions", "show", "diff", "changelog", "hub serve"]
+)
 def test_every_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command.split(), "--help"]) == 0
     assert f"Example: hfver {command} " in " ".join(capsys.readouterr().out.split())
@@ -152,3 +154,29 @@ def test_shell_completion_is_there() -> None:
     program = "from hfver.cli import main; import sys; sys.argv = ['hfver']; main()"
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert "release" in done.stdout
+
+
+def test_diff_and_changelog(
+    local_hub: LocalHub, checkpoint: MakeCheckpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub, folder = str(local_hub.path), checkpoint()
+    assert main(["release", str(folder), "--repo", REPO, "--hub", hub, "--smoke", "off", "-m", "The first"]) == 0
+    move_weights(folder, 1)
+    assert main(["release", str(folder), "--repo", REPO, "--hub", hub, "--smoke", "off", "-m", "The second"]) == 0
+    capsys.readouterr()
+    code, found, _ = run(capsys, "diff", f"{REPO}@1.0.0", f"{REPO}@1.1.0", "--hub", hub)
+    assert (code, found["level"]) == (0, "minor")
+    assert (found["from"], found["to"]) == (f"{REPO}@1.0.0", f"{REPO}@1.1.0")
+    assert set(found["changes"][0]) == {"rule", "level", "where", "before", "after", "message"}
+    assert [change["level"] for change in found["changes"]] == sorted(
+        (change["level"] for change in found["changes"]), key=["major", "minor", "patch"].index
+    )
+    assert main(["diff", f"{REPO}@1.0.0", str(folder), "--hub", hub, "--fail-on", "minor"]) == 1
+    assert main(["diff", f"{REPO}@1.0.0", str(folder), "--hub", hub, "--fail-on", "major"]) == 0
+    assert "MINOR" in capsys.readouterr().out
+    assert main(["changelog", REPO, "--hub", hub, "--from", "1.0.0"]) == 0
+    told = capsys.readouterr().out
+    assert "The second" in told
+    assert "The first" not in told
+    assert main(["changelog", REPO, "--hub", hub, "--to", "1.0.0"]) == 0
+    assert "The second" not in capsys.readouterr().out

@@ -81,14 +81,14 @@ def test_the_change_decides_the_bump(local_hub: LocalHub, checkpoint: MakeCheckp
     move_weights(folder, 6)
     assert release(folder, local_hub, bump="major").version == "3.0.0"
     move_weights(folder, 7)
-    assert release(folder, local_hub, version="1.1.1").bump == "patch"
+    assert release(folder, local_hub, version="1.1.1", because="a backport").bump == "patch"
     assert [line["version"] for line in ledger(local_hub)] == ["1.0.0", "1.0.1", "1.1.0", "2.0.0", "3.0.0", "1.1.1"]
 
 
 def test_a_backport_and_a_prerelease_leave_main_alone(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     release(checkpoint(1), local_hub)
     newest = release(checkpoint(2), local_hub, version="2.0.0")
-    release(checkpoint(3), local_hub, version="1.0.1")
+    release(checkpoint(3), local_hub, version="1.0.1", because="a fix for those who stay on 1.0")
     release(checkpoint(4), local_hub, version="2.1.0-rc.1")
     shown = tree(local_hub, "main")["model.safetensors"].lfs.sha256
     assert shown == next(file["sha256"] for file in newest.files if file["path"] == "model.safetensors")

@@ -9,6 +9,7 @@ from hfver.errors import BadVersion
 from hfver.version import (
     Bump,
     bump_between,
+    next_prerelease,
     next_version,
     parse_range,
     parse_version,
@@ -76,13 +77,19 @@ def test_the_next_version_is_higher_and_says_the_bump(version: Version, bump: Bu
         (None, Bump.PATCH, "1.0.0"),
         ("1.2.3", Bump.MAJOR, "2.0.0"),
         ("0.4.1", Bump.MAJOR, "0.5.0"),
-        ("1.3.0-rc.1", Bump.MINOR, "1.3.0"),
-        ("1.3.0-rc.1", Bump.MAJOR, "2.0.0"),
-        ("1.3.1-rc.1", Bump.MINOR, "1.4.0"),
     ],
 )
 def test_next_version(newest: str | None, bump: Bump, expected: str) -> None:
     assert str(next_version(parse_version(newest) if newest else None, bump)) == expected
+
+
+def test_prereleases_count_up_within_their_line() -> None:
+    target, tags = parse_version("1.3.0"), ["v1.2.0", "v1.3.0-rc.1", "v1.3.0-rc.9", "v1.3.0-beta.20", "v2.0.0-rc.30"]
+    assert str(next_prerelease(target, "rc", tags)) == "1.3.0-rc.10"
+    assert str(next_prerelease(target, "alpha", tags)) == "1.3.0-alpha.1"
+    for wrong in ("", "1", "rc.1", "r c", "-" * 40):
+        with pytest.raises(BadVersion):
+            next_prerelease(target, wrong, tags)
 
 
 @given(VERSIONS, NUMBERS, NUMBERS)

@@ -60,6 +60,10 @@ def release(
     repo: Annotated[str, typer.Option(metavar="NS/NAME", help="Where to; created if it does not exist.")],
     version: Annotated[str | None, typer.Option(metavar="X.Y.Z", help="The exact version.")] = None,
     bump: Annotated[str, typer.Option(metavar="LEVEL", help="auto, major, minor or patch.")] = "auto",
+    pre: Annotated[str | None, typer.Option(metavar="NAME", help="A prerelease line: rc gives 1.3.0-rc.1.")] = None,
+    because: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why the version may say less than the change; kept for ever.")
+    ] = None,
     message: Annotated[str | None, typer.Option("-m", "--message", help="What changed, in your words.")] = None,
     hub: HubOption = None,
     smoke: Annotated[
@@ -98,6 +102,8 @@ def release(
             repo,
             version=version,
             bump=bump,  # type: ignore[arg-type]  # checked by the face
+            pre=pre,
+            because=because,
             message=message,
             hub=hub,
             smoke=smoke,  # type: ignore[arg-type]  # checked by the face
@@ -190,6 +196,51 @@ def smoke(
     else:
         print_smoke(report)
     return 1 if report.status == "failed" else 0
+
+
+@app.command(epilog="Example: hfver diff acme/support-bot@1.2.0 out/checkpoint")
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="A release (ns/name@1.2.0), or a folder.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="A release, or a folder.")],
+    hub: HubOption = None,
+    fail_on: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="Exit with 1 at this level or above: patch, minor or major.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Compare two folders or releases: what changed, and which bump that is."""
+    import hfver
+    from hfver.cli.progress import bars
+    from hfver.cli.rendering import print_difference, print_json
+    from hfver.version import parse_bump
+
+    limit = parse_bump(fail_on) if fail_on else None
+    with bars() as progress:
+        found = hfver.diff(before, after, hub=hub, progress=progress)
+    if as_json:
+        print_json({"from": before, "to": after, **found.to_json()})
+    else:
+        print_difference(before, after, found)
+    return int(limit is not None and found.level is not None and found.level.height >= limit.height)
+
+
+@app.command(epilog="Example: hfver changelog acme/support-bot --from 1.2.0")
+def changelog(
+    repo: Annotated[str, typer.Argument(metavar="NS/NAME", help="The repo.")],
+    after: Annotated[str | None, typer.Option("--from", metavar="X.Y.Z", help="Only what is newer than this.")] = None,
+    upto: Annotated[str | None, typer.Option("--to", metavar="X.Y.Z", help="Nothing newer than this.")] = None,
+    hub: HubOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what changed, newest first, as the releases say it."""
+    import hfver
+    from hfver.cli.rendering import print_json
+
+    text = hfver.changelog(repo, after=after, upto=upto, hub=hub)
+    if as_json:
+        print_json({"repo": repo, "changelog": text})
+    else:
+        typer.echo(text, nl=False)
 
 
 @app.command(epilog="Example: hfver versions acme/support-bot")

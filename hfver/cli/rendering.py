@@ -12,6 +12,7 @@ from hfver.results import Pulled, Release, Verified, Versions
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hfver.compare import Difference
     from hfver.records import SmokeReport
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "say",
 ]
 
+LEVELS = {"major": "[red]", "minor": "[yellow]", "patch": "[green]", None: "[dim]"}
 MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[dim]–[/]"}
 
 
@@ -87,6 +89,25 @@ def print_versions(versions: Versions) -> None:
     console.print(table if versions.releases else "no releases")
     if versions.pending:
         console.print(f"[yellow]pending (tag without a ledger line): {', '.join(versions.pending)}[/]")
+
+
+def print_difference(before: str, after: str, difference: Difference) -> None:
+    """Print what changed, the highest level first."""
+    console = _stdout()
+    level = difference.level.upper() if difference.level else "NOTHING CHANGED"
+    console.print(f"{LEVELS[difference.level]}[bold]{level}[/][/]", _plain(f"{before} → {after}"))
+    table = _table("level", "rule", "where", "what it means")
+    for change in difference.changes:
+        table.add_row(
+            f"{LEVELS[change.level]}{change.level}[/]", change.rule, _plain(change.where), _plain(change.message)
+        )
+    if difference.changes:
+        console.print(table)
+    if difference.weights.moved:
+        moved = difference.weights
+        console.print(f"{moved.share:.1%} of the weights moved ({moved.moved} of {moved.total} tensors)")
+    for note in difference.notes:
+        console.print("[dim]note:[/]", _plain(note))
 
 
 def print_pulled(pulled: Pulled) -> None:
