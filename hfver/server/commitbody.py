@@ -11,6 +11,7 @@ from hfver.server.committing import Proposal
 from hfver.server.editing import Change, Delete, Put
 from hfver.server.holding import claim
 from hfver.server.names import is_path, is_sha256
+from hfver.server.packing import Draft
 from hfver.server.pointers import Pointer, parse_pointer
 from hfver.server.problems import Problem, bad_request, unprocessable
 from hfver.server.requests import Visit, parse_object, text_field
@@ -42,10 +43,10 @@ async def lines_of(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 class CommitBody:
-    """Collects the lines of a commit; contents go into the object database as they come."""
+    """Collects the lines of a commit; contents go into the draft as they come."""
 
-    def __init__(self, here: Visit) -> None:
-        self._here, self._git = here, here.git
+    def __init__(self, here: Visit, draft: Draft) -> None:
+        self._here, self._git = here, draft.git
         self._header: dict[str, Any] | None = None
         self._changes: list[Change] = []
         self._lfs_paths: list[str] = []

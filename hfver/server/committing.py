@@ -11,6 +11,7 @@ from hfver.server.attributes import Attributes, rule_for
 from hfver.server.editing import Change, Put, apply
 from hfver.server.gitrepo import RefMovedError, swap, writing
 from hfver.server.names import is_commit
+from hfver.server.packing import Draft
 from hfver.server.problems import Problem, bad_request, revision_not_found
 from hfver.server.starting import signature
 
@@ -21,7 +22,7 @@ _MAX_ATTRIBUTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a commit shall say and do; its blobs are in the object database, its LFS objects in the store."""
+    """What a commit shall say and do; its blobs are in the draft, its LFS objects in the store."""
 
     message: str
     author: str
@@ -30,7 +31,7 @@ class Proposal:
     lfs_paths: Sequence[str]
 
 
-def commit_to(git: pygit2.Repository, ref: str, proposal: Proposal) -> str:
+def commit_to(draft: Draft, ref: str, proposal: Proposal) -> str:
     """Commit onto a branch or pull request, and return the new commit's id.
 
     API writers take turns; a push may still get in between, then the changes are applied once more to
@@ -39,10 +40,12 @@ def commit_to(git: pygit2.Repository, ref: str, proposal: Proposal) -> str:
     Raises:
         Problem: 412 when `parent` is not the head; 404 when the ref is gone; what `apply` refuses.
     """
+    git = draft.git
     with writing(git):
         for _ in range(_MAX_ATTEMPTS):
             head = _head(git, ref, proposal.parent)
             commit = _write_commit(git, head, proposal)
+            draft.publish()
             try:
                 swap(git, ref, head.id, commit)
             except RefMovedError:
@@ -51,10 +54,12 @@ def commit_to(git: pygit2.Repository, ref: str, proposal: Proposal) -> str:
     raise Problem(409, "The branch keeps moving; try again")
 
 
-def commit_to_new_pull_request(git: pygit2.Repository, base: pygit2.Commit, proposal: Proposal) -> tuple[int, str]:
+def commit_to_new_pull_request(draft: Draft, base: pygit2.Commit, proposal: Proposal) -> tuple[int, str]:
     """Commit onto `base` as a new pull request; return its number and the commit's id."""
+    git = draft.git
     with writing(git):
         commit = _write_commit(git, base, proposal)
+        draft.publish()
         number = _next_pull_request(git)
         swap(git, f"refs/pr/{number}", None, commit)
     return number, str(commit)

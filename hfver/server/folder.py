@@ -7,6 +7,7 @@
     secret                       key of signed links and token hashes
     hooks/pre-receive            run by git on a push
     repos/models/ns/name.git     bare git repositories, in lower case
+    repos/.libgit2               settings of our own handles of them
     lfs/objects/aa/bb/<sha256>   contents of large files
     lfs/incoming/                uploads under way
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,9 @@ from hfver.server.errors import NotAHubError
 
 _MARKER = '{"hub": "hfver", "format": 1}\n'
 _HOOK = '#!/bin/sh\nexec "$HFVER_PYTHON" -P -m hfver.server.prereceive\n'
+# Loose objects, packs and refs reach the disk before a request is answered, in flat memory. For libgit2 only: git
+# has `core.fsync` in the repository's own configuration, and warns of the older name.
+_SETTINGS = "[core]\n\tfsyncObjectFiles = true\n[pack]\n\twindowMemory = 32m\n\tdeltaCacheSize = 16m\n"
 _LEFTOVER_SECONDS = 24 * 3600
 
 
@@ -63,6 +68,11 @@ class HubFolder:
         """Repositories that were removed; anybody may empty it."""
         return self.root / "repos" / ".trash"
 
+    @property
+    def settings(self) -> Path:
+        """What libgit2 reads on top of a repository's configuration."""
+        return self.root / "repos" / ".libgit2"
+
     def repo(self, key: str) -> Path:
         """The bare repository of a repo key (already checked and in lower case)."""
         return self.root / "repos" / f"{key}.git"
@@ -88,6 +98,7 @@ def open_folder(path: str | os.PathLike[str]) -> HubFolder:
         part.mkdir(parents=True, exist_ok=True)
     _write_once(root / "secret", secrets.token_bytes(32), 0o600)
     _write_once(folder.hooks / "pre-receive", _HOOK.encode(), 0o755)
+    _write_once(folder.settings, _SETTINGS.encode(), 0o644)
     _sweep(folder.incoming)
     return folder
 
@@ -126,7 +137,16 @@ def _sweep(incoming: Path) -> None:
     for leftover in incoming.iterdir():
         with contextlib.suppress(FileNotFoundError):
             if leftover.lstat().st_mtime < horizon:
-                leftover.unlink()
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+
+def sync_tree(top: Path) -> None:
+    """Make everything below a folder durable, the folder included."""
+    for folder, _, names in os.walk(top):
+        for name in names:
+            with (Path(folder) / name).open("rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(Path(folder))
 
 
 def sync_folder(folder: Path) -> None:

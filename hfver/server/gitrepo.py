@@ -13,14 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import RepositoryOpenFlag
+from pygit2.enums import ConfigLevel, RepositoryOpenFlag
 
 from hfver.server.folder import HubFolder, sync_folder
 from hfver.server.names import is_commit, is_ref
 from hfver.server.problems import Problem, conflict, revision_not_found
-
-# Objects and refs reach the disk before a request is answered (process-wide in libgit2).
-pygit2.settings.enable_fsync_gitdir(True)
 
 MAIN = "refs/heads/main"
 _FAMILIES = ("refs/heads/", "refs/tags/", "refs/pr/", "refs/convert/")
@@ -56,7 +53,7 @@ class Handles:
     @contextlib.contextmanager
     def borrow(self, number: int, key: str) -> Iterator[pygit2.Repository]:
         """Lend a handle; a handle that met an error inside libgit2 is still good."""
-        git = self._take(number, key) or _open(self._folder.repo(key))
+        git = self._take(number, key) or open_repository(self._folder.repo(key), self._folder.settings)
         try:
             yield git
         finally:
@@ -83,9 +80,21 @@ class Handles:
             handle.free()
 
 
-def _open(path: Path) -> pygit2.Repository:
+def open_repository(path: Path, settings: Path) -> pygit2.Repository:
+    """Open a bare repository.
+
+    Args:
+        path: Its folder.
+        settings: Configuration on top of its own, see `HubFolder.settings`.
+
+    Raises:
+        Problem: 404 when it is gone.
+    """
     try:
-        return pygit2.Repository(str(path), RepositoryOpenFlag.BARE | RepositoryOpenFlag.NO_SEARCH)
+        git = pygit2.Repository(str(path), RepositoryOpenFlag.BARE | RepositoryOpenFlag.NO_SEARCH)
+        # The repository's own class closes `add_file`, as the file would not last; a handle's is all we want.
+        pygit2.Config.add_file(git.config, str(settings), ConfigLevel.APP)
+        return git
     except pygit2.GitError as error:
         if path.exists():
             raise

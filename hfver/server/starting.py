@@ -10,6 +10,7 @@ import pygit2
 
 from hfver.server.attributes import default_attributes
 from hfver.server.editing import Put, apply
+from hfver.server.folder import sync_tree
 from hfver.server.gitrepo import MAIN, init_repository
 from hfver.server.names import RepoId
 
@@ -27,3 +28,4 @@ def write_first_commit(path: Path, repo: RepoId, author: str, files: Mapping[str
     who = signature(author)
     git.create_commit(MAIN, who, who, "initial commit\n", apply(git, None, changes), [])
     git.free()
+    sync_tree(path)

@@ -20,6 +20,7 @@ from hfver.server.committing import commit_to, commit_to_new_pull_request
 from hfver.server.gitrepo import full_name, resolve
 from hfver.server.history import describe_commit, list_commits
 from hfver.server.names import is_path
+from hfver.server.packing import Draft, drafting, tidy
 from hfver.server.paging import page_link, page_start, starting_commit
 from hfver.server.problems import bad_request, revision_not_found, unprocessable
 from hfver.server.requests import Visit, base_url, flag, segment, takes_json, text_field, visit
@@ -86,24 +87,26 @@ async def commit(request: Request) -> Response:
     """Commit onto a branch, or as a new pull request."""
     with ExitStack() as stack:
         here = await run_in_threadpool(stack.enter_context, visit(request, _need(request)))
-        return await _commit(request, here)
+        draft = await run_in_threadpool(stack.enter_context, drafting(here.hub.folder, here.git))
+        return await _commit(request, here, draft)
 
 
-async def _commit(request: Request, here: Visit) -> Response:
-    body = CommitBody(here)
+async def _commit(request: Request, here: Visit, draft: Draft) -> Response:
+    body = CommitBody(here, draft)
     async for line in lines_of(request.stream()):
         await run_in_threadpool(body.take, line)
-    return await run_in_threadpool(_finish, request, here, body)
+    return await run_in_threadpool(_finish, request, here, draft, body)
 
 
-def _finish(request: Request, here: Visit, body: CommitBody) -> Response:
+def _finish(request: Request, here: Visit, draft: Draft, body: CommitBody) -> Response:
     proposal = body.finish(here.caller.name or "")
     page = f"{base_url(request)}/{here.row.repo.page}"
     revision, number = segment(request, "revision"), None
     if flag(request, "create_pr"):
-        number, oid = commit_to_new_pull_request(here.git, resolve(here.git, revision), proposal)
+        number, oid = commit_to_new_pull_request(draft, resolve(draft.git, revision), proposal)
     else:
-        oid = commit_to(here.git, _branch(here.git, revision), proposal)
+        oid = commit_to(draft, _branch(here.git, revision), proposal)
+    tidy(here.git)
     answer = {"success": True, "commitOid": oid, "commitUrl": f"{page}/commit/{oid}", "hookOutput": ""}
     return json_response({**answer, "pullRequestUrl": f"{page}/discussions/{number}" if number else None})
 
