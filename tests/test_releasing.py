@@ -297,3 +297,50 @@ def test_it_goes_over_plain_http_as_well(local_hub: LocalHub, checkpoint: MakeCh
             assert caught.value.exit_code == 4
         finally:
             server.terminate()
+
+
+def test_pickled_weights_are_refused_or_converted(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    folder = checkpoint()
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(BadCheckpoint) as caught:
+        release(folder, local_hub)
+    assert "--convert" in caught.value.hint
+    done = release(folder, local_hub, convert=True, smoke="auto")
+    paths = {file["path"] for file in done.files}
+    assert "model.safetensors" in paths
+    assert "pytorch_model.bin" not in paths
+    assert (folder / "pytorch_model.bin").exists()
+    assert not (folder / "model.safetensors").exists()
+
+
+def test_a_sharded_model(local_hub: LocalHub, chat_model: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(chat_model)
+    model.save_pretrained(tmp_path / "sharded", max_shard_size="100KB")
+    AutoTokenizer.from_pretrained(chat_model).save_pretrained(tmp_path / "sharded")
+    done = release(tmp_path / "sharded", local_hub, smoke="require")
+    assert sum(file["path"].endswith(".safetensors") for file in done.files) > 1
+    hfver.release(chat_model, REPO, hub=local_hub, smoke="off")
+    assert hfver.versions(REPO, hub=local_hub).releases[0].bump == "patch"
+
+
+def test_sentence_transformers(local_hub: LocalHub, tmp_path: Path) -> None:
+    from tests.smoke import tiny
+
+    words = tiny.word_tokenizer()
+    folder = tiny.save(tiny.encoder(words), words, tmp_path / "sentence")
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    rows = [{"path": path, "type": f"sentence_transformers.models.{kind}"} for path, kind in modules]
+    (folder / "modules.json").write_text(json.dumps(rows))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
+    done = release(folder, local_hub, smoke="require")
+    assert done.smoke.status == "passed"
+    assert hfver.load(REPO, hub=local_hub, device="cpu").release.commit == done.commit
+    card = (hfver.pull(REPO, hub=local_hub).path / "README.md").read_text()
+    assert "pipeline_tag: sentence-similarity" in card
