@@ -1,6 +1,6 @@
 """The program behind ``child.py``: one job, read as JSON from standard input, answered as JSON.
 
-It imports nothing of hfver and is started with ``-I``.
+It imports nothing of hfver and is started with ``-I``. What it imports beyond Python it imports in the job.
 """
 
 from __future__ import annotations
@@ -9,9 +9,14 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 _MEMORY = 4 * 1024**3
+_MAX_RENDERED = 2 * 1024 * 1024
+_SHOWN = 160
 
 
 def main() -> None:
@@ -19,7 +24,7 @@ def main() -> None:
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     _limit(int(sys.argv[2]))
-    jobs = {"configs": configs}
+    jobs: dict[str, Any] = {"configs": configs, "tokenizers": tokenizers, "loaded": loaded, "templates": templates}
     result = jobs[sys.argv[1]](json.load(sys.stdin))
     with answer:
         json.dump(result, answer, default=str)
@@ -60,6 +65,139 @@ def _resolve(kind: Any, config: dict[str, Any]) -> dict[str, Any]:
 def _is_held(key: str) -> bool:
     names = {"auto_map", "quantization_config", "transformers_version", "dtype", "architectures", "model_type"}
     return key.startswith("_") or key in names
+
+
+def tokenizers(question: dict[str, Any]) -> list[dict[str, Any]]:
+    """Encode the texts with each tokenizer.json, and spell out all of it but the tokens."""
+    from tokenizers import Tokenizer
+
+    return [_encoded(Tokenizer.from_str(source), question["texts"]) for source in question["sources"]]
+
+
+def _encoded(tokenizer: Any, texts: list[str]) -> dict[str, Any]:
+    parts = json.loads(tokenizer.to_str())
+    parts.pop("added_tokens", None)
+    for key in ("vocab", "merges"):
+        parts["model"].pop(key, None)
+    return {"parts": parts, "ids": [[tokenizer.encode(text).ids, tokenizer.encode(text, "b").ids] for text in texts]}
+
+
+def loaded(question: dict[str, Any]) -> list[list[list[int]]]:
+    """Encode the texts as transformers does after AutoTokenizer.from_pretrained, without any code of the folder."""
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    from transformers import AutoTokenizer
+
+    answers = []
+    for files in question["sides"]:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                Path(folder, name).write_text(content, encoding="utf-8")
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            answers.append([tokenizer(text)["input_ids"] for text in question["texts"]])
+    return answers
+
+
+def templates(question: dict[str, Any]) -> list[list[str]]:
+    """Render the conversations with both templates; return name, before and after of those that differ."""
+    old, new = (_Template(**side) for side in question["sides"])
+    found = []
+    for name, variables in question["conversations"].items():
+        before, after = old.render(variables), new.render(variables)
+        if before != after:
+            at = max(0, _common(before, after) - 20)
+            found.append([name, before[at : at + _SHOWN], after[at : at + _SHOWN]])
+    return found
+
+
+def _common(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+class _Template:
+    """A chat template in a sandbox equal to the one of transformers 5.23 (utils/chat_template_utils.py)."""
+
+    def __init__(self, source: str, tokens: dict[str, Any]) -> None:
+        self.tokens = tokens
+        try:
+            self.compiled: Any = _environment().from_string(source)
+        except Exception as error:
+            self.compiled = None
+            self.error = f"<{type(error).__name__}>"
+
+    def render(self, variables: dict[str, Any]) -> str:
+        """Render one conversation; an exception is a result like any other."""
+        if self.compiled is None:
+            return self.error
+        parts, size = [], 0
+        try:
+            for part in self.compiled.generate(**self.tokens, **json.loads(json.dumps(variables))):
+                parts.append(part)
+                size += len(part)
+                if size > _MAX_RENDERED:
+                    return "<too long>"
+        except MemoryError:
+            raise
+        except Exception as error:
+            return f"<{type(error).__name__}: {str(error)[:200]}>"
+        return "".join(parts)
+
+
+def _environment() -> Any:
+    import jinja2
+    import jinja2.ext
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_generation(), jinja2.ext.loopcontrols]
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _raise
+    # One day for both sides, so that a template that tells the date renders alike.
+    environment.globals["strftime_now"] = datetime(2026, 1, 2, 3, 4, 5).strftime
+    environment.globals["dict"] = _Dict()
+    return environment
+
+
+def _to_json(
+    x: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
+) -> str:
+    return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def _raise(message: str) -> None:
+    from jinja2.exceptions import TemplateError
+
+    raise TemplateError(message)
+
+
+class _Dict:
+    """``dict`` without its attributes."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        return dict(*args, **kwargs)
+
+    def fromkeys(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        return dict.fromkeys(*args, **kwargs)
+
+
+def _generation() -> Any:
+    """Make the extension that lets ``{% generation %}`` blocks through."""
+    from jinja2 import nodes
+    from jinja2.ext import Extension
+
+    class Generation(Extension):
+        tags = {"generation"}  # noqa: RUF012 - jinja's own way
+
+        def parse(self, parser: Any) -> Any:
+            line = next(parser.stream).lineno
+            body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+            return nodes.CallBlock(self.call_method("_pass"), [], [], body).set_lineno(line)
+
+        def _pass(self, caller: Any) -> Any:
+            return caller()
+
+    return Generation
 
 
 if __name__ == "__main__":

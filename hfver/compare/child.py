@@ -7,12 +7,12 @@ they can see without it, and take the higher level in doubt.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ SECONDS = 60.0
 
 _PROGRAM = Path(__file__).with_name("_child.py")
 _MAX_ANSWER = 64 * 1024 * 1024
+_MAX_ANSWERS = 64
+_ANSWERS: dict[str, Any] = {}
 _LIBRARIES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
 
 
@@ -37,15 +39,25 @@ def resolve_configs(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dic
     return answer[0], answer[1]
 
 
-@lru_cache(maxsize=64)
 def ask(job: str, question: str, seconds: float = SECONDS) -> Any:
     """Let the child do a job; None if it cannot, does not in time, or needs too much memory.
+
+    The same question is asked once; questions can be as large as tokenizers, so only their digests are kept.
 
     Args:
         job: Name of a function in the child.
         question: Its argument as JSON.
         seconds: How long it may take.
     """
+    key = hashlib.sha256(f"{job}\n{question}".encode(errors="surrogatepass")).hexdigest()
+    if key not in _ANSWERS:
+        while len(_ANSWERS) >= _MAX_ANSWERS:
+            _ANSWERS.pop(next(iter(_ANSWERS)))
+        _ANSWERS[key] = _run(job, question, seconds)
+    return _ANSWERS[key]
+
+
+def _run(job: str, question: str, seconds: float) -> Any:
     environment = {key: os.environ[key] for key in _LIBRARIES if key in os.environ}
     offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-I", "-W", "ignore", str(_PROGRAM), job, str(int(seconds))]

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import Protocol
 
 from hfver.compare.rule import Rule
-from hfver.compare.rules import config, files, tensors, weights
+from hfver.compare.rules import (
+    adapter,
+    chat,
+    config,
+    embedding,
+    files,
+    licences,
+    lineage,
+    tensors,
+    tokenizers,
+    tokens,
+    usage,
+    weights,
+)
 
 
 class Family(Protocol):
@@ -16,4 +29,17 @@ class Family(Protocol):
         """Its rules, in the order of the table."""
 
 
-FAMILIES: tuple[Family, ...] = (config, tensors, weights, files)
+FAMILIES: tuple[Family, ...] = (
+    config,
+    tensors,
+    tokens,
+    tokenizers,
+    chat,
+    usage,
+    embedding,
+    lineage,
+    adapter,
+    weights,
+    licences,
+    files,
+)

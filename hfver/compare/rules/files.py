@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from hfver.compare.pair import Pair
 from hfver.compare.plain import same, shown
@@ -12,6 +13,7 @@ from hfver.compare.reading import wanted_name
 from hfver.compare.rule import Finding, Rule, rule
 from hfver.compare.settings import finding
 from hfver.compare.sources import all_settings, is_owned
+from hfver.compare.vocabulary import LEGACY, TOKENIZER, vocabulary
 from hfver.manifest import CARD
 from hfver.version import Bump
 
@@ -66,7 +68,8 @@ def _unreadable(pair: Pair) -> Iterable[Finding]:
         if not (path.endswith(".json") and wanted_name(path)):
             continue
         for view, when in ((pair.before, "was"), (pair.after, "is")):
-            if problem := view.problem(path):
+            problem = view.problem(path)
+            if problem:
                 message = f"{shown(path)} {when} unreadable ({shown(problem)}): what it means to loaders is not known."
                 yield Finding(
                     path, message, note=f"{view.side.name}: {shown(path)} could not be read: {shown(problem)}."
@@ -117,14 +120,20 @@ docs = replace(
 
 
 def _sweep_rewritten(pair: Pair, path: str) -> Finding | None:
-    if not path.endswith(".json") or not (is_owned(pair, path) or path in pair.of_both([path])):
+    broken = path.endswith(".json") and (pair.before.problem(path) or pair.after.problem(path))
+    if broken or not _means_the_same(pair, path):
         return None
-    old, new = pair.before.json(path), pair.after.json(path)
-    if pair.before.problem(path) or pair.after.problem(path):
-        return None
-    if not same(old, new) and not is_owned(pair, path):
-        return None
-    return Finding(path, f"{shown(path)} is spelled otherwise and means the same.")
+    return Finding(path, f"{shown(path)} {verb_of(pair, path)} in its bytes, and all that it says stands.")
+
+
+def _means_the_same(pair: Pair, path: str) -> bool:
+    """Tell whether rules looked at all that a file says and found nothing, or its values are equal."""
+    if is_owned(pair, path) or PurePosixPath(path).name in LEGACY:
+        return True
+    if path == TOKENIZER:
+        return vocabulary(pair.before) is not None and vocabulary(pair.after) is not None
+    is_json = path.endswith(".json") and all(path in view.side.texts for view in (pair.before, pair.after))
+    return is_json and same(pair.before.json(path), pair.after.json(path))
 
 
 rewritten = Rule(

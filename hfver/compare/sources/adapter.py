@@ -44,9 +44,9 @@ _RULES = Table.of(
 )
 
 
-def owns(_pair: Pair, path: str) -> bool:
-    """Tell whether a file is an adapter's config."""
-    return PurePosixPath(path).name == _NAME
+def owns(pair: Pair, path: str) -> bool:
+    """Tell whether a file is the config of an adapter that both sides are."""
+    return PurePosixPath(path).name == _NAME and any(pair.of_both([path]))
 
 
 def settings(pair: Pair) -> Iterator[Setting]:

@@ -84,7 +84,10 @@ def settings(pair: Pair) -> Iterator[Setting]:
 def _settings(pair: Pair, path: str) -> Iterator[Setting]:
     old, new = (plain_config(view, path) for view in (pair.before, pair.after))
     if not old or not new:
-        yield from differing(path, old, new, Table.of([("architecture", r"model_type")], "unknown-setting"))
+        # It came, went or cannot be read: then there is nothing to say key by key.
+        if path not in pair.of_both([path]):
+            one, other = (config.get("model_type", ABSENT) for config in (old, new))
+            yield Setting(path, "model_type", one, other, "architecture")
         return
     if old.get("model_type") != new.get("model_type"):
         # Another family: its keys mean other things, and those that only one of them has say nothing more.

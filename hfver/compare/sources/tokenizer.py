@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from hfver.compare.pair import Pair, View
 from hfver.compare.settings import Setting, Table, differing
+from hfver.compare.vocabulary import TOKENIZER, decoder, vocabulary
 
 _CONFIG = "tokenizer_config.json"
 _MAP = "special_tokens_map.json"
@@ -50,7 +52,17 @@ def settings(pair: Pair) -> Iterator[Setting]:
         names = [str(PurePosixPath(folder) / name) for name in _NAMES]
         where = next(name for name in names if name in pair.changed)
         old, new = (effective(view, *names) for view in (pair.before, pair.after))
-        yield from differing(where, old, new, _RULES)
+        for setting in differing(where, old, new, _RULES):
+            yield replace(setting, rule="tokens-appended") if _is_appended(pair, setting) else setting
+
+
+def _is_appended(pair: Pair, setting: Setting) -> bool:
+    """Tell whether a list of special tokens only gained tokens that were not there at all."""
+    known = vocabulary(pair.before)
+    if setting.key != _EXTRA[0] or known is None or TOKENIZER not in pair.changed:
+        return False
+    old, new = (set(value) if isinstance(value, list) else set() for value in (setting.before, setting.after))
+    return old <= new and not (new - old) & (known.ids.keys() | decoder(pair.before).keys())
 
 
 def effective(view: View, config: str = _CONFIG, special: str = _MAP) -> dict[str, Any]:
@@ -63,9 +75,8 @@ def effective(view: View, config: str = _CONFIG, special: str = _MAP) -> dict[st
     extra = {str(token) for key in _EXTRA for token in _listed(tidied.pop(key, None))}
     if extra:
         tidied["additional_special_tokens"] = sorted(extra)
-    if _is_unlimited(tidied.get("model_max_length")):
-        del tidied["model_max_length"]
-    # Booleans that are off are the defaults of every class, but for the two that are not.
+    if _is_unlimited(tidied.get("model_max_length", _HUGE)):
+        tidied["model_max_length"] = _HUGE
     return {key: value for key, value in tidied.items() if value is not None and value != ""}
 
 
@@ -83,4 +94,4 @@ def _listed(value: Any) -> list[Any]:
 
 def _is_unlimited(value: Any) -> bool:
     """VERY_LARGE_INTEGER of transformers is 1e30."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > _HUGE
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= _HUGE
