@@ -29,7 +29,7 @@ from hfver.manifest import (
 from hfver.policy import Policy, find_policy, metrics_of
 from hfver.records import SmokeReport
 from hfver.resolving import RepoState
-from hfver.stepping import Step, Wanted, take_step
+from hfver.stepping import Offer, Step, Wanted, take_step
 from hfver.version import Bump, Version
 
 __all__ = ["Draft", "Request", "prepare"]
@@ -112,9 +112,9 @@ def prepare(
     facts = _facts(hub, checkpoint, lineage, smoke, request, now)
     after = describe_checkpoint(checkpoint, lineage, render_card(facts))
     wanted = Wanted(request.version, request.bump, request.pre, request.because)
-    metrics = metrics_of(lineage.evaluation)
-    step = take_step(hub, state, after, checkpoint.content_digest, metrics, wanted, policy)
-    sources = _sources(checkpoint, lineage, facts, step, metrics)
+    offer = Offer(after, checkpoint.content_digest, metrics_of(lineage.evaluation))
+    step = take_step(hub, state, offer, wanted, policy)
+    sources = _sources(checkpoint, lineage, facts, step, offer.metrics)
     manifest = _manifest(hub, state, checkpoint, sources, smoke, step, policy, request, now)
     return Draft(step.version, checkpoint, manifest, manifest.encode(), sources, _title(step.version, request), step)
 

@@ -16,7 +16,22 @@ from hfver.records import Entry
 from hfver.resolving import RepoState, pin
 from hfver.version import Bump, Version, bump_between, next_prerelease, next_version, tag_of
 
-__all__ = ["Step", "Wanted", "take_step"]
+__all__ = ["Offer", "Step", "Wanted", "take_step"]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What goes out.
+
+    Attributes:
+        described: The checkpoint, as comparing sees it.
+        content: Its content digest.
+        metrics: Its metrics.
+    """
+
+    described: Described
+    content: str
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -59,23 +74,13 @@ class Step:
     metrics: Mapping[str, float] | None = None
 
 
-def take_step(
-    hub: Hub,
-    state: RepoState | None,
-    after: Described,
-    content: str,
-    metrics: Mapping[str, float],
-    wanted: Wanted,
-    policy: Policy,
-) -> Step:
+def take_step(hub: Hub, state: RepoState | None, offer: Offer, wanted: Wanted, policy: Policy) -> Step:
     """Choose the next version.
 
     Args:
         hub: Where the previous release is read.
         state: The repo, or None if it does not exist yet.
-        after: What goes out.
-        content: Its content digest.
-        metrics: Its metrics.
+        offer: What goes out.
         wanted: What the user asked for.
         policy: The repo's budgets and rule levels.
 
@@ -85,36 +90,26 @@ def take_step(
         VerificationError: The previous release is not what the ledger says.
     """
     previous = _previous(state, wanted.version)
-    if state is None or previous is None:
-        _refuse_breaches(policy, {}, metrics, wanted)
-        tags = state.refs.tags if state else {}
-        version = wanted.version or _free(tags, None, Bump.MAJOR, wanted.pre)
-        _check_free(state, version, content)
-        return Step(None, version, Bump.MAJOR)
-    _check_changed(state, previous, content, wanted)
-    return _step_from(hub, state, previous, after, content, metrics, wanted, policy)
+    if state is not None and previous is not None:
+        _check_changed(state, previous, offer.content, wanted)
+        return _step_from(hub, state, previous, offer, wanted, policy)
+    breaches = _check_budgets(policy, {}, offer.metrics, wanted)
+    version = wanted.version or _free(state.refs.tags if state else {}, None, Bump.MAJOR, wanted.pre)
+    _check_free(state, version, offer.content)
+    return Step(None, version, Bump.MAJOR, because=wanted.because if breaches else None)
 
 
-def _step_from(
-    hub: Hub,
-    state: RepoState,
-    previous: Entry,
-    after: Described,
-    content: str,
-    metrics: Mapping[str, float],
-    wanted: Wanted,
-    policy: Policy,
-) -> Step:
+def _step_from(hub: Hub, state: RepoState, previous: Entry, offer: Offer, wanted: Wanted, policy: Policy) -> Step:
     before = describe_release(hub, pin(hub, state, previous))
     old = metrics_of(_lineage(before).evaluation)
-    breaches = _refuse_breaches(policy, old, metrics, wanted)
-    difference = _with_breaches(compare_described(before, after, policy.rules), breaches)
+    breaches = _check_budgets(policy, old, offer.metrics, wanted)
+    difference = _with_breaches(compare_described(before, offer.described, policy.rules), breaches)
     asked = difference.level or Bump.PATCH
     version = wanted.version or _free(state.refs.tags, previous.version, wanted.bump or asked, wanted.pre)
     bump = bump_between(previous.version, version)
     if bump.height < asked.height and not wanted.because:
         raise _says_too_little(difference, asked, bump, version)
-    _check_free(state, version, content)
+    _check_free(state, version, offer.content)
     because = wanted.because if bump.height < asked.height or breaches else None
     changelog = before.read(CHANGELOG) if CHANGELOG in before.documents else None
     return Step(previous, version, bump, difference, because, changelog, old)
@@ -171,7 +166,7 @@ def _check_free(state: RepoState | None, version: Version, content: str) -> None
         )
 
 
-def _refuse_breaches(
+def _check_budgets(
     policy: Policy, before: Mapping[str, float], after: Mapping[str, float], wanted: Wanted
 ) -> tuple[Change, ...]:
     """Refuse metrics beyond their budget; with a reason they count as MAJOR changes instead."""
