@@ -128,6 +128,10 @@ class Database:
         query = f"SELECT {_COLUMNS} FROM repos WHERE kind = ? ORDER BY created DESC, id DESC"  # noqa: S608
         return [_row(values) for values in self._read(query, kind)]
 
+    def repo_keys(self) -> list[str]:
+        """List the keys of all repos."""
+        return [str(key) for (key,) in self._read("SELECT key FROM repos")]
+
     def change(self, number: int, *, private: bool, gated: str) -> None:
         """Change a repo's settings."""
         with self.transaction() as db:

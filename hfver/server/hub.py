@@ -11,8 +11,9 @@ from pathlib import Path
 from hfver.server.access import Gatekeeper
 from hfver.server.database import Database, RepoRow, delete_repo, insert_repo, move_repo
 from hfver.server.errors import HubSetupError
-from hfver.server.folder import open_folder, sync_folder
+from hfver.server.folder import open_folder
 from hfver.server.gitrepo import Handles, publish_repository
+from hfver.server.moving import move_folder, put_all_back, put_back, unmark
 from hfver.server.names import RepoId, is_namespace
 from hfver.server.problems import conflict, repo_not_found
 from hfver.server.starting import write_first_commit
@@ -48,6 +49,7 @@ class Hub:
         self.handles = Handles(self.folder)
         self.objects = ObjectStore(self.folder)
         self.copies_locally = copies_locally
+        put_all_back(self.folder, self.database)
         for name, token in (users or {}).items():
             self.database.set_user(name, self.gate.hash(token))
 
@@ -68,14 +70,14 @@ class Hub:
             _empty(self.folder.drafts)  # what a crash left half made: we hold the only write lock
             draft = self.folder.drafts / secrets.token_hex(8)
             write_first_commit(draft, repo, author, files)
+            put_back(self.folder, self.database, self.folder.repo(repo.key))
             publish_repository(draft, self.folder.repo(repo.key), self.folder.trash)
             insert_repo(db, repo, private=private, sdk=sdk)
 
     def delete_repo(self, row: RepoRow) -> None:
         """Remove a repo. Its LFS objects stay: other repos may refer to them."""
         with self.database.transaction() as db:
-            if self.database.repo(row.repo.key) is None:
-                raise repo_not_found(anonymous=False)
+            self._check_unchanged(row)
             delete_repo(db, row)
             path = self.folder.repo(row.repo.key)
             if path.exists():
@@ -88,14 +90,22 @@ class Hub:
         Raises:
             Problem: 409 when the id is taken.
         """
+        old, new = self.folder.repo(row.repo.key), self.folder.repo(target.key)
         with self.database.transaction() as db:
-            if target.key != row.repo.key and self.database.repo(target.key) is not None:
+            self._check_unchanged(row)
+            if old != new and self.database.repo(target.key) is not None:
                 raise conflict(f"A repo with the id {target.id} exists already")
-            old, new = self.folder.repo(row.repo.key), self.folder.repo(target.key)
-            if old != new and old.exists():  # absent: a crash came between this and the row; now finish it
-                publish_repository(old, new, self.folder.trash)
-                sync_folder(old.parent)
+            put_back(self.folder, self.database, new)
+            if old != new and old.exists():
+                move_folder(self.folder, old, new, row.number)
             move_repo(db, row, target)
+        unmark(new)
+
+    def _check_unchanged(self, row: RepoRow) -> None:
+        """Make sure, under the write lock, that the repo is still the one that the caller looked up."""
+        current = self.database.repo(row.repo.key)
+        if current is None or current.number != row.number:
+            raise repo_not_found(anonymous=False)
 
 
 def _empty(folder: Path) -> None:

@@ -86,7 +86,7 @@ def find_repo(request: Request, repo: RepoId, caller: Caller) -> RepoRow:
     if row is not None:
         return row
     moved = hub.database.moved_to(repo.key) if is_repo_id(repo) else None
-    if moved is None:
+    if moved is None or "namespace" not in request.path_params:  # an id in a body is meant as it stands
         raise repo_not_found(anonymous=caller.anonymous)
     check_read(caller, moved)
     raise _redirect(request, moved.repo)

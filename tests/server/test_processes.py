@@ -16,11 +16,12 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from huggingface_hub import HfApi
 
 from hfver.server import LocalHub
 
 from .test_local import SERVE
-from .tools import REPO, ROOT, batch, file_line, git, header, post_commit, sha256
+from .tools import REPO, ROOT, batch, file_line, git, header, post_commit, sha256, write
 
 PROCESSES, COMMITS = 4, 25
 MEGABYTE = 2**20
@@ -108,6 +109,49 @@ def test_a_lock_held_by_a_push_is_waited_for(hub: LocalHub, http: httpx.Client, 
         assert release.finished.is_set()
         release.join()
     assert answer.status_code == 200
+
+
+DIE_MOVING = """
+import os, signal, sys
+from hfver.server import hub, names
+hub.move_repo = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # the folder has moved, the row has not
+opened = hub.Hub(sys.argv[1])
+opened.move_repo(opened.database.repo("models/demo/model"), names.RepoId("models", "demo", "new"))
+"""
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("then", ["read", "move", "create"])
+def test_a_crash_inside_a_move_loses_nothing(hub: LocalHub, api: HfApi, repo: str, restart: bool, then: str) -> None:
+    commit = write(api, {"a.txt": b"1"})
+    with _spawn(DIE_MOVING, str(hub.root)) as dying:
+        assert dying.wait() == -signal.SIGKILL
+    if restart:
+        hub.stop()
+        hub.start()
+        api = HfApi(endpoint=hub.url, token=hub.token)
+        assert api.model_info(repo).sha == commit
+    if then == "create":
+        api.create_repo("demo/new")
+        assert api.list_repo_files("demo/new") == [".gitattributes"]
+    if then == "move":
+        api.move_repo(repo, "demo/new")
+        assert api.model_info("demo/new").sha == commit
+    elif restart or then == "create":
+        assert api.model_info(repo).sha == commit
+    assert not list(hub.root.glob("repos/models/demo/*/moving")) or then == "read"
+
+
+def test_of_two_moves_at_once_one_wins_and_the_folder_follows(hub: LocalHub, http: httpx.Client, repo: str) -> None:
+    def move(number: int) -> int:
+        body = {"fromRepo": REPO, "toRepo": f"demo/moved-{number}"}
+        return http.post("/api/repos/move", json=body).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(move, range(8)))
+    assert set(statuses) == {200, 404}
+    ((found,),) = [[item["id"] for item in http.get("/api/models").json()]]
+    assert http.get(f"/{found}/resolve/main/.gitattributes").status_code == 200
 
 
 @pytest.fixture
