@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import secrets
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hfver.server.folder import HubFolder, sync_folder
 from hfver.server.pointers import Pointer
 from hfver.server.problems import unprocessable
 
+_SYNC_BYTES = 16 * 1024 * 1024
 _TICKET = re.compile(r"[0-9a-f]{32}")
 
 
@@ -28,6 +30,9 @@ class Intake:
         self._path = path
         self._file = path.open("xb", buffering=0) if path is not None else None
         self._hash = hashlib.sha256()
+        self._syncing: threading.Thread | None = None
+        self._failure: OSError | None = None
+        self._synced = 0
         self.size = 0
 
     def write(self, block: bytes | bytearray) -> None:
@@ -37,6 +42,33 @@ class Intake:
         self.size += len(view)
         while view and self._file is not None:
             view = view[self._file.write(view) :]
+        if self._file is not None and self.size - self._synced >= _SYNC_BYTES:
+            self._sync_aside(self._file.fileno())
+
+    def _sync_aside(self, handle: int) -> None:
+        """Let the disk work while bytes still come in, so that the fsync at the end has little left to do."""
+        if self._syncing is not None and self._syncing.is_alive():
+            return
+        self._synced = self.size
+        self._syncing = threading.Thread(target=self._sync, args=(handle,), daemon=True)
+        self._syncing.start()
+
+    def _sync(self, handle: int) -> None:
+        try:
+            os.fsync(handle)
+        except OSError as error:  # the kernel reports it once, so a later fsync would succeed
+            self._failure = error
+
+    def settle(self) -> None:
+        """Wait for the disk, as far as it was set to work.
+
+        Raises:
+            OSError: It could not write.
+        """
+        if self._syncing is not None:
+            self._syncing.join()
+        if self._failure is not None:
+            raise self._failure
 
     def digest(self) -> str:
         """SHA-256 of all bytes so far."""
@@ -44,6 +76,8 @@ class Intake:
 
     def close(self) -> None:
         """Close, and remove what was not published."""
+        if self._syncing is not None:
+            self._syncing.join()  # it uses the file
         if self._file is not None and self._path is not None:
             self._file.close()
             self._path.unlink(missing_ok=True)
@@ -93,6 +127,7 @@ class ObjectStore:
             raise unprocessable(f"Size mismatch: expected {expected.size} bytes, got {intake.size}")
         if intake.digest() != expected.oid:
             raise unprocessable(f"SHA-256 mismatch: expected {expected.oid}, got {intake.digest()}")
+        intake.settle()
         if intake._path is not None:
             self._settle(intake._path, expected.oid)
 
