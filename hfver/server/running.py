@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import signal
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ from hfver.server.app import make_app
 from hfver.server.errors import HubSetupError, UnsafeBindingError
 from hfver.server.hub import Hub
 
-_GRACE_SECONDS = 5.0
+_GRACE_SECONDS = 1.5  # enough for any commit; an upload of hours is not waited for, its client tries again
 
 
 def is_loopback(host: str) -> bool:
@@ -111,9 +112,9 @@ class Server(uvicorn.Server):
             connection.transport.close()
         await asyncio.sleep(0)
 
-    def handle_exit(self, sig: int, frame: object) -> None:
-        """Stop at once on a signal."""
-        super().handle_exit(sig, frame)  # type: ignore[arg-type]
+    def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002
+        """Stop on a signal, and return from `run`: uvicorn would raise the signal again before anything is closed."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
         self.stop()
 
     def stop(self) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -17,7 +19,7 @@ import pytest
 
 from hfver.server import HubSetupError, LocalHub, NotAHubError, UnsafeBindingError, serve
 
-from .tools import ROOT, git, python
+from .tools import REPO, ROOT, batch, git, python
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  (to see it refused)
 SERVE = """
@@ -138,6 +140,29 @@ def test_serve_runs_until_it_is_told_to_stop(tmp_path: Path, number: signal.Sign
         process.send_signal(number)
         process.wait(timeout=10)
         assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("trickles", [False, True], ids=["stalled", "still sending"])
+def test_serve_stops_promptly_and_cleanly_during_an_upload(tmp_path: Path, trickles: bool) -> None:
+    process, url, token = _serve(str(tmp_path / "hub"))
+    with process, httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}) as http:
+        http.post("/api/repos/create", json={"name": REPO})
+        (item,) = batch(http, "0" * 64, 2**30).json()["objects"]
+        target = httpx.URL(item["actions"]["upload"]["href"])
+        with socket.create_connection((target.host, target.port)) as raw:
+            path = target.raw_path.decode()
+            raw.sendall(f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {2**30}\r\n\r\n".encode())
+            raw.sendall(bytes(3 * 2**20))
+            start = time.perf_counter()
+            process.terminate()
+            with suppress(OSError):
+                while trickles and process.poll() is None and time.perf_counter() - start < 10:
+                    raw.sendall(bytes(1000))
+                    time.sleep(0.01)
+            process.wait(timeout=10)
+        assert time.perf_counter() - start < 3
+    assert process.returncode == 0
+    assert list((tmp_path / "hub" / "lfs" / "incoming").iterdir()) == []
 
 
 def test_serve_with_users_has_no_owner_and_never_copies(tmp_path: Path) -> None:
