@@ -39,7 +39,7 @@ dimensions = rule(
 
 def _is_raised(setting: Setting) -> bool:
     one, other = setting.before, setting.after
-    return isinstance(one, int) and isinstance(other, int) and other > one
+    return all(isinstance(value, int | float) for value in (one, other)) and other > one
 
 
 def _rope_changed(pair: Pair) -> bool:

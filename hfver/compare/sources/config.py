@@ -59,6 +59,8 @@ _RULES = Table.of(
         ),
     ]
 )
+_NO_DEFAULT = ("metadata", "remote-code", "quantization", "dtype")
+"""The rules whose keys no config class has a default for that counts."""
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _RENAMED = {"torch_dtype": "dtype"}
 _ROPE = ("rope_scaling", "rope_theta", "partial_rotary_factor")
@@ -163,4 +165,5 @@ def _stored(view: View, path: str) -> str | None:
 
 def _one_sided(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Tell whether a default may be spelled out on one side only."""
-    return dict(flatten(old)).keys() != dict(flatten(new)).keys()
+    keys = dict(flatten(old)).keys() ^ dict(flatten(new)).keys()
+    return any(_RULES.rule_of(key) not in _NO_DEFAULT for key in keys)

@@ -18,7 +18,7 @@ _HUGE = 10**20
 _EXTRA = ("additional_special_tokens", "extra_special_tokens")
 _RULES = Table.of(
     [
-        ("special-ids", r"(\w+_)?token|(additional|extra|model_specific)_special_tokens(\..*)?"),
+        ("special-ids", r"(?!add_)(\w+_)?token|(additional|extra|model_specific)_special_tokens(\..*)?"),
         ("context", r"model_max_length|max_len"),
         ("remote-code", r"(.*\.)?(auto_map|custom_pipelines)(\..*)?|(.*\.)?_\w+_internal(\..*)?"),
         (
