@@ -27,10 +27,10 @@ _SENTENCE = re.compile(r"(?<=[.!?])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)
 _EARLY = 60
 _TITLES = r"Mr\.|Mrs\.|Miss|Lady|Sir|Captain|Colonel|Admiral|Dr\."
 _NOUNS = (
-    "aunt ball brother carriage conversation cousin daughter dinner evening eyes family father feelings "
-    "gentleman girl girls heart house husband ladies lady letter manners marriage mind morning mother niece "
-    "officers party pleasure room sister sisters smile spirits uncle visit walk wife"
-).split()
+    "aunt|ball|brother|carriage|conversation|cousin|daughter|dinner|evening|eyes|family|father|feelings|"
+    "gentleman|girl|girls|heart|house|husband|ladies|lady|letter|manners|marriage|mind|morning|mother|niece|"
+    "officers|party|pleasure|room|sister|sisters|smile|spirits|uncle|visit|walk|wife"
+)
 _QUESTIONS = (
     "Tell me about {}.",
     "What do you know of {}?",
@@ -72,7 +72,7 @@ def _texts(split: Split) -> list[dict[str, str]]:
     return [{"text": body} for book in BOOKS for body in chapters(book, split)]
 
 
-def _jsonl(path: Path, rows: Iterable[Mapping[str, str]]) -> Path:
+def _jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
@@ -95,7 +95,7 @@ def _tidy(body: str) -> str:
 def pairs(books: tuple[str, ...], split: Split) -> list[Pair]:
     """Ask about the person, place or thing that a sentence names first; the sentence is the answer."""
     names = _names("\n".join(body for book in BOOKS for body in chapters(book, "train")))
-    subject = re.compile(rf"\b((?:{_TITLES}) (?:{names})|(?:{names})|(?:{'|'.join(_NOUNS)}))\b")
+    subject = re.compile(rf"\b((?:{_TITLES}) (?:{names})|(?:{names})|(?:{_NOUNS}))\b")
     sentences = [line for book in books for body in chapters(book, split) for line in _sentences(body)]
     return [_pair(match[1], line) for line in sentences if (match := subject.search(line, 0, _EARLY))]
 
@@ -114,7 +114,7 @@ def _sentences(body: str) -> list[str]:
 
 
 def _pair(subject: str, sentence: str) -> Pair:
-    asked = f"the {subject}" if subject in _NOUNS else subject
+    asked = f"the {subject}" if subject in _NOUNS.split("|") else subject
     question = _QUESTIONS[crc32(sentence.encode()) % len(_QUESTIONS)]
     return {"question": question.format(asked), "answer": sentence}
 
