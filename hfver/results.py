@@ -61,8 +61,8 @@ class Release:
     def to_json(self) -> dict[str, Any]:
         """Give the JSON of ``hfver release`` and ``hfver show``."""
         return {
-            **self.to_row(),
             "repo": self.repo,
+            **self.to_row(),
             "content_digest": self.content_digest,
             "because": self.because,
             "published": self.published,
