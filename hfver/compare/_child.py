@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-_MEMORY = 4 * 1024**3
+_MEMORY = {"configs": 1024**3}
+_MOST_MEMORY = 4 * 1024**3
 _MAX_RENDERED = 2 * 1024 * 1024
 _SHOWN = 160
 
@@ -23,19 +24,19 @@ def main() -> None:
     """Do the job that the arguments name; whatever a library prints goes to standard error."""
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    _limit(int(sys.argv[2]))
+    _limit(int(sys.argv[2]), _MEMORY.get(sys.argv[1], _MOST_MEMORY))
     jobs: dict[str, Any] = {"configs": configs, "tokenizers": tokenizers, "loaded": loaded, "templates": templates}
     result = jobs[sys.argv[1]](json.load(sys.stdin))
     with answer:
         json.dump(result, answer, default=str)
 
 
-def _limit(seconds: int) -> None:
+def _limit(seconds: int, memory: int) -> None:
     with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CPU, (seconds + 5, seconds + 5))
 
 

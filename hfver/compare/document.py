@@ -18,7 +18,8 @@ _HEAD = """\
 
 What a consumer who pins `^1.2` may rely on:
 
-- **PATCH**: the same tensors bit for bit, the same prompt in gives the same token ids. Nothing that computes has changed.
+- **PATCH**: the same tensors bit for bit, the same prompt in gives the same token ids. Nothing that computes has
+  changed.
 - **MINOR**: the weights may have moved (new data, more steps), but everything a caller builds on stands: the same
   architecture, tensor names and shapes, vocabulary, prompt format, labels, stop tokens; and the release's gates passed.
 - **MAJOR**: anything else.
@@ -33,8 +34,8 @@ Under 1.0.0, MAJOR raises the minor number, and 0.x never becomes 1.0.0 by itsel
 the changelog. A repo can give a rule, a setting or a file a level of its own, which goes into every manifest:
 
 ```toml
-# hfver.toml (or [tool.hfver.levels] in pyproject.toml)
-[levels]
+# hfver.toml (or [tool.hfver.rules] in pyproject.toml)
+[rules]
 "opaque-weights" = "minor"          # a rule: our GGUF files are always made from the released weights
 "config.json:my_scaling" = "patch"  # a setting, as `where` of the change names it
 "labels.csv" = "minor"              # a file

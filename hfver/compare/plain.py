@@ -11,6 +11,8 @@ MAX_JSON = 64 * 1024 * 1024
 
 _MAX_DEPTH = 48
 _MAX_SHOWN = 160
+_WHOLE = ("id2label", "label2id")
+"""Objects whose entries only mean something together."""
 
 
 class _Absent:
@@ -97,10 +99,10 @@ def is_empty(value: Any) -> bool:
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every setting by its dotted path; lists and empty objects are values of their own."""
+    """Yield every setting by its dotted path; lists, labels and empty objects are values of their own."""
     for key, inner in value.items():
         path = f"{prefix}{key}"
-        if isinstance(inner, dict) and inner:
+        if isinstance(inner, dict) and inner and key not in _WHOLE:
             yield from flatten(inner, f"{path}.")
         else:
             yield path, inner

@@ -20,6 +20,8 @@ _FOLDER = "additional_chat_templates/"
 _CONFIG = "tokenizer_config.json"
 _PROCESSOR = "processor_config.json"
 DEFAULT = "default"
+SECONDS = 20.0
+"""Time that rendering may take; real templates need milliseconds."""
 
 
 def is_template_file(path: str) -> bool:
@@ -72,7 +74,7 @@ def rendered_otherwise(before: View, after: View, old: str, new: str) -> list[li
         Name, before and after of each that differs; None if that could not be found out.
     """
     sides = [{"source": source, "tokens": _tokens(view)} for view, source in ((before, old), (after, new))]
-    answer = ask("templates", json.dumps({"sides": sides, "conversations": CONVERSATIONS}), 20.0)
+    answer = ask("templates", json.dumps({"sides": sides, "conversations": CONVERSATIONS}), SECONDS)
     return answer if isinstance(answer, list) else None
 
 

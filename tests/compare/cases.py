@@ -128,7 +128,14 @@ QUANTIZED = config(quantization_config={"quant_method": "gptq", "bits": 4})
 PACKED = both(QUANTIZED, tensors(lambda t: replace(t, dtype="I32") if t.name.endswith("q_proj.weight") else t))
 PLAIN_ADAPTER = "adapter_config.json"
 LEGACY_NAMES = config(
-    dtype=..., torch_dtype="torch.float32", rope_parameters=..., rope_theta=10000.0, rope_scaling=None, head_dim=...
+    dtype=...,
+    torch_dtype="torch.float32",
+    rope_parameters=...,
+    rope_theta=10000.0,
+    rope_scaling=None,
+    head_dim=...,
+    mlp_bias=...,
+    tie_word_embeddings=...,
 )
 GEN, TOK = "generation_config.json", "tokenizer_config.json"
 
@@ -145,7 +152,7 @@ CASES = (
         "bot",
         MAJOR,
         (config(num_hidden_layers=3), config(hidden_size=64), config(num_key_value_heads=4), config(head_dim=24)),
-        (config(head_dim=...), config(vocab_size=999), config(model_type="mistral")),
+        (LEGACY_NAMES, config(vocab_size=999), config(model_type="mistral")),
     ),
     Case(
         "context-cut",
@@ -157,7 +164,7 @@ CASES = (
             config(rope_parameters={"rope_type": "default", "rope_theta": 5e5}),
             settings(TOK, model_max_length=128),
         ),
-        (config(max_position_embeddings=512), LEGACY_NAMES, config(rope_parameters=...)),
+        (config(max_position_embeddings=512), LEGACY_NAMES),
     ),
     Case(
         "context-raised",
@@ -173,7 +180,7 @@ CASES = (
         (
             config(transformers_version="5.99.0"),
             config(use_cache=False),
-            config(_name_or_path="/tmp/x"),
+            config(_name_or_path="/home/x"),
             config(attention_dropout=0.1),
             settings(GEN, transformers_version="5.99.0"),
             header_only,
@@ -185,7 +192,7 @@ CASES = (
         "bot",
         MAJOR,
         (config(my_scaling=2.0), config(hidden_act="gelu"), settings(GEN, my_own=1), settings(TOK, my_flag=True)),
-        (config(mlp_bias=...), config(use_cache=False), config(my_scaling=...)),
+        (LEGACY_NAMES, config(use_cache=False), config(my_scaling=...)),
     ),
     Case(
         "tensor-names",
@@ -210,14 +217,14 @@ CASES = (
         "bot",
         MAJOR,
         (config(tie_word_embeddings=True), tensors(lambda t: None if t.name == HEAD else t)),
-        (config(tie_word_embeddings=...), moving(HEAD)),
+        (LEGACY_NAMES, moving(HEAD)),
     ),
     Case(
         "vocab-size",
         "bot",
         MAJOR,
         (config(vocab_size=512), reshaped("model.embed_tokens.weight", (512, 48)), reshaped(HEAD, (512, 48))),
-        (config(vocab_size=451.0), moving("model.embed_tokens.weight"), config(type_vocab_size=3)),
+        (config(vocab_size=451.0), moving("model.embed_tokens.weight")),
     ),
     Case(
         "dtype",
@@ -364,7 +371,8 @@ CASES = (
         "bot",
         MAJOR,
         (card(pipeline_tag="text-classification"), card(library_name="peft"), config(problem_type="regression")),
-        (card(tags=["x"]), config(problem_type=None), card()),
+        (card(tags=["x"]), config(use_cache=False), card()),
+        first=config(problem_type="single_label_classification"),
     ),
     Case(
         "processor",
@@ -569,7 +577,6 @@ CASES = (
             reordered("config.json"),
             LEGACY_NAMES,
             config(eos_token_id=[1]),
-            config(mlp_bias=...),
             tokenizer(old_merges),
             tokenizer(undefaulted),
             settings(GEN, temperature=1.0),
@@ -610,7 +617,7 @@ CASES = (
         "bot",
         MAJOR,
         (put("config.json", "{"), put("config.json", "[" * 10000), put(TOK, b"\xff"), put(GEN, '{"a": 1, "a": 2}')),
-        (put("mine.json", "{"), config(x=1)),
+        (put("mine.json", "{"), config(hidden_act="gelu")),
     ),
     Case(
         "other-file",

@@ -27,8 +27,8 @@ def put(path: str, content: bytes | str) -> Edit:
 
 def drop(*paths: str) -> Edit:
     def edit(side: Side) -> Side:
-        files, texts = ({p: v for p, v in held.items() if p not in paths} for held in (side.files, side.texts))
-        return replace(side, files=files, texts=texts)
+        files = {path: identity for path, identity in side.files.items() if path not in paths}
+        return replace(side, files=files, texts={path: data for path, data in side.texts.items() if path in files})
 
     return edit
 

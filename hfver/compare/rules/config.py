@@ -126,7 +126,7 @@ def unknown_setting_finding(setting: Setting) -> Finding:
     kind = "new" if setting.before is ABSENT else "gone" if setting.after is ABSENT else "another"
     consequence = (
         f"no rule knows what a {kind} value here does, so it counts as breaking; if it breaks nobody, declare"
-        f' "{setting.where}" = "patch" or "minor" among the levels of this repo.'
+        f' "{setting.where}" = "patch" or "minor" under [rules] in hfver.toml.'
     )
     return finding(setting, consequence)
 

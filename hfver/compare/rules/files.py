@@ -159,7 +159,7 @@ def _sweep_opaque(pair: Pair, path: str) -> Finding | None:
     return Finding(
         path,
         f"{shown(path)} {verb_of(pair, path)}: it holds weights that hfver does not read, so it counts as breaking; if"
-        f' only its values moved, declare "{shown(path)}" = "minor" among the levels of this repo.',
+        f' only its values moved, declare "{shown(path)}" = "minor" under [rules] in hfver.toml.',
         note=f"{shown(path)}: hfver reads no weights but safetensors, so the higher level was taken.",
     )
 
@@ -187,7 +187,7 @@ def _sweep_other(pair: Pair, path: str) -> Finding | None:
     return Finding(
         path,
         f"{name} {verb_of(pair, path)}: no rule knows what reads it, so it counts as breaking; if that breaks nobody,"
-        f' declare "{name}" = "patch" or "minor" among the levels of this repo.',
+        f' declare "{name}" = "patch" or "minor" under [rules] in hfver.toml.',
     )
 
 

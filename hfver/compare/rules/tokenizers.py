@@ -125,6 +125,8 @@ def _texts_moved(pair: Pair) -> bool | None:
 def _files(view: View) -> dict[str, str]:
     """Return what a tokenizer is loaded from, without what names code; empty if some of it is not known."""
     found: dict[str, str] = {}
+    if view.problem(CONFIG):
+        return found
     for path in (TOKENIZER, *LEGACY, "special_tokens_map.json"):
         if path in view.side.files:
             data = view.text(path)

@@ -59,7 +59,7 @@ _RULES = Table.of(
         ),
     ]
 )
-_NO_DEFAULT = ("metadata", "remote-code", "quantization", "dtype")
+_NO_DEFAULT = ("metadata", "remote-code", "quantization", "dtype", "minimum-library")
 """The rules whose keys no config class has a default for that counts."""
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _RENAMED = {"torch_dtype": "dtype"}
