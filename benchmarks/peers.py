@@ -47,8 +47,8 @@ class Hfver:
 
     def publish(self, folder: Path, version: str) -> Cost:
         """Release without a smoke eval: nothing else here runs the model either."""
-        command: list[str | Path] = [PYTHON, "-m", "hfver", "release", folder, "--repo", REPO, "--hub", self.hub, "--smoke", "off"]
-        return run([*command, "--version", version], remote=self.remote, env=self.env)
+        command: list[str | Path] = [PYTHON, "-m", "hfver", "release", folder, "--repo", REPO, "--hub", self.hub]
+        return run([*command, "--smoke", "off", "--version", version], remote=self.remote, env=self.env)
 
     def get_back(self) -> Cost:
         """Pull into an empty Hugging Face cache, every byte verified."""

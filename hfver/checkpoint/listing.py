@@ -87,7 +87,7 @@ def check_pickles(listing: Listing) -> tuple[LeftOut, ...]:
 
 def with_pickles(listing: Listing) -> Listing:
     """Count pickles among the files, for a folder that is only looked at."""
-    files = {path: found for path, found in sorted({**listing.files, **listing.pickles}.items())}
+    files = dict(sorted({**listing.files, **listing.pickles}.items()))
     return replace(listing, files=files, pickles={})
 
 
