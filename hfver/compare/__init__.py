@@ -3,7 +3,6 @@
 from hfver.compare.comparing import compare
 from hfver.compare.reading import side_of_checkpoint, wanted_text
 from hfver.compare.registry import RULES
-from hfver.compare.tensors import compare_tensors
 from hfver.compare.values import Change, Difference, Side, WeightsMoved
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "Side",
     "WeightsMoved",
     "compare",
-    "compare_tensors",
     "side_of_checkpoint",
     "wanted_text",
 ]

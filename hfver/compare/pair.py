@@ -57,8 +57,12 @@ class View:
 
     @cached_property
     def tensors(self) -> Mapping[str, Tensor]:
-        """The tensors by name."""
-        return {tensor.name: tensor for tensor in self.side.tensors}
+        """The tensors by name; of several with one name all but the first by file and name."""
+        found: dict[str, Tensor] = {}
+        for tensor in sorted(self.side.tensors, key=lambda tensor: (tensor.name, tensor.file)):
+            key = tensor.name if tensor.name not in found else f"{tensor.file}:{tensor.name}"
+            found[key] = tensor
+        return found
 
     @cached_property
     def main_tensors(self) -> Mapping[str, Tensor]:

@@ -159,6 +159,13 @@ class TestWithoutDigests:
         assert compare(replace(bot, files=blobs, texts=without), bot).level == Bump.MAJOR
 
 
+def test_two_tensors_of_one_name_are_both_seen(bot: Side) -> None:
+    twin = replace(bot.tensors[0], file="other.safetensors", digest="xxh3:" + "7" * 32)
+    one = replace(bot, tensors=(*bot.tensors, twin), files={**bot.files, "other.safetensors": "sha256:7"})
+    other = replace(one, tensors=(*bot.tensors, replace(twin, digest="xxh3:" + "8" * 32)))
+    assert compare(one, replace(other, files={**one.files, "other.safetensors": "sha256:8"})).level == Bump.MINOR
+
+
 class TestLevels:
     """A repo's own levels."""
 
