@@ -181,7 +181,7 @@ def _cells(stage: Stage) -> dict[str, str]:
     release, metrics = stage.release, stage.metrics
     return {
         "commit": release.commit[:12],
-        "digest": (release.digest or "")[:19],
+        "digest": (release.digest or "").removeprefix("sha256:")[:12],
         "bump": release.bump or "",
         "files": str(len(release.files)),
         "total": _bytes(release.bytes_total),

@@ -57,7 +57,7 @@ class Recipe:
     batch_size: int = 16
 
 
-BASE_RECIPE = Recipe(steps=500, learning_rate=3.5e-3)
+BASE_RECIPE = Recipe(steps=400, learning_rate=3.5e-3)
 ASSISTANT_RECIPE = Recipe(steps=120, learning_rate=2e-3)
 
 
