@@ -6,14 +6,15 @@ of the models. A commit that hfver did not make is described by its tree and the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hfver.checkpoint import Checkpoint, HashCache, Tensor, decode_tensors, read_checkpoint
+from hfver.checkpoint import Checkpoint, HashCache, Tensor, decode_tensors, read_checkpoint, tensor_name
 from hfver.checkpoint.header import HeaderError, read_header
 from hfver.compare import Difference, Side, compare, wanted_text
 from hfver.errors import BadCheckpoint, BadConfig
@@ -32,6 +33,7 @@ SMALL = 256 * 1024
 """Files up to this size, in bytes, are read on both sides; larger ones only where they differ."""
 HEADER_GUESS = 128 * 1024
 """Bytes of a safetensors file asked for at first: most headers fit."""
+_TOKENIZER = re.compile(r"token|vocab|merges|sentencepiece|spiece")
 DOCUMENTS = (CARD, CHANGELOG, LINEAGE)
 
 
@@ -147,7 +149,8 @@ def _header(hub: Hub, pinned: Pinned, file: TreeFile) -> list[Tensor]:
         header = read_header(Parts(), file.size)
     except HeaderError as error:
         raise BadCheckpoint(f"{release}: {file.path} is not a sound safetensors file: {error}.") from None
-    return [Tensor(span.name, file.path, span.dtype, span.shape, "") for span in header.spans]
+    name = partial(tensor_name, file.path)
+    return [Tensor(name(span.name), file.path, span.dtype, span.shape, "") for span in header.spans]
 
 
 def _side(one: Described, other: Described) -> Side:
@@ -167,7 +170,20 @@ def _side(one: Described, other: Described) -> Side:
 def _is_needed(path: str, one: Described, other: Described) -> bool:
     """Tell whether a file's content can matter: it is one that rules read, and is small or differs."""
     size = one.sizes[path]
-    return wanted_text(path, size) and (size <= SMALL or other.files.get(path) != one.files[path])
+    if not wanted_text(path, size):
+        return False
+    # Rules that look at a tokenizer encode with all of it, whichever of its files differs.
+    return size <= SMALL or any(other.files.get(near) != one.files[near] for near in _neighbours(path, one))
+
+
+def _neighbours(path: str, one: Described) -> Iterator[str]:
+    """Name the files of a folder that matter to the same rules: the whole tokenizer, or the file alone."""
+    folder, name = PurePosixPath(path).parent, PurePosixPath(path).name
+    yield path
+    if _TOKENIZER.search(name):
+        for near in one.files:
+            if PurePosixPath(near).parent == folder and _TOKENIZER.search(PurePosixPath(near).name):
+                yield near
 
 
 def _front_matter(card: bytes) -> Mapping[str, Any]:

@@ -26,7 +26,7 @@ def hub(local_hub: LocalHub, checkpoint: MakeCheckpoint, monkeypatch: pytest.Mon
     first = checkpoint(1)
     (first / "only-in-1.0.0.txt").write_text("x")
     hfver.release(first, REPO, hub=local_hub, smoke="off")
-    hfver.release(checkpoint(2), REPO, hub=local_hub, smoke="off", version="1.1.0")
+    hfver.release(checkpoint(2), REPO, hub=local_hub, smoke="off", version="1.1.0", because="a file less")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf-cache"))
     monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path / "hf-cache"))
     return local_hub

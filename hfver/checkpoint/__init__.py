@@ -3,7 +3,7 @@
 from hfver.checkpoint.cache import HashCache
 from hfver.checkpoint.converting import convert_pickles
 from hfver.checkpoint.hashing import hash_files
-from hfver.checkpoint.reading import check_unchanged, read_checkpoint
+from hfver.checkpoint.reading import check_unchanged, read_checkpoint, tensor_name
 from hfver.checkpoint.tensorlist import decode_tensors, encode_tensors
 from hfver.checkpoint.values import BaseHint, Checkpoint, LeftOut, Tensor
 
@@ -19,4 +19,5 @@ __all__ = [
     "encode_tensors",
     "hash_files",
     "read_checkpoint",
+    "tensor_name",
 ]

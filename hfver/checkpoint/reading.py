@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -145,11 +146,24 @@ def _main_weights(listing: Listing, indexes: Mapping[str, Index]) -> set[str]:
 
 
 def _of_file(path: str, known: Known, is_main: bool) -> Iterator[Tensor]:
-    folder = PurePosixPath(path).parent
-    inside = "" if str(folder) == "." else f"{folder}/"
-    prefix = inside if is_main else f"{path}:"
     for tensor in known.tensors or ():
-        yield Tensor(prefix + tensor.name, path, tensor.dtype, tensor.shape, tensor.digest)
+        yield Tensor(tensor_name(path, tensor.name, is_main), path, tensor.dtype, tensor.shape, tensor.digest)
+
+
+def tensor_name(path: str, name: str, is_main: bool | None = None) -> str:
+    """Name a tensor within its folder: as in its file, after the file's folder, or after a variant's path.
+
+    Args:
+        path: The file that holds it.
+        name: Its name there.
+        is_main: Whether the file belongs to the main weights; None tells by its name.
+    """
+    pure = PurePosixPath(path)
+    if is_main is None:
+        is_main = re.fullmatch(rf"({'|'.join(_WEIGHTS)})(-\d+-of-\d+)?", pure.stem) is not None
+    if not is_main:
+        return f"{path}:{name}"
+    return name if str(pure.parent) == "." else f"{pure.parent}/{name}"
 
 
 def _add(tensors: dict[str, Tensor], tensor: Tensor, directory: Path) -> None:

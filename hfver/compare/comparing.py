@@ -9,7 +9,7 @@ from hfver.compare.pair import Pair
 from hfver.compare.plain import brief, shown
 from hfver.compare.registry import RULES
 from hfver.compare.rule import Finding, Rule
-from hfver.compare.values import Change, Difference, Side, WeightsMoved, height, highest
+from hfver.compare.values import Change, Difference, Side, WeightsMoved, highest
 from hfver.errors import BadConfig
 from hfver.version import Bump
 
@@ -71,7 +71,7 @@ def _change(rule: Rule, finding: Finding, levels: Mapping[str, Bump]) -> Change:
 
 
 def _order(change: Change) -> tuple[int, int, str]:
-    return -height(change.level), list(RULES).index(change.rule), change.where
+    return -change.level.height, list(RULES).index(change.rule), change.where
 
 
 def _check(levels: Mapping[str, Bump]) -> None:

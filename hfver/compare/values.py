@@ -12,8 +12,6 @@ from hfver.version import Bump
 
 __all__ = ["Change", "Difference", "Side", "WeightsMoved", "highest"]
 
-_HEIGHT = {Bump.PATCH: 1, Bump.MINOR: 2, Bump.MAJOR: 3}
-
 
 @dataclass(frozen=True)
 class Side:
@@ -118,11 +116,6 @@ class Difference:
         }
 
 
-def height(level: Bump) -> int:
-    """Order the levels: 1 patch, 2 minor, 3 major."""
-    return _HEIGHT[level]
-
-
 def highest(*levels: Bump) -> Bump | None:
     """Return the highest of the levels, None of none."""
-    return max(levels, key=height, default=None)
+    return max(levels, key=lambda level: level.height, default=None)

@@ -33,7 +33,7 @@ _RULES = Table.of(
         ),
         (
             "metadata",
-            r"name_or_path|_?special_tokens_map_file|tokenizer_file|vocab_file|merges_file|processor_class|is_local"
+            r"name_or_path|_?special_tokens_map_file|tokenizer_file|vocab_file|merges_file|processor_class|is_local|local_files_only"
             r"|transformers_version|_commit_hash|device_map|added_tokens_decoder|max_length|stride|padding|truncation"
             r"|truncation_strategy|unsloth_\w+",
         ),
