@@ -41,7 +41,20 @@ the changelog. A repo can give a rule, a setting or a file a level of its own, w
 "labels.csv" = "minor"              # a file
 ```
 
-The name of a place goes before that of a rule.
+The name of a place goes before that of a rule. The nearest `hfver.toml` counts, from the working folder upward.
+
+## Budgets for metrics
+
+Metrics come from the checkpoint's folder, `--metrics FILE` or `lineage.yaml`. A metric with a budget must be measured,
+and a release beyond it is refused; with `--because "…"` it goes out as MAJOR, and changelog and ledger say why.
+
+```toml
+# hfver.toml
+[metrics.mmlu_accuracy]
+higher_is_better = true   # the default
+max_drop = 0.01           # by how much it may get worse than in the release before
+min = 0.6                 # and max, where less is better
+```
 """
 
 
