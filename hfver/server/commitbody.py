@@ -7,14 +7,18 @@ import binascii
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pygit2
+
 from hfver.server.committing import Proposal
 from hfver.server.editing import Change, Delete, Put
+from hfver.server.gitrepo import resolve
 from hfver.server.holding import claim
 from hfver.server.names import is_path, is_sha256
 from hfver.server.packing import Draft
 from hfver.server.pointers import Pointer, parse_pointer
 from hfver.server.problems import Problem, bad_request, unprocessable
 from hfver.server.requests import Visit, parse_object, text_field
+from hfver.server.trees import find
 
 MAX_FILE = 10 * 1024 * 1024
 _MAX_LINE = MAX_FILE * 4 // 3 + 64 * 1024
@@ -45,8 +49,8 @@ async def lines_of(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 class CommitBody:
     """Collects the lines of a commit; contents go into the draft as they come."""
 
-    def __init__(self, here: Visit, draft: Draft) -> None:
-        self._here, self._git = here, draft.git
+    def __init__(self, here: Visit, draft: Draft, revision: str) -> None:
+        self._here, self._git, self._revision = here, draft.git, revision
         self._header: dict[str, Any] | None = None
         self._changes: list[Change] = []
         self._lfs_paths: list[str] = []
@@ -95,7 +99,18 @@ class CommitBody:
             return Put(path, self._git.create_blob(self._content(path, value)))
         if key == "lfsFile":
             return self._lfs(path, self._pointer(value))
+        if key == "copyFile":
+            return self._copy(path, text_field(value, "srcPath"), text_field(value, "srcRevision", self._revision))
         raise bad_request(f"Unknown operation {ascii(key)[:40]}")
+
+    def _copy(self, path: str, source: str, revision: str) -> Put:
+        """Put a file of this repo at another path; a large one by its pointer, so that no content moves."""
+        entry = find(self._git, resolve(self._git, revision), source) if is_path(source) else None
+        if entry is None or entry.is_folder:
+            raise unprocessable(f"There is no file {ascii(source)[:200]} at {ascii(revision)[:80]} to copy")
+        if entry.pointer is not None:
+            self._lfs_paths.append(path)
+        return Put(path, pygit2.Oid(hex=entry.oid))
 
     def _content(self, path: str, value: dict[str, Any]) -> bytes:
         text, encoding = text_field(value, "content"), text_field(value, "encoding", "utf-8")

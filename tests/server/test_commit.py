@@ -246,3 +246,37 @@ def test_preupload_says_what_is_there(http: httpx.Client, api: HfApi, repo: str)
 )
 def test_preupload_refuses_nonsense(http: httpx.Client, repo: str, body: object) -> None:
     assert http.post(f"/api/models/{REPO}/preupload/main", json=body).status_code == 400
+
+
+def test_a_file_is_copied_without_its_content(http: httpx.Client, api: HfApi, repo: str) -> None:
+    oid = upload_object(http, b"weights" * 100)
+    post_commit(http, header(), file_line("a.txt"), lfs_line("big.bin", oid, size=700))
+    first = head_of(api)
+    copies = [
+        {"key": "copyFile", "value": {"path": "b/a.txt", "srcPath": "a.txt"}},
+        {"key": "copyFile", "value": {"path": "copied.dat", "srcPath": "big.bin", "srcRevision": first}},
+    ]
+    assert post_commit(http, header(), *copies).status_code == 200
+    listed = http.get(f"/api/models/{REPO}/tree/main?recursive=true").json()
+    found = {item["path"]: item for item in listed}
+    assert found["b/a.txt"]["oid"] == found["a.txt"]["oid"]
+    assert found["copied.dat"]["lfs"]["oid"] == oid
+    assert "copied.dat" in Path(api.hf_hub_download(REPO, ".gitattributes", force_download=True)).read_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        ({"path": "x"}, 400),
+        ({"path": "x", "srcPath": "nothing"}, 422),
+        ({"path": "x", "srcPath": "../../etc/passwd"}, 422),
+        ({"path": "x", "srcPath": ".gitattributes", "srcRevision": "nowhere"}, 404),
+        ({"path": "../x", "srcPath": ".gitattributes"}, 422),
+    ],
+)
+def test_a_copy_of_nothing_is_refused(
+    http: httpx.Client, api: HfApi, repo: str, value: dict[str, str], status: int
+) -> None:
+    before = head_of(api)
+    assert post_commit(http, header(), {"key": "copyFile", "value": value}).status_code == status
+    assert head_of(api) == before

@@ -92,7 +92,7 @@ async def commit(request: Request) -> Response:
 
 
 async def _commit(request: Request, here: Visit, draft: Draft) -> Response:
-    body = CommitBody(here, draft)
+    body = CommitBody(here, draft, segment(request, "revision"))
     async for line in lines_of(request.stream()):
         await run_in_threadpool(body.take, line)
     return await run_in_threadpool(_finish, request, here, draft, body)
