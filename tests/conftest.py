@@ -10,6 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A slow machine is no failure. CI takes the same examples every time, so that a run says something of the change;
+# people's runs look for new ones.
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("here"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 # Before huggingface_hub is imported: it reads its folders once. Nobody's own cache or token is touched.
 _HOME = tempfile.mkdtemp(prefix="hfver-tests-")
