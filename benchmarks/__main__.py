@@ -56,12 +56,12 @@ def _round(folder: Path, number: int) -> dict[str, list[Cost]]:
 
 
 def _one_peer(make: Callable[[], Peer], folder: Path, work: Path, hub: Path) -> tuple[str, list[Cost]]:
-    write_config(folder, rope_theta=10000.0)
+    write_config(folder, transformers_version="5.0.0")
     peer = make()
     peer.work.mkdir(exist_ok=True)
     sys.stderr.write(f"{work.name}: {peer.name}\n")
     first = peer.publish(folder, "1.0.0")
-    write_config(folder, rope_theta=20000.0)
+    write_config(folder, transformers_version="5.1.0")
     costs = [first, peer.publish(folder, "1.0.1"), peer.get_back()]
     shutil.rmtree(peer.work)
     for store in hub.glob("lfs/objects/*"):

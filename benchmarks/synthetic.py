@@ -29,12 +29,12 @@ def make_checkpoint(folder: Path, size: int) -> Path:
         weight_map.update(dict.fromkeys(_write_shard(folder / name, number, size // SHARDS), name))
     index = {"metadata": {"total_size": size}, "weight_map": weight_map}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    write_config(folder, rope_theta=10000.0)
+    write_config(folder, transformers_version="5.0.0")
     (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {str(i): i for i in range(30000)}}}))
     return folder
 
 
-def write_config(folder: Path, **changes: float) -> None:
+def write_config(folder: Path, **changes: str) -> None:
     """Write config.json; with other values for a version that changes nothing else."""
     config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "dtype": "bfloat16"}
     (folder / "config.json").write_text(json.dumps(config | changes, indent=2))
