@@ -134,7 +134,7 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
 def _generation(tokenizer: PreTrainedTokenizerFast) -> GenerationConfig:
     return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,
-        temperature=0.7,
+        temperature=0.5,
         top_p=0.9,
         max_new_tokens=60,
         bos_token_id=tokenizer.bos_token_id,

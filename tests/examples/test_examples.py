@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+import hfver
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 WRITES = {
@@ -54,35 +56,29 @@ def test_example_of_the_fixture() -> None:
     assert "2 passed" in done.stdout
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Run a short demo over the remains of an earlier one; give its folder and what it printed."""
-    folder = tmp_path_factory.mktemp("demo")
-    (folder / "hub").mkdir()
-    (folder / "hub" / "left-over").touch()
-    (folder / ".hfver-demo").touch()
-    return folder, run(sys.executable, EXAMPLES / "demo" / "run.py", "--quick", "--dir", folder).stdout
+def test_the_demo(tmp_path: Path) -> None:
+    # One test, as all of it looks at one run of the demo, which is dear.
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub" / "left-over").touch()
+    (tmp_path / ".hfver-demo").touch()
+    printed = run(sys.executable, EXAMPLES / "demo" / "run.py", "--quick", "--dir", tmp_path).stdout
+    assert not (tmp_path / "hub" / "left-over").exists()
+    check_it_released_and_loaded_back(printed)
+    check_releases_say_what_they_were_made_from(tmp_path / "hub")
+    look, load, serve = (shlex.split(line) for line in re.findall(r"^  # .*\n  (.*)$", printed, re.MULTILINE))
+    assert {"1.0.0", "1.1.0"} <= set(run(*look).stdout.split())
+    assert run(*load).stdout.strip()
+    check_it_serves(serve)
 
 
-def lines_to_go_on_with(printed: str) -> list[list[str]]:
-    return [shlex.split(line) for line in re.findall(r"^  # .*\n  (.*)$", printed, re.MULTILINE)]
-
-
-@pytest.mark.xdist_group("demo")
-def test_the_demo_releases_and_loads_back(demo: tuple[Path, str]) -> None:
-    folder, printed = demo
+def check_it_released_and_loaded_back(printed: str) -> None:
     assert re.search(r"demo/base@1\.0\.0 +demo/assistant@1\.0\.0 +demo/assistant@1\.1\.0", printed)
     assert re.search(r"bump +major +major +minor", printed)
     assert re.search(r"smoke eval +passed +passed +passed", printed)
     assert "is 1.1.0, commit" in printed
-    assert not (folder / "hub" / "left-over").exists()
 
 
-@pytest.mark.xdist_group("demo")
-def test_its_releases_say_what_they_were_made_from(demo: tuple[Path, str]) -> None:
-    import hfver
-
-    hub = demo[0] / "hub"
+def check_releases_say_what_they_were_made_from(hub: Path) -> None:
     base = hfver.resolve("demo/base@1.0.0", hub=hub)
     for version in ("1.0.0", "1.1.0"):
         pulled = hfver.pull(f"demo/assistant@{version}", hub=hub)
@@ -92,17 +88,8 @@ def test_its_releases_say_what_they_were_made_from(demo: tuple[Path, str]) -> No
         assert not (pulled.path / "training_args.bin").exists()
 
 
-@pytest.mark.xdist_group("demo")
-def test_its_lines_to_look_and_to_load_work_as_printed(demo: tuple[Path, str]) -> None:
-    look, load, _ = lines_to_go_on_with(demo[1])
-    assert {"1.0.0", "1.1.0"} <= set(run(*look).stdout.split())
-    assert run(*load).stdout.strip()
-
-
-@pytest.mark.xdist_group("demo")
-def test_its_line_to_serve_works_as_printed(demo: tuple[Path, str]) -> None:
-    serve = lines_to_go_on_with(demo[1])[2]
-    process = subprocess.Popen(serve, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def check_it_serves(command: list[str]) -> None:
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         assert process.stderr is not None
