@@ -142,7 +142,8 @@ def _changes(
 
 
 def _commit(hub: Hub, repo: str, draft: Draft, operations: Iterable[Operation], parent: str) -> str:
-    description = f"hfver release\n\nRelease digest: {draft.digest}\nContent digest: {draft.manifest.content_digest}\n"
+    digests = f"Release digest: {draft.digest}\nContent digest: {draft.manifest.content_digest}\n"
+    description = f"{draft.message}\n\n{digests}".lstrip()
     try:
         return hub.commit(repo, draft.branch, operations, summary=draft.summary, description=description, parent=parent)
     except Stale:

@@ -34,6 +34,9 @@ from hfver.version import Bump, Version
 
 __all__ = ["Draft", "Request", "prepare"]
 
+MAX_MESSAGE = 20_000
+"""Characters of a commit's message; the changelog has all of it, and Hubs take so much and no more."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -71,7 +74,8 @@ class Draft:
     sources: Mapping[str, Source] = field(repr=False)
     """Where to read each file of the manifest: a path, or the bytes themselves."""
     summary: str
-    step: Step
+    message: str
+    """What changed, in the author's words and by the difference."""
 
     @property
     def digest(self) -> str:
@@ -116,7 +120,8 @@ def prepare(
     step = take_step(hub, state, offer, wanted, policy)
     sources = _sources(checkpoint, lineage, facts, step, offer.metrics)
     manifest = _manifest(hub, state, checkpoint, sources, smoke, step, policy, request, now)
-    return Draft(step.version, checkpoint, manifest, manifest.encode(), sources, _title(step.version, request), step)
+    message = _message(request, step)
+    return Draft(step.version, checkpoint, manifest, manifest.encode(), sources, _title(step.version, request), message)
 
 
 def _manifest(
@@ -149,6 +154,16 @@ def _manifest(
 def _title(version: Version, request: Request) -> str:
     words = (request.message or "").strip().splitlines()
     return f"Release {version}" + (f": {words[0][:120]}" if words else "")
+
+
+def _message(request: Request, step: Step) -> str:
+    """Say in the commit what the changelog says: the author first, then what the change means to a consumer."""
+    parts = [request.message.strip()] if request.message else []
+    for title, lines in _groups(step.difference).items():
+        parts.append("\n".join([f"{title}:", *(f"- {line}" for line in lines)]))
+    if step.because:
+        parts.append(f"Released as less than the change says, because: {step.because}")
+    return "\n\n".join(parts)[:MAX_MESSAGE]
 
 
 def _lineage(hub: Hub, checkpoint: Checkpoint, base: BaseModelLink | None, request: Request, now: datetime) -> Lineage:

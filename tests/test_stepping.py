@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import HfApi
 
 import hfver
 from hfver.embedded import LocalHub
@@ -54,6 +55,9 @@ def test_the_change_decides(local_hub: LocalHub, folder: Path) -> None:
     text = changelog(local_hub, "2.0.0")
     assert text.index("## [2.0.0]") < text.index("### Breaking") < text.index("## [1.2.0]")
     assert "of the weights moved" in changelog(local_hub, "1.2.0")
+    (commit, *_) = HfApi(endpoint=local_hub.url, token=local_hub.token).list_repo_commits(REPO, revision="v2.0.0")
+    assert commit.title == "Release 2.0.0"
+    assert "Breaking:\n- " in commit.message
 
 
 def test_a_lower_level_needs_a_reason_that_is_kept(local_hub: LocalHub, folder: Path) -> None:
