@@ -38,26 +38,8 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def test_every_example_is_run_here_and_named_in_the_index() -> None:
-    programs = {path.name for path in EXAMPLES.glob("*.py")}
-    assert programs == WRITES.keys() | LIBRARIES
-    index = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    assert [name for name in sorted(programs) if name not in index] == []
-
-
-@pytest.mark.parametrize("name", WRITES)
-def test_example(name: str, tmp_path: Path) -> None:
-    assert WRITES[name] in run(sys.executable, EXAMPLES / name, "--hub", tmp_path / "hub").stdout
-    assert list((tmp_path / "hub").iterdir())
-
-
-def test_example_of_the_fixture() -> None:
-    done = run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", EXAMPLES / "pytest_fixture.py")
-    assert "2 passed" in done.stdout
-
-
 def test_the_demo(tmp_path: Path) -> None:
-    # One test, as all of it looks at one run of the demo, which is dear.
+    # One test, and the first: all of it looks at one run of the demo, and that takes the longest.
     (tmp_path / "hub").mkdir()
     (tmp_path / "hub" / "left-over").touch()
     (tmp_path / ".hfver-demo").touch()
@@ -109,6 +91,24 @@ def tags(url: str, token: str) -> list[dict[str, str]]:
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
         found: list[dict[str, str]] = json.load(answer)["tags"]
     return found
+
+
+def test_every_example_is_run_here_and_named_in_the_index() -> None:
+    programs = {path.name for path in EXAMPLES.glob("*.py")}
+    assert programs == WRITES.keys() | LIBRARIES
+    index = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert [name for name in sorted(programs) if name not in index] == []
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_example(name: str, tmp_path: Path) -> None:
+    assert WRITES[name] in run(sys.executable, EXAMPLES / name, "--hub", tmp_path / "hub").stdout
+    assert list((tmp_path / "hub").iterdir())
+
+
+def test_example_of_the_fixture() -> None:
+    done = run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", EXAMPLES / "pytest_fixture.py")
+    assert "2 passed" in done.stdout
 
 
 def test_the_demo_wipes_no_folder_but_its_own(tmp_path: Path) -> None:
