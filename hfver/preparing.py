@@ -201,7 +201,7 @@ def _facts(
         lineage=lineage,
         smoke=smoke,
         files=checkpoint.files,
-        endpoint=hub.public_endpoint,
+        endpoint=hub.endpoint,
     )
 
 

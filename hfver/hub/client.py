@@ -86,13 +86,6 @@ class Hub:
         """Whether the Hub is on this very machine."""
         return urlsplit(self.endpoint).hostname in LOOPBACK
 
-    @property
-    def public_endpoint(self) -> str | None:
-        """The endpoint as a card may name it; None for huggingface.co, and for a Hub on this machine only."""
-        from huggingface_hub.constants import _HF_DEFAULT_ENDPOINT
-
-        return None if self.is_loopback or self.endpoint == _HF_DEFAULT_ENDPOINT else self.endpoint
-
     def url(self, repo: str, commit: str | None = None) -> str:
         """Name the web page of a repo, or of a commit's tree in it."""
         return f"{self.endpoint}/{repo}" + (f"/tree/{commit}" if commit else "")
