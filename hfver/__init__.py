@@ -16,34 +16,48 @@ from typing import TYPE_CHECKING, Any
 from hfver.about import __version__
 
 if TYPE_CHECKING:
+    from hfver.compare import Difference as Difference
     from hfver.embedded import LocalHub as LocalHub
     from hfver.embedded import serve as serve
     from hfver.errors import HfverError as HfverError
-    from hfver.face import changelog as changelog
-    from hfver.face import diff as diff
-    from hfver.face import load as load
-    from hfver.face import pull as pull
-    from hfver.face import release as release
-    from hfver.face import resolve as resolve
-    from hfver.face import show as show
-    from hfver.face import smoke_eval as smoke_eval
-    from hfver.face import verify as verify
-    from hfver.face import versions as versions
+    from hfver.face.publishing import release as release
+    from hfver.face.reading import changelog as changelog
+    from hfver.face.reading import diff as diff
+    from hfver.face.reading import resolve as resolve
+    from hfver.face.reading import show as show
+    from hfver.face.reading import versions as versions
+    from hfver.face.using import load as load
+    from hfver.face.using import pull as pull
+    from hfver.face.using import smoke_eval as smoke_eval
+    from hfver.face.using import verify as verify
+    from hfver.records import SmokeReport as SmokeReport
+    from hfver.results import Loaded as Loaded
+    from hfver.results import Pulled as Pulled
+    from hfver.results import Release as Release
+    from hfver.results import Verified as Verified
+    from hfver.results import Versions as Versions
 
 _HOMES = {
+    "Difference": "hfver.compare",
     "HfverError": "hfver.errors",
+    "Loaded": "hfver.results",
     "LocalHub": "hfver.embedded",
-    "changelog": "hfver.face",
-    "diff": "hfver.face",
-    "load": "hfver.face",
-    "pull": "hfver.face",
-    "release": "hfver.face",
-    "resolve": "hfver.face",
+    "Pulled": "hfver.results",
+    "Release": "hfver.results",
+    "SmokeReport": "hfver.records",
+    "Verified": "hfver.results",
+    "Versions": "hfver.results",
+    "changelog": "hfver.face.reading",
+    "diff": "hfver.face.reading",
+    "load": "hfver.face.using",
+    "pull": "hfver.face.using",
+    "release": "hfver.face.publishing",
+    "resolve": "hfver.face.reading",
     "serve": "hfver.embedded",
-    "show": "hfver.face",
-    "smoke_eval": "hfver.face",
-    "verify": "hfver.face",
-    "versions": "hfver.face",
+    "show": "hfver.face.reading",
+    "smoke_eval": "hfver.face.using",
+    "verify": "hfver.face.using",
+    "versions": "hfver.face.reading",
 }
 
 __all__ = [*_HOMES, "__version__"]

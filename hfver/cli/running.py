@@ -59,7 +59,7 @@ def _misused(error: Any, has_context: bool, as_json: bool) -> int:
 
 
 def _fail(kind: str, message: str, hint: str, code: int, as_json: bool) -> int:
-    from hfver.cli.rendering import print_error, print_json
+    from hfver.cli.rendering.basics import print_error, print_json
 
     if as_json:
         print_json({"error": {"type": kind, "message": message, "hint": hint}})

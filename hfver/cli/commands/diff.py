@@ -1,0 +1,39 @@
+"""``hfver diff``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hfver.cli.options import HubOption, JsonOption
+
+__all__ = ["EXAMPLE", "diff"]
+
+EXAMPLE = "hfver diff acme/support-bot@1.2.0 out/checkpoint"
+
+
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="A release (ns/name@1.2.0), or a folder.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="A release, or a folder.")],
+    hub: HubOption = None,
+    fail_on: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="Exit with 1 at this level or above: patch, minor or major.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Compare two folders or releases: what changed, and which bump that is."""
+    import hfver
+    from hfver.cli.progress import bars
+    from hfver.cli.rendering.basics import print_json
+    from hfver.cli.rendering.difference import print_difference
+    from hfver.version import parse_bump
+
+    limit = parse_bump(fail_on) if fail_on else None
+    with bars() as progress:
+        found = hfver.diff(before, after, hub=hub, progress=progress)
+    if as_json:
+        print_json({"from": before, "to": after, **found.to_json()})
+    else:
+        print_difference(before, after, found)
+    return int(limit is not None and found.level is not None and found.level.height >= limit.height)

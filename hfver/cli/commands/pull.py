@@ -1,0 +1,31 @@
+"""``hfver pull``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hfver.cli.options import HubOption, JsonOption, RefArgument
+
+__all__ = ["EXAMPLE", "pull"]
+
+EXAMPLE = "hfver pull acme/support-bot@^1.2 model/"
+
+
+def pull(
+    ref: RefArgument,
+    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Where to. Default: the cache.")] = None,
+    hub: HubOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a release onto this machine, every file verified; prints where it is."""
+    import hfver
+    from hfver.cli.progress import bars
+    from hfver.cli.rendering.basics import put
+    from hfver.cli.rendering.checks import print_pulled
+
+    with bars() as progress:
+        pulled = hfver.pull(ref, directory, hub=hub, progress=progress)
+    put(pulled, as_json, print_pulled)

@@ -1,0 +1,46 @@
+"""``hfver smoke``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hfver.cli.options import CodeOption, DeviceOption, DtypeOption, HubOption, JsonOption, TargetArgument
+
+__all__ = ["EXAMPLE", "smoke"]
+
+EXAMPLE = "hfver smoke acme/support-bot@^1.2 --device cuda"
+
+
+def smoke(
+    target: TargetArgument,
+    hub: HubOption = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    base: Annotated[Path | None, typer.Option(metavar="DIR", help="The base of an adapter folder.")] = None,
+    trust_remote_code: CodeOption = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Load and run a model briefly, on the GPU if there is one; exit code 1 if it is broken."""
+    import hfver
+    from hfver.cli.progress import bars
+    from hfver.cli.rendering.basics import print_json
+    from hfver.cli.rendering.checks import print_smoke
+
+    with bars() as progress:
+        report = hfver.smoke_eval(
+            target,
+            hub=hub,
+            device=device,
+            dtype=dtype,
+            base=base,
+            trust_remote_code=trust_remote_code,
+            progress=progress,
+        )
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        print_smoke(report)
+    return 1 if report.status == "failed" else 0

@@ -1,0 +1,23 @@
+"""``hfver versions``."""
+
+from __future__ import annotations
+
+from hfver.cli.options import HubOption, JsonOption, RepoArgument
+
+__all__ = ["EXAMPLE", "versions"]
+
+EXAMPLE = "hfver versions acme/support-bot"
+
+
+def versions(
+    repo: RepoArgument,
+    hub: HubOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List a repo's releases, newest first."""
+    import hfver
+    from hfver.cli.rendering.basics import put
+    from hfver.cli.rendering.releases import print_versions
+
+    listed = hfver.versions(repo, hub=hub)
+    put(listed, as_json, print_versions)

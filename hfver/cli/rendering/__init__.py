@@ -1,0 +1,1 @@
+"""How results look: tables for people, one JSON object for programs."""

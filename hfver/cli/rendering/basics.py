@@ -1,0 +1,129 @@
+"""What all output is made of: one JSON object for programs, tables and plain text for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.console import Console
+
+__all__ = [
+    "LEVELS",
+    "MARKS",
+    "date_of",
+    "human",
+    "plain",
+    "print_error",
+    "print_facts",
+    "print_json",
+    "put",
+    "say",
+    "stderr",
+    "stdout",
+    "table_of",
+]
+
+LEVELS = {"major": "[red]", "minor": "[yellow]", "patch": "[green]", None: "[dim]"}
+MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[dim]–[/]"}
+
+
+class Result(Protocol):
+    """What a verb returns."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the JSON that ``--json`` prints."""
+
+
+T = TypeVar("T", bound=Result)
+
+
+def put(result: T, as_json: bool, render: Callable[[T], None]) -> None:
+    """Print a result: as one JSON object, or as ``render`` shows it to people."""
+    if as_json:
+        print_json(result.to_json())
+    else:
+        render(result)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print one JSON object on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_error(message: str, hint: str) -> None:
+    """Print what went wrong and what to do, on stderr."""
+    console = stderr()
+    console.print("[bold red]error:[/]", plain(message))
+    if hint:
+        console.print("[cyan]hint:[/]", plain(hint))
+
+
+def say(message: str) -> None:
+    """Tell a person what is going on, on stderr."""
+    stderr().print("[dim]›[/]", plain(message))
+
+
+def human(size: float) -> str:
+    """Write a number of bytes for people, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def print_facts(title: str, rows: Iterable[tuple[str, str]]) -> None:
+    """Print a title and rows of name and value."""
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="cyan")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, plain(value))
+    console = stdout()
+    console.print(f"[bold]{title}[/]")
+    console.print(table)
+
+
+def table_of(*columns: str) -> Any:
+    """Make a table of these columns."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def plain(text: str) -> Any:
+    """Show text as it is: what comes from a Hub is no markup, and cannot move the cursor."""
+    from rich.text import Text
+
+    return Text("".join(char for char in text if char.isprintable() or char in "\n\t"))
+
+
+def date_of(moment: datetime | None) -> str:
+    """Write a moment to the minute, in its own time zone (UTC in ledgers)."""
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "–"
+
+
+def stdout() -> Console:
+    """Make a console for data."""
+    from rich.console import Console
+
+    # A pipe has no width: wrap nothing there, so that grep and awk see whole lines.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
+
+
+def stderr() -> Console:
+    """Make a console for talk."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)

@@ -1,0 +1,60 @@
+"""How releases look."""
+
+from __future__ import annotations
+
+from hfver.cli.rendering.basics import date_of, human, plain, print_facts, stdout, table_of
+from hfver.results import Release, Versions
+
+__all__ = ["print_release", "print_versions"]
+
+
+def print_release(release: Release, *, dry_run: bool = False) -> None:
+    """Print a release as a table of facts, and its files."""
+    rows = [
+        ("version", f"{release.version or '–'}" + (f" ({release.bump})" if release.bump else "")),
+        ("commit", release.commit or "–"),
+        ("digest", release.digest or "–"),
+        ("content", release.content_digest or "–"),
+        ("released", f"{date_of(release.date)} by {release.author}" if release.author else "–"),
+        ("size", f"{human(release.bytes_total)} in {len(release.files)} files"),
+    ]
+    if "127.0.0.1" not in release.url:
+        rows.append(("url", release.url))
+    if release.bytes_sent or dry_run:
+        rows.append(("to send" if dry_run else "sent", human(release.bytes_sent)))
+    if release.smoke:
+        rows.append(("smoke", f"{release.smoke.status} on {release.smoke.device}"))
+    if release.yanked is not None:
+        rows.append(("yanked", release.yanked))
+    if not release.published and not dry_run:
+        rows.append(("status", "a candidate: not a version yet" if release.version else "a commit, not a release"))
+    if release.note:
+        rows.append(("note", release.note))
+    print_facts(release.repo, rows)
+    _files(release)
+    if release.card and dry_run:
+        console = stdout()
+        console.rule("README.md")
+        console.print(plain(release.card))
+
+
+def print_versions(versions: Versions) -> None:
+    """Print a repo's releases, newest first."""
+    table = table_of("version", "bump", "released", "commit", "digest", "")
+    for release in versions.releases:
+        note = f"yanked: {release.yanked}" if release.yanked is not None else ", ".join(release.stages)
+        digest = (release.digest or "").removeprefix("sha256:")[:12]
+        table.add_row(release.version, release.bump or "–", date_of(release.date), release.commit[:12], digest, note)
+    console = stdout()
+    console.print(f"[bold]{versions.repo}[/]")
+    console.print(table if versions.releases else "no releases")
+    if versions.pending:
+        console.print(f"[yellow]pending (tag without a ledger line): {', '.join(versions.pending)}[/]")
+
+
+def _files(release: Release) -> None:
+    table = table_of("file", "size", "sha256")
+    for file in release.files:
+        table.add_row(plain(file["path"]), human(file["size"]), file["sha256"][:12])
+    if release.files:
+        stdout().print(table)

@@ -1,0 +1,108 @@
+"""Reading what a repo's releases are, without their weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hfver.embedded import HubLike, open_hub
+from hfver.face.targets import looks_like_folder
+from hfver.progress import Progress, silent
+from hfver.ref import Ref, check_repo, parse_ref
+from hfver.results import Release, Versions
+from hfver.version import parse_version
+
+if TYPE_CHECKING:
+    from hfver.compare import Difference
+
+__all__ = ["changelog", "diff", "resolve", "show", "versions"]
+
+
+def resolve(ref: str, *, hub: HubLike = None, token: str | None = None) -> Release:
+    """Find the release that a reference means, and check its tag, manifest and tree.
+
+    Raises:
+        HubError: There is no such release, or no answer.
+        VerificationError: Something on the Hub is not what was released.
+    """
+    from hfver.resolving import resolve as run
+
+    wanted = parse_ref(ref)
+    with open_hub(hub, token) as client:
+        return run(client, wanted).release
+
+
+def versions(repo: str, *, hub: HubLike = None, token: str | None = None) -> Versions:
+    """List a repo's releases, newest version first.
+
+    Raises:
+        HubError: There is no such repo, or no answer.
+        VerificationError: The ledger is broken, or a tag was moved.
+    """
+    from hfver.resolving import list_versions
+
+    name = check_repo(repo)
+    with open_hub(hub, token) as client:
+        return list_versions(client, name)
+
+
+def diff(
+    before: str, after: str, *, hub: HubLike = None, token: str | None = None, progress: Progress = silent
+) -> Difference:
+    """Compare two folders or releases: what changed, and what that means for someone who pinned ``^``.
+
+    Nothing is executed, and between releases no weights are downloaded.
+
+    Args:
+        before: A reference, or a folder.
+        after: A reference, or a folder.
+        hub: None, a URL, or the folder of an embedded Hub.
+        token: Access token; None for the user's own.
+        progress: Told the bytes of folders that are read.
+
+    Raises:
+        BadCheckpoint: A folder is no checkpoint, or a file in it is broken.
+        HubError: There is no such release, or no answer.
+        VerificationError: Something on the Hub is not what was released.
+    """
+    from hfver.differing import Described, compare_described, describe_folder, describe_release
+    from hfver.resolving import resolve as find
+
+    targets = [Path(target) if looks_like_folder(target) else parse_ref(target) for target in (before, after)]
+
+    asks = any(isinstance(target, Ref) for target in targets)
+    with open_hub(hub if asks else None, token) as client:
+
+        def describe(target: Path | Ref) -> Described:
+            if isinstance(target, Path):
+                return describe_folder(target, progress=progress)
+            return describe_release(client, find(client, target))
+
+        return compare_described(describe(targets[0]), describe(targets[1]))
+
+
+def changelog(
+    repo: str, *, after: str | None = None, upto: str | None = None, hub: HubLike = None, token: str | None = None
+) -> str:
+    """Read what changed, newest first, as the releases themselves say it.
+
+    Args:
+        repo: ``namespace/name``.
+        after: Leave out this version and older ones.
+        upto: Leave out versions newer than this one.
+        hub: None, a URL, or the folder of an embedded Hub.
+        token: Access token; None for the user's own.
+
+    Raises:
+        HubError: There is no such release, or no answer.
+        VerificationError: Something on the Hub is not what was released.
+    """
+    from hfver.chronicling import changelog as run
+
+    name = check_repo(repo)
+    bounds = parse_version(after) if after else None, parse_version(upto) if upto else None
+    with open_hub(hub, token) as client:
+        return run(client, name, *bounds)
+
+
+show = resolve

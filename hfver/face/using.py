@@ -1,0 +1,179 @@
+"""Loading, pulling and checking what was released."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hfver.embedded import HubLike, PathLike, open_hub
+from hfver.errors import UsageError
+from hfver.face.targets import looks_like_folder
+from hfver.progress import Progress, silent
+from hfver.records import SmokeReport
+from hfver.ref import parse_ref
+from hfver.results import Loaded, Pulled, Verified
+
+__all__ = ["load", "pull", "smoke_eval", "verify"]
+
+
+def load(
+    ref: str,
+    *,
+    hub: HubLike = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    smoke: bool = False,
+    trust_remote_code: bool = False,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> Loaded:
+    """Load a release: pinned, every file verified, and only then built.
+
+    Args:
+        ref: ``ns/name@SPEC``: a version, a range, ``latest``, a commit or ``refs/pr/N``; without ``@`` the newest.
+        hub: None, a URL, or the folder of an embedded Hub.
+        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: ``auto`` keeps the stored one; else a torch dtype's name.
+        smoke: Run the smoke eval on it; its report is in the result.
+        trust_remote_code: Allow the release's own Python code to run.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Raises:
+        BadRef: The reference has no known form.
+        HubError: There is no such release, or no answer.
+        VerificationError: Something is not what was released.
+        SmokeFailed: The smoke eval found the model broken.
+    """
+    from hfver.loading import load as run
+
+    wanted = parse_ref(ref)
+    with open_hub(hub, token) as client:
+        return run(
+            client,
+            wanted,
+            device=device,
+            dtype=dtype,
+            smoke=smoke,
+            trust_remote_code=trust_remote_code,
+            progress=progress,
+        )
+
+
+def pull(
+    ref: str,
+    directory: PathLike | None = None,
+    *,
+    hub: HubLike = None,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> Pulled:
+    """Bring a release's files onto this machine, every one verified.
+
+    Args:
+        ref: Which release.
+        directory: Where to; None leaves it in the Hugging Face cache.
+        hub: None, a URL, or the folder of an embedded Hub.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Raises:
+        UsageError: The directory holds something else.
+        HubError: There is no such release, or no answer.
+        VerificationError: A file is not what was released.
+    """
+    from hfver.pulling import pull as run
+
+    wanted = parse_ref(ref)
+    with open_hub(hub, token) as client:
+        return run(client, wanted, Path(directory) if directory else None, progress=progress)
+
+
+def verify(
+    target: str,
+    *,
+    hub: HubLike = None,
+    offline: bool = False,
+    force: bool = True,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> Verified:
+    """Check a release, or a pulled folder, byte for byte.
+
+    Args:
+        target: A reference, or a folder that ``pull`` filled.
+        hub: None, a URL, or the folder of an embedded Hub.
+        offline: Check a folder against its own manifest alone, without asking the Hub's ledger.
+        force: Read every byte again, whatever is remembered.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Raises:
+        VerificationError: Something differs.
+    """
+    from hfver.pulling import verify_folder, verify_release
+
+    if not looks_like_folder(target):
+        wanted = parse_ref(target)
+        with open_hub(hub, token) as client:
+            return verify_release(client, wanted, force=force, progress=progress)
+    if offline:
+        return verify_folder(None, Path(target), force=force, progress=progress)
+    with open_hub(hub, token) as client:
+        return verify_folder(client, Path(target), force=force, progress=progress)
+
+
+def smoke_eval(
+    target: str,
+    *,
+    hub: HubLike = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    base: PathLike | None = None,
+    trust_remote_code: bool = False,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> SmokeReport:
+    """Run the smoke eval on a release or on a folder.
+
+    Args:
+        target: A reference, or a checkpoint folder.
+        hub: None, a URL, or the folder of an embedded Hub.
+        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: ``auto`` keeps the stored one.
+        base: The folder of an adapter folder's base.
+        trust_remote_code: Allow the model's own Python code to run.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Returns:
+        The report; a broken model is a report with status ``failed``, not an exception.
+
+    Raises:
+        UsageError: There is no such folder, or the device is not there.
+        HubError: There is no such release, or no answer.
+        VerificationError: Something is not what was released.
+    """
+    if looks_like_folder(target):
+        if not Path(target).is_dir():
+            raise UsageError(f"There is no folder {target}.", "Name a checkpoint folder, or a release: ns/name@^1.2")
+        from hfver.smoke import run_smoke
+
+        return run_smoke(
+            Path(target),
+            device=device,
+            dtype=dtype,
+            base_directory=Path(base) if base else None,
+            trust_remote_code=trust_remote_code,
+        )
+    from hfver.loading import smoke_release
+
+    wanted = parse_ref(target)
+    with open_hub(hub, token) as client:
+        return smoke_release(
+            client,
+            wanted,
+            device=device,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            progress=progress,
+        )
