@@ -58,6 +58,10 @@ class PolicyViolation(Refused):
     """A rule in the policy is not met."""
 
 
+class SecretFound(Refused):
+    """A file of the release holds what looks like a token, key or password."""
+
+
 class SmokeFailed(Refused):
     """The model was loaded and run, and the smoke eval found it broken."""
 

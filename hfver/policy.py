@@ -9,6 +9,9 @@
 
     [rules]
     sampling = "patch"
+
+    [secrets]
+    allow = ["tokenizer.json:0123456789abcdef"]
 """
 
 from __future__ import annotations
@@ -51,6 +54,15 @@ class Breach(BaseModel):
     """The metric, its values and its budget, in a sentence."""
 
 
+class Secrets(BaseModel):
+    """What the scan for secrets may pass over."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allow: tuple[str, ...] = ()
+    """``path:fingerprint`` of findings that are no secrets, as the refusal names them."""
+
+
 class Policy(BaseModel):
     """All rules of a repo. An empty policy refuses nothing."""
 
@@ -59,6 +71,7 @@ class Policy(BaseModel):
     metrics: Mapping[str, Budget] = Field(default_factory=dict)
     rules: Mapping[str, Bump] = Field(default_factory=dict)
     """Levels that differ from the table's, by rule id."""
+    secrets: Secrets = Secrets()
 
 
 def find_policy(start: Path) -> Policy:

@@ -20,6 +20,7 @@ from hfver.manifest import (
     CARD,
     CHANGELOG,
     LINEAGE,
+    MANIFEST,
     TENSORS,
     VERSION_FILE,
     FileEntry,
@@ -29,6 +30,7 @@ from hfver.manifest import (
 from hfver.policy import Policy, find_policy, metrics_of
 from hfver.records import SmokeReport
 from hfver.resolving import RepoState
+from hfver.scanning import refuse_secrets
 from hfver.stepping import Offer, Step, Wanted, take_step
 from hfver.version import Bump, Version
 
@@ -108,6 +110,7 @@ def prepare(
 
     Raises:
         ReleaseExists: The version is published, or nothing changed since the newest release.
+        SecretFound: What was gathered or written beside the checkpoint holds a secret.
         VerificationError: The previous release is not what the ledger says.
     """
     now = datetime.now(UTC).replace(microsecond=0)
@@ -121,6 +124,10 @@ def prepare(
     sources = _sources(checkpoint, lineage, facts, step, offer.metrics)
     manifest = _manifest(hub, state, checkpoint, sources, smoke, step, policy, request, now)
     message = _message(request, step)
+    ours = {path: source for path, source in sources.items() if isinstance(source, bytes)}
+    refuse_secrets(
+        {**ours, MANIFEST: manifest.encode(), "the commit's message": message.encode()}, policy.secrets.allow
+    )
     return Draft(step.version, checkpoint, manifest, manifest.encode(), sources, _title(step.version, request), message)
 
 

@@ -18,16 +18,18 @@ from hfver.checkpoint import Checkpoint, HashCache, read_checkpoint
 from hfver.errors import Conflict, HubError, SmokeFailed
 from hfver.fetching import bring
 from hfver.hub import Hub
-from hfver.hub.uploading import missing_objects
+from hfver.hub.uploading import Source, missing_objects
 from hfver.lineage import BaseModelLink
 from hfver.manifest import CARD, digest_of
 from hfver.memory import Memory
+from hfver.policy import find_policy
 from hfver.preparing import Draft, Request, prepare
 from hfver.progress import Progress, silent
 from hfver.publishing import complete_pending, publish, tag_candidate
 from hfver.records import Entry, SmokeReport
 from hfver.resolving import Pinned, RepoState, candidate_release, pin, read_state, release_of, state_at
 from hfver.results import Release
+from hfver.scanning import refuse_secrets
 from hfver.smoke import run_smoke
 from hfver.storing import wants_lfs
 from hfver.version import tag_of
@@ -54,6 +56,7 @@ def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: 
 
     Raises:
         BadCheckpoint: The folder is no checkpoint, or is unsafe.
+        SecretFound: A file that would go out holds a secret.
         SmokeFailed: The model does not run as it should.
         ReleaseExists: Nothing changed, or the version is taken.
         Conflict: Others kept taking the version, or the version was fixed and is taken.
@@ -62,6 +65,7 @@ def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: 
     checkpoint = read_checkpoint(request.directory, progress=progress, cache=HashCache())
     for left in checkpoint.left_out:
         say(f"Leaving out {left.path}: {left.reason}")
+    _refuse_secrets(checkpoint)
     if again := _done_before(hub, _look(hub, request.repo), checkpoint, request):
         return again
     base = find_base(hub, checkpoint, request.base)
@@ -82,10 +86,12 @@ def _transact(
 ) -> Release:
     """Try until the version is ours: whoever lost it to somebody else compares anew and takes the next one."""
     for attempt in range(ATTEMPTS):
-        state = complete_pending(hub, _open(hub, request, say))
+        state = _look(hub, request.repo)
+        state = complete_pending(hub, state) if state else None
         if again := _done_before(hub, state, checkpoint, request):
             return again
         draft = prepare(hub, state, checkpoint, base, report, request)
+        state = state or _create(hub, request, say)
         say(f"Releasing {request.repo}@{draft.version} to {hub.place}")
         try:
             return _write(hub, state, draft, base, report, request, progress)
@@ -126,10 +132,16 @@ def _look(hub: Hub, repo: str) -> RepoState | None:
     return state_at(hub, repo, refs) if refs else None
 
 
-def _open(hub: Hub, request: Request, say: Say) -> RepoState:
-    state = _look(hub, request.repo)
-    if state is not None:
-        return state
+def _refuse_secrets(checkpoint: Checkpoint) -> None:
+    """Look for secrets in the author's files, and in his own words at the lines where he wrote them."""
+    sources: dict[str, Source] = {path: checkpoint.directory / path for path in checkpoint.files}
+    if checkpoint.readme is not None:
+        sources[CARD] = checkpoint.readme.encode()
+    refuse_secrets(sources, find_policy(Path.cwd()).secrets.allow)
+
+
+def _create(hub: Hub, request: Request, say: Say) -> RepoState:
+    """Create the repo, once it is sure what will go there."""
     say(f"Creating {'private' if request.private else 'public'} repo {request.repo} on {hub.place}")
     hub.create_repo(request.repo, private=request.private)
     return read_state(hub, request.repo)
