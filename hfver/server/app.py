@@ -17,7 +17,7 @@ from hfver.server.access import Caller
 from hfver.server.hub import Hub
 from hfver.server.problems import Problem, repo_not_found
 from hfver.server.requests import caller_of
-from hfver.server.routes import account, commits, content, files, git, info, lfs, refs, repos
+from hfver.server.routes import account, commits, content, discussions, files, git, info, lfs, refs, repos
 
 logger = logging.getLogger("hfver.server")
 _REQUEST_ID = re.compile(r"[\w.:;=/+-]{1,200}", re.ASCII)
@@ -26,7 +26,7 @@ _REPO_API = re.compile(r"/api/(models|datasets|spaces)/")
 
 def make_app(hub: Hub) -> ASGIApp:
     """Build the application that serves a Hub."""
-    families = (account, repos, refs, commits, content, lfs, git, files, info)
+    families = (account, repos, refs, commits, content, discussions, lfs, git, files, info)
     routes: list[BaseRoute] = [route for family in families for route in family.ROUTES]
     handlers = {Problem: _problem, HTTPException: _unknown, ClientDisconnect: _gone, Exception: _fault}
     app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]

@@ -44,7 +44,7 @@ def commit_to(draft: Draft, ref: str, proposal: Proposal) -> str:
     with writing(git):
         for _ in range(_MAX_ATTEMPTS):
             head = _head(git, ref, proposal.parent)
-            commit = _write_commit(git, head, proposal)
+            commit = write_commit(git, head, proposal)
             draft.publish()
             try:
                 swap(git, ref, head.id, commit)
@@ -52,22 +52,6 @@ def commit_to(draft: Draft, ref: str, proposal: Proposal) -> str:
                 continue
             return str(commit)
     raise Problem(409, "The branch keeps moving; try again")
-
-
-def commit_to_new_pull_request(draft: Draft, base: pygit2.Commit, proposal: Proposal) -> tuple[int, str]:
-    """Commit onto `base` as a new pull request; return its number and the commit's id."""
-    git = draft.git
-    with writing(git):
-        commit = _write_commit(git, base, proposal)
-        draft.publish()
-        number = _next_pull_request(git)
-        swap(git, f"refs/pr/{number}", None, commit)
-    return number, str(commit)
-
-
-def _next_pull_request(git: pygit2.Repository) -> int:
-    taken = [name.rpartition("/")[2] for name in git.references if name.startswith("refs/pr/")]
-    return max((int(number) for number in taken if number.isdecimal()), default=0) + 1
 
 
 def _head(git: pygit2.Repository, ref: str, parent: str | None) -> pygit2.Commit:
@@ -81,7 +65,8 @@ def _head(git: pygit2.Repository, ref: str, parent: str | None) -> pygit2.Commit
     return found.peel(pygit2.Commit)
 
 
-def _write_commit(git: pygit2.Repository, head: pygit2.Commit, proposal: Proposal) -> pygit2.Oid:
+def write_commit(git: pygit2.Repository, head: pygit2.Commit, proposal: Proposal) -> pygit2.Oid:
+    """Write a commit's objects; no ref moves yet."""
     tree = apply(git, head.tree, proposal.changes)
     tree = _with_lfs_rules(git, tree, proposal.lfs_paths)
     who = signature(proposal.author)

@@ -79,7 +79,8 @@ class Database:
                 self._writer.execute("ROLLBACK")
                 raise
 
-    def _read(self, query: str, *values: object) -> list[tuple[object, ...]]:
+    def read(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        """Run a query and fetch all of its rows."""
         with self._reading:
             return self._reader.execute(query, values).fetchall()
 
@@ -95,42 +96,42 @@ class Database:
     def token(self, token_hash: bytes) -> TokenRow | None:
         """Look a token up by its hash."""
         query = "SELECT u.name, t.label, t.created FROM tokens t JOIN users u ON u.id = t.user WHERE hash = ?"
-        rows = self._read(query, token_hash)
+        rows = self.read(query, token_hash)
         return TokenRow(*rows[0]) if rows else None  # type: ignore[arg-type]
 
     def has_tokens(self) -> bool:
         """Tell whether anybody could log in."""
-        return bool(self._read("SELECT 1 FROM tokens LIMIT 1"))
+        return bool(self.read("SELECT 1 FROM tokens LIMIT 1"))
 
     def repo(self, key: str) -> RepoRow | None:
         """Look a repo up by its key."""
-        rows = self._read(f"SELECT {_COLUMNS} FROM repos WHERE key = ?", key)  # noqa: S608
+        rows = self.read(f"SELECT {_COLUMNS} FROM repos WHERE key = ?", key)  # noqa: S608
         return _row(rows[0]) if rows else None
 
     def repo_numbered(self, number: int) -> RepoRow | None:
         """Look a repo up by its number, which survives a move."""
-        rows = self._read(f"SELECT {_COLUMNS} FROM repos WHERE id = ?", number)  # noqa: S608
+        rows = self.read(f"SELECT {_COLUMNS} FROM repos WHERE id = ?", number)  # noqa: S608
         return _row(rows[0]) if rows else None
 
     def repos_of(self, namespace: str) -> list[RepoRow]:
         """List all repos of a namespace, newest first."""
         query = f"SELECT {_COLUMNS} FROM repos WHERE namespace = ? COLLATE NOCASE ORDER BY id DESC"  # noqa: S608
-        return [_row(values) for values in self._read(query, namespace)]
+        return [_row(values) for values in self.read(query, namespace)]
 
     def moved_to(self, key: str) -> RepoRow | None:
         """Find where a repo went that once had this key."""
         query = f"SELECT {_COLUMNS} FROM repos WHERE id = (SELECT repo FROM redirects WHERE key = ?)"  # noqa: S608
-        rows = self._read(query, key)
+        rows = self.read(query, key)
         return _row(rows[0]) if rows else None
 
     def repos(self, kind: str) -> list[RepoRow]:
         """List all repos of a kind, newest first."""
         query = f"SELECT {_COLUMNS} FROM repos WHERE kind = ? ORDER BY created DESC, id DESC"  # noqa: S608
-        return [_row(values) for values in self._read(query, kind)]
+        return [_row(values) for values in self.read(query, kind)]
 
     def repo_keys(self) -> list[str]:
         """List the keys of all repos."""
-        return [str(key) for (key,) in self._read("SELECT key FROM repos")]
+        return [str(key) for (key,) in self.read("SELECT key FROM repos")]
 
     def change(self, number: int, *, private: bool, gated: str) -> None:
         """Change a repo's settings."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hfver.server.access import Gatekeeper
 from hfver.server.database import Database, RepoRow, delete_repo, insert_repo, move_repo
+from hfver.server.discussions import Discussions
 from hfver.server.errors import HubSetupError
 from hfver.server.folder import open_folder
 from hfver.server.gitrepo import Handles, publish_repository
@@ -45,6 +46,7 @@ class Hub:
         _check_users(users or {})
         self.folder = open_folder(path)
         self.database = Database(self.folder.database)
+        self.discussions = Discussions(self.database)
         self.gate = Gatekeeper(self.database, self.folder.secret(), owner_token)
         self.handles = Handles(self.folder)
         self.objects = ObjectStore(self.folder)

@@ -40,12 +40,22 @@ def check(updates: list[list[str]]) -> None:
     Raises:
         Refusal: Something in them is not acceptable.
     """
-    for _, _, name in updates:
+    for _, new, name in updates:
         short = name.split("/", 2)[-1]
         if not name.startswith(_FAMILIES) or (len(short) == 40 and set(short) <= _HEX):
             raise Refusal(f"{name}: only branches, tags and pull requests can be pushed")
+        _check_right(new, name)
     if os.environ.get("GIT_QUARANTINE_PATH"):
         _check_blobs()
+
+
+def _check_right(new: str, name: str) -> None:
+    """Let a pull request be pushed to until it is merged; without the right to write, only one's own."""
+    if name.startswith("refs/pr/"):
+        if name not in os.environ.get("HFVER_PULLS", "").split() or set(new) == {"0"}:
+            raise Refusal(f"{name}: no pull request that you can push to; open one on the Hub first")
+    elif not os.environ.get("HFVER_WRITES"):
+        raise Refusal(f"{name}: you can only push to your own pull requests")
 
 
 def _check_blobs() -> None:

@@ -16,13 +16,14 @@ from starlette.routing import Route
 from hfver.server.answers import json_response
 from hfver.server.attributes import Attributes, Ignores, upload_mode
 from hfver.server.commitbody import CommitBody, lines_of
-from hfver.server.committing import commit_to, commit_to_new_pull_request
+from hfver.server.committing import commit_to
 from hfver.server.gitrepo import full_name, resolve
 from hfver.server.history import describe_commit, list_commits
 from hfver.server.names import is_path
 from hfver.server.packing import Draft, drafting, tidy
 from hfver.server.paging import page_link, page_start, starting_commit
 from hfver.server.problems import bad_request, revision_not_found, unprocessable
+from hfver.server.proposing import check_contribution, propose_commit
 from hfver.server.requests import Visit, base_url, flag, segment, takes_json, text_field, visit
 from hfver.server.routes.paths import API, REV
 from hfver.server.trees import find, read_small
@@ -34,6 +35,7 @@ _MAX_RULES_FILE = 1024 * 1024
 def preupload(request: Request, fields: dict[str, Any]) -> Response:
     """Say for each file whether it goes by LFS, whether it is ignored, and what is there now."""
     with visit(request, _need(request)) as here:
+        _check_revision(request, here)
         commit = resolve(here.git, segment(request, "revision"))
         attributes = Attributes(_rules(here, commit, fields, "gitAttributes", ".gitattributes"))
         ignores = Ignores(_rules(here, commit, fields, "gitIgnore", ".gitignore"))
@@ -45,7 +47,14 @@ def preupload(request: Request, fields: dict[str, Any]) -> Response:
 
 
 def _need(request: Request) -> str:
-    return "propose" if flag(request, "create_pr") else "write"
+    """A pull request, and one's own that is there already, need no right to write."""
+    is_pull = segment(request, "revision").startswith("refs/pr/")
+    return "propose" if flag(request, "create_pr") or is_pull else "write"
+
+
+def _check_revision(request: Request, here: Visit) -> None:
+    if not flag(request, "create_pr"):
+        check_contribution(here, segment(request, "revision"))
 
 
 def _rules(here: Visit, commit: pygit2.Commit, fields: dict[str, Any], name: str, path: str) -> str:
@@ -87,6 +96,7 @@ async def commit(request: Request) -> Response:
     """Commit onto a branch, or as a new pull request."""
     with ExitStack() as stack:
         here = await run_in_threadpool(stack.enter_context, visit(request, _need(request)))
+        await run_in_threadpool(_check_revision, request, here)
         draft = await run_in_threadpool(stack.enter_context, drafting(here.hub.folder, here.git))
         return await _commit(request, here, draft)
 
@@ -103,7 +113,7 @@ def _finish(request: Request, here: Visit, draft: Draft, body: CommitBody) -> Re
     page = f"{base_url(request)}/{here.row.repo.page}"
     revision, number = segment(request, "revision"), None
     if flag(request, "create_pr"):
-        number, oid = commit_to_new_pull_request(draft, resolve(draft.git, revision), proposal)
+        number, oid = propose_commit(here, draft, resolve(draft.git, revision), proposal)
     else:
         oid = commit_to(draft, _branch(here.git, revision), proposal)
     tidy(here.git)

@@ -19,9 +19,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from hfver.server.access import check_files, check_write
+from hfver.server.access import Caller, check_files, check_write
+from hfver.server.database import RepoRow
 from hfver.server.gitprogram import GIT, git_environment
+from hfver.server.hub import Hub
 from hfver.server.problems import Problem, unauthorized
+from hfver.server.proposing import may_add
 from hfver.server.requests import caller_of, find_repo, hub_of, repo_of
 from hfver.server.routes.paths import PAGE
 
@@ -30,6 +33,7 @@ _PROTOCOL = re.compile(r"[a-z0-9=.:-]{1,100}")
 _PACKAGE_PARENT = Path(__file__).resolve().parents[3]  # where the hook finds this package
 _BLOCK = 256 * 1024
 _MAX_HEAD = 16 * 1024
+_MAX_PULLS = 5000
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,8 @@ def _admit(request: Request, service: str, target: str) -> _Call:
     caller = caller_of(request)
     row = find_repo(request, repo_of(request), caller)
     check_files(caller, row)
-    if service == "git-receive-pack":
-        if caller.anonymous:
-            raise unauthorized("Invalid username or password.")
-        check_write(caller, row)
     hub = hub_of(request)
+    pulls = _check_push(hub, caller, row) if service == "git-receive-pack" else ""
     repo = hub.folder.repo(row.repo.key)
     path, _, query = target.partition("?")
     backend = {
@@ -78,9 +79,22 @@ def _admit(request: Request, service: str, target: str) -> _Call:
         "PYTHONPATH": str(_PACKAGE_PARENT),
         "HFVER_LFS_OBJECTS": str(hub.folder.objects),
         "HFVER_READS_ALL": "1" if caller.is_owner else "",
+        "HFVER_WRITES": "1" if caller.owns(row.repo.namespace) else "",
+        "HFVER_PULLS": pulls,
         **_hook_settings(hub.folder.hooks),
     }
     return _Call(repo, service, git_environment() | _client_settings(request) | backend)
+
+
+def _check_push(hub: Hub, caller: Caller, row: RepoRow) -> str:
+    """Admit a push by whoever may write the repo, or opened a pull request; return the latter's refs."""
+    if caller.anonymous:
+        raise unauthorized("Invalid username or password.")
+    pulls = [pull for pull in hub.discussions.pulls(row.number) if pull.status != "merged"]
+    own = [pull.ref for pull in pulls if may_add(pull, caller, row)]
+    if not own:
+        check_write(caller, row)
+    return " ".join(own[:_MAX_PULLS])
 
 
 def _hook_settings(hooks: Path) -> dict[str, str]:

@@ -54,7 +54,8 @@ def batch(request: Request, fields: dict[str, Any]) -> Response:
     if text_field(fields, "hash_algo", "sha256") not in ("sha256", "sha_256"):
         raise Problem(409, "Only sha256 is supported")
     pointers = _pointers(fields)
-    with visit(request, "write" if operation == "upload" else "files") as here:
+    # Whoever may propose a commit may send what it points to; only with the commit can anybody read it.
+    with visit(request, "propose" if operation == "upload" else "files") as here:
         offer = _Offer(here, base_url(request), _copies(here, fields))
         answer = _upload if operation == "upload" else _download
         have = claim(here, pointers) if operation == "upload" else set[Pointer]()
