@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hfver.face.using import pull as pull
     from hfver.face.using import smoke_eval as smoke_eval
     from hfver.face.using import verify as verify
+    from hfver.face.withdrawing import yank as yank
     from hfver.records import SmokeReport as SmokeReport
     from hfver.results import Loaded as Loaded
     from hfver.results import Pulled as Pulled
@@ -58,6 +59,7 @@ _HOMES = {
     "smoke_eval": "hfver.face.using",
     "verify": "hfver.face.using",
     "versions": "hfver.face.reading",
+    "yank": "hfver.face.withdrawing",
 }
 
 __all__ = [*_HOMES, "__version__"]

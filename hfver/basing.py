@@ -10,9 +10,10 @@ from hfver.errors import BadRef, HubNotFound, UsageError
 from hfver.fetching import Snapshot, bring
 from hfver.hub import Hub
 from hfver.lineage import BaseModelLink
+from hfver.observing import state_at
 from hfver.progress import Progress, silent
 from hfver.ref import Commit, Ref, check_model_id, parse_ref
-from hfver.resolving import Pinned, resolve, state_at
+from hfver.resolving import Pinned, resolve
 
 __all__ = ["bring_base", "find_base"]
 

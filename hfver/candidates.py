@@ -11,9 +11,9 @@ from hfver.hub import Delete, Hub, Operation, Put, PutLfs, Stale, Taken, TreeFil
 from hfver.hub.client import Upload
 from hfver.hub.uploading import Source, upload_objects
 from hfver.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest, digest_of
+from hfver.observing import RepoState
 from hfver.preparing import Draft
 from hfver.progress import Progress
-from hfver.resolving import RepoState
 from hfver.storing import lfs_attributes, wants_lfs
 from hfver.verifying import check_tree, git_blob_id
 from hfver.version import Version, parse_version

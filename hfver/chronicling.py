@@ -7,8 +7,9 @@ import re
 from hfver.errors import HubNotFound
 from hfver.hub import Hub
 from hfver.manifest import CHANGELOG
+from hfver.observing import read_state
 from hfver.ref import Latest, Ref
-from hfver.resolving import choose, pin, read_state
+from hfver.resolving import choose, pin
 from hfver.verifying import read_verified
 from hfver.version import Version, version_of_tag
 

@@ -84,8 +84,24 @@ class DigestMismatch(VerificationError):
     """A file's or manifest's SHA-256 is not the recorded one."""
 
 
+class ManifestMismatch(DigestMismatch):
+    """A release's manifest is not the one that the ledger names."""
+
+
+class ReleaseReplayed(VerificationError):
+    """A release is shown under a version or in a repo that it was not made for."""
+
+
 class FileMissing(VerificationError):
     """A file that the manifest names is not there."""
+
+
+class CommitGone(FileMissing):
+    """A release's commit is gone from a repo that answers."""
+
+
+class ObjectGone(FileMissing):
+    """The content of a release's file is gone from a repo that answers."""
 
 
 class FileUnexpected(VerificationError):
@@ -97,7 +113,15 @@ class TagMoved(VerificationError):
 
 
 class LedgerBroken(VerificationError):
-    """The ledger is unreadable, its chain of hashes is broken, or it was rewritten."""
+    """The ledger is unreadable, or its chain of hashes is broken."""
+
+
+class LedgerTruncated(LedgerBroken):
+    """The end of the ledger is gone: it is cut off, or lacks lines that were seen before."""
+
+
+class LedgerRewritten(LedgerBroken):
+    """The ledger is whole and another one than was seen before."""
 
 
 class SignatureInvalid(VerificationError):

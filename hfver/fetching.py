@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hfver.checkpoint import HashCache
-from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, HubNotFound, VerificationError
+from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, HubNotFound, ObjectGone, VerificationError
 from hfver.hub import Hub, TreeFile
 from hfver.hub.downloading import cached_file, fetch, forget_cached, snapshot_folder
 from hfver.manifest import MANIFEST, FileEntry, Manifest
@@ -116,7 +116,10 @@ def _fetch(hub: Hub, repo: str, commit: str, tree: Mapping[str, TreeFile], where
     try:
         fetch(hub, repo, commit, tree.values(), progress)
     except HubNotFound as error:
-        raise FileMissing(f"{where}: a file of the release is gone from the Hub. {error.message}", error.hint) from None
+        raise ObjectGone(
+            f"{where}: a file of the release is gone from a repo that answers. {error.message}",
+            "Who has a copy can prove it with hfver verify DIR, and upload the very same bytes again.",
+        ) from None
 
 
 def _forget(pinned: Pinned) -> bool:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-
 from hfver.basing import bring_base
 from hfver.errors import BadCheckpoint, SmokeFailed
 from hfver.fetching import Snapshot, bring
 from hfver.hub import Hub
 from hfver.lineage import Lineage
 from hfver.manifest import LINEAGE
+from hfver.observing import Terms
 from hfver.progress import Progress, silent
 from hfver.records import SmokeReport
 from hfver.ref import Ref
-from hfver.resolving import Pinned, resolve
-from hfver.results import Loaded, Release
+from hfver.resolving import Pinned, resolve, warn_if_yanked
+from hfver.results import Loaded
 from hfver.runtime import OpenModel, open_model
 from hfver.smoke import examine, run_smoke
 
@@ -24,6 +23,7 @@ __all__ = ["load", "smoke_release"]
 def load(
     hub: Hub,
     ref: Ref,
+    terms: Terms = Terms(),
     *,
     device: str = "auto",
     dtype: str = "auto",
@@ -38,6 +38,7 @@ def load(
     Args:
         hub: Where from.
         ref: Which release.
+        terms: What must hold for the repo to be believed.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: ``auto`` keeps the stored one; else a torch dtype's name, such as ``bfloat16``.
         smoke: Run the smoke eval on the loaded model.
@@ -50,7 +51,7 @@ def load(
         VerificationError: Something is not what was released.
         HubNotFound: There is no such release.
     """
-    pinned = resolve(hub, ref)
+    pinned = resolve(hub, ref, terms)
     warn_if_yanked(pinned.release)
     snapshot = bring(hub, pinned, progress=progress)
     base = _base_of(hub, snapshot, str(pinned.release), progress)
@@ -72,6 +73,7 @@ def load(
 def smoke_release(
     hub: Hub,
     ref: Ref,
+    terms: Terms = Terms(),
     *,
     device: str = "auto",
     dtype: str = "auto",
@@ -84,7 +86,8 @@ def smoke_release(
         VerificationError: Something is not what was released.
         HubNotFound: There is no such release.
     """
-    pinned: Pinned = resolve(hub, ref)
+    pinned: Pinned = resolve(hub, ref, terms)
+    warn_if_yanked(pinned.release)
     snapshot = bring(hub, pinned, progress=progress)
     base = _base_of(hub, snapshot, str(pinned.release), progress)
     return run_smoke(
@@ -95,12 +98,6 @@ def smoke_release(
         trust_remote_code=trust_remote_code,
         content_digest=pinned.release.content_digest,
     )
-
-
-def warn_if_yanked(release: Release) -> None:
-    """Warn that a release was withdrawn; an exact pin still loads."""
-    if release.yanked is not None:
-        warnings.warn(f"{release} was yanked: {release.yanked}", UserWarning, stacklevel=4)
 
 
 def _base_of(hub: Hub, snapshot: Snapshot, where: str, progress: Progress) -> Snapshot | None:

@@ -19,6 +19,7 @@ from hfver.errors import VerificationError
 from hfver.version import Bump
 
 __all__ = [
+    "ADOPTED",
     "ATTRIBUTES",
     "CARD",
     "CHANGELOG",
@@ -36,6 +37,7 @@ __all__ = [
     "Sha256",
     "content_digest",
     "digest_of",
+    "is_state",
 ]
 
 SCHEMA = 1
@@ -45,6 +47,7 @@ MANIFEST = ".hfver/manifest.json"
 TENSORS = ".hfver/tensors.json"
 LEDGER = ".hfver/releases.jsonl"
 STAGES = ".hfver/stages.json"
+ADOPTED = ".hfver/adopted/"
 LINEAGE = "lineage.yaml"
 CARD = "README.md"
 CHANGELOG = "CHANGELOG.md"
@@ -94,6 +97,11 @@ def digest_of(data: bytes) -> str:
 def is_content(path: str) -> bool:
     """Tell whether a file of a release is the author's (and not written by hfver)."""
     return path not in GENERATED and not path.startswith(".hfver/")
+
+
+def is_state(path: str) -> bool:
+    """Tell whether a file on ``main`` is the repo's state, and so content of no release."""
+    return path in (LEDGER, STAGES) or path.startswith(ADOPTED)
 
 
 def content_digest(files: Mapping[str, FileEntry]) -> str:

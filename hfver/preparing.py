@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hfver.capture import Wishes, capture
-from hfver.card import CardFacts, ChangelogEntry, MetricDelta, render_card, render_changelog
+from hfver.card import CardFacts, ChangelogEntry, MetricDelta, render_card, render_changelog, with_yanks
 from hfver.checkpoint import Checkpoint, encode_tensors
 from hfver.compare import Difference
 from hfver.differing import describe_checkpoint
@@ -27,9 +27,9 @@ from hfver.manifest import (
     Manifest,
     digest_of,
 )
+from hfver.observing import RepoState
 from hfver.policy import Policy, find_policy, metrics_of
 from hfver.records import SmokeReport
-from hfver.resolving import RepoState
 from hfver.scanning import refuse_secrets
 from hfver.stepping import Offer, Step, Wanted, take_step
 from hfver.version import Bump, Version
@@ -121,7 +121,7 @@ def prepare(
     wanted = Wanted(request.version, request.bump, request.pre, request.because)
     offer = Offer(after, checkpoint.content_digest, metrics_of(lineage.evaluation))
     step = take_step(hub, state, offer, wanted, policy)
-    sources = _sources(checkpoint, lineage, facts, step, offer.metrics)
+    sources = _sources(checkpoint, lineage, facts, step, offer.metrics, state.ledger.yanks if state else {})
     manifest = _manifest(hub, state, checkpoint, sources, smoke, step, policy, request, now)
     message = _message(request, step)
     ours = {path: source for path, source in sources.items() if isinstance(source, bytes)}
@@ -213,7 +213,12 @@ def _facts(
 
 
 def _sources(
-    checkpoint: Checkpoint, lineage: Lineage, facts: CardFacts, step: Step, metrics: Mapping[str, float]
+    checkpoint: Checkpoint,
+    lineage: Lineage,
+    facts: CardFacts,
+    step: Step,
+    metrics: Mapping[str, float],
+    yanks: Mapping[str, str],
 ) -> dict[str, Source]:
     """Collect every file of the release: the author's as paths, ours as bytes."""
     named = lineage.model_copy(update={"model_version": str(step.version)})
@@ -229,7 +234,7 @@ def _sources(
     sources[VERSION_FILE] = f"{step.version}\n".encode()
     sources[LINEAGE] = named.encode()
     sources[TENSORS] = encode_tensors(checkpoint.tensors)
-    sources[CARD] = render_card(told)
+    sources[CARD] = with_yanks(render_card(told), yanks)
     sources[CHANGELOG] = render_changelog(step.changelog, _changes(step, facts, metrics), facts.repo)
     return sources
 

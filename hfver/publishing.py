@@ -6,23 +6,16 @@ was lost. Whatever stops this halfway leaves no version, and what it left is fou
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Iterator
-
+from hfver.appending import Event, append
 from hfver.candidates import Candidate, find_candidate
 from hfver.errors import Conflict
-from hfver.hub import Delete, Hub, Operation, Put, PutLfs, Stale, Taken
-from hfver.manifest import LEDGER, STAGES
-from hfver.memory import Memory
+from hfver.hub import Hub, Taken
+from hfver.observing import RepoState, read_state
 from hfver.records import Entry, Line, SmokeSummary
-from hfver.resolving import RepoState, read_state
+from hfver.showing import Shown, show_on_main
 from hfver.version import Version, bump_between, tag_of
 
 __all__ = ["complete_pending", "publish", "tag_candidate"]
-
-ATTEMPTS = 25
-"""How often a change of ``main`` is tried again when somebody else was first."""
 
 
 def tag_candidate(hub: Hub, repo: str, candidate: Candidate) -> None:
@@ -50,21 +43,17 @@ def publish(hub: Hub, state: RepoState, candidate: Candidate, smoke: SmokeSummar
     Raises:
         Conflict: The version was published with another commit, or ``main`` never stood still.
     """
-    for attempt in range(ATTEMPTS):
+
+    def decide(state: RepoState) -> Event | None:
         entry = state.ledger.find(candidate.version)
-        if entry and entry.commit == candidate.commit:
-            return entry
-        if entry:
+        if entry and entry.commit != candidate.commit:
             raise Conflict(f"{state.repo}@{entry.version} was published meanwhile, as commit {entry.commit}.")
-        try:
-            return _append(hub, state, candidate, smoke)
-        except Stale:
-            time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - spreads writers, guards nothing
-            state = read_state(hub, state.repo)
-    raise Conflict(
-        f"{state.repo}: main changed {ATTEMPTS} times while {candidate.version} was to be published.",
-        "Run the same command again: it finishes what is left to do.",
-    )
+        return None if entry else _event(hub, state, candidate, smoke)
+
+    entry = append(hub, state, decide).ledger.find(candidate.version)
+    if entry is None:
+        raise AssertionError("a line that was appended is in the ledger")
+    return entry
 
 
 def complete_pending(hub: Hub, state: RepoState) -> RepoState:
@@ -80,24 +69,16 @@ def complete_pending(hub: Hub, state: RepoState) -> RepoState:
     return state
 
 
-def _append(hub: Hub, state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> Entry:
+def _event(hub: Hub, state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> Event:
     line = _line(state, candidate, smoke)
-    ledger = state.ledger.append(line)
-    entry = ledger.entries[-1]
-    operations: list[Operation] = [Put(LEDGER, ledger.raw)]
-    if _is_newest(state, candidate.version):
-        operations += _main_files(hub, state, candidate)
-    head = hub.commit(
-        state.repo,
-        "main",
-        operations,
+    shown = Shown(candidate.commit, candidate.tree, candidate.content)
+    newest = _is_newest(state, candidate.version)
+    return Event(
+        [line],
         summary=f"Publish {candidate.version}",
         description=f"Release commit: {candidate.commit}\nRelease digest: {candidate.digest}\n",
-        parent=state.refs.main,
+        operations=list(show_on_main(hub, state, shown, state.ledger.append(line))) if newest else (),
     )
-    memory = Memory(hub.identity, state.repo)
-    memory.remember_ledger(head, ledger.raw)
-    return entry
 
 
 def _line(state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> Line:
@@ -123,17 +104,3 @@ def _line(state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) ->
 def _is_newest(state: RepoState, version: Version) -> bool:
     newest = state.ledger.newest()
     return not version.prerelease and (newest is None or version > newest.version)
-
-
-def _main_files(hub: Hub, state: RepoState, candidate: Candidate) -> Iterator[Operation]:
-    """Make ``main`` show the release: its files, large ones by reference, beside the repo's own state."""
-    main = hub.tree(state.repo, state.refs.main)
-    for path, file in candidate.tree.items():
-        if path in main and main[path].blob == file.blob:
-            continue
-        if file.sha256:
-            yield PutLfs(path, file.sha256, file.size)
-        else:
-            known = candidate.content.get(path)
-            yield Put(path, known if known is not None else hub.read(state.repo, candidate.commit, path))
-    yield from (Delete(path) for path in main if path not in candidate.tree and path not in (LEDGER, STAGES))

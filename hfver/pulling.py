@@ -16,9 +16,10 @@ from hfver.fetching import Snapshot, bring, files_in
 from hfver.hub import Hub
 from hfver.hub.uploading import copy_file
 from hfver.manifest import MANIFEST, FileEntry, Manifest, digest_of, safe_path
+from hfver.observing import Terms
 from hfver.progress import Progress, silent
 from hfver.ref import Ref
-from hfver.resolving import Pinned, resolve
+from hfver.resolving import Pinned, resolve, warn_if_yanked
 from hfver.results import Pulled, Verified
 from hfver.verifying import check_folder, check_names
 from hfver.version import parse_version
@@ -29,20 +30,29 @@ MARK = ".hfver/pulling.json"
 """Stands in a folder while it is being filled, and names the repo and the files that were there before."""
 
 
-def pull(hub: Hub, ref: Ref, directory: Path | None, *, progress: Progress = silent) -> Pulled:
+def pull(
+    hub: Hub,
+    ref: Ref,
+    directory: Path | None,
+    terms: Terms = Terms(),
+    *,
+    progress: Progress = silent,
+) -> Pulled:
     """Bring a release onto this machine and verify it.
 
     Args:
         hub: Where from.
         ref: Which release.
         directory: Where to; None leaves it in the Hugging Face cache.
+        terms: What must hold for the repo to be believed.
         progress: Told the bytes.
 
     Raises:
         UsageError: The directory holds something else.
         VerificationError: A file is not what was released.
     """
-    pinned = resolve(hub, ref)
+    pinned = resolve(hub, ref, terms)
+    warn_if_yanked(pinned.release)
     if directory is not None:
         _check_target(directory, pinned)
     snapshot = bring(hub, pinned, progress=progress)
@@ -50,19 +60,27 @@ def pull(hub: Hub, ref: Ref, directory: Path | None, *, progress: Progress = sil
     return Pulled(path, pinned.release, len(snapshot.files))
 
 
-def verify_release(hub: Hub, ref: Ref, *, force: bool = True, progress: Progress = silent) -> Verified:
+def verify_release(
+    hub: Hub,
+    ref: Ref,
+    terms: Terms = Terms(),
+    *,
+    force: bool = True,
+    progress: Progress = silent,
+) -> Verified:
     """Check a release on the Hub, and every byte of its files here.
 
     Args:
         hub: Where the release is.
         ref: Which one.
+        terms: What must hold for the repo to be believed.
         force: Read every byte again; else files whose size and times did not change keep their verdict.
         progress: Told the bytes.
 
     Raises:
         VerificationError: Something differs.
     """
-    pinned = resolve(hub, ref)
+    pinned = resolve(hub, ref, terms)
     snapshot = bring(hub, pinned, progress=progress)
     where, release = str(pinned.release), pinned.release
     if force:
@@ -118,7 +136,8 @@ def _check_target(directory: Path, pinned: Pinned) -> None:
     if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
         return
     repo = _repo_in(directory) if directory.is_dir() else None
-    if repo is None or repo.lower() != pinned.release.repo.lower():
+    made_for = pinned.release.manifest.repo if pinned.release.manifest else pinned.release.repo
+    if repo is None or repo.lower() not in (pinned.release.repo.lower(), made_for.lower()):
         holds = f"a release of {repo}" if repo else "other files" if directory.is_dir() else "a file"
         raise UsageError(
             f"{directory} is not empty: it holds {holds}.",

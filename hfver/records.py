@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from hfver.errors import BadVersion, LedgerBroken
+from hfver.errors import BadVersion, LedgerBroken, LedgerTruncated, ReleaseReplayed
 from hfver.manifest import Digest, digest_of, load_json
 from hfver.version import Bump, Version, parse_version
 
@@ -127,18 +127,26 @@ class Ledger:
         return cls(b"", ())
 
     @classmethod
-    def decode(cls, raw: bytes, repo: str) -> Ledger:
-        """Read a ledger and check its chain of hashes.
+    def decode(cls, raw: bytes, repo: str, mirror_of: str | None = None) -> Ledger:
+        """Read a ledger, check its chain of hashes, and that it is that of this repo.
+
+        Args:
+            raw: The bytes as stored.
+            repo: Where they were read.
+            mirror_of: The repo that this one is knowingly a copy of.
 
         Raises:
-            LedgerBroken: A line is unreadable, cut off, or does not name the hash of the line before.
+            LedgerTruncated: The last line is cut off.
+            LedgerBroken: A line is unreadable, or does not name the hash of the line before.
+            ReleaseReplayed: It is the ledger of another repo.
         """
         if raw and not raw.endswith(b"\n"):
-            raise _broken(repo, "its last line is cut off")
+            raise _broken(repo, "its last line is cut off", LedgerTruncated)
         if len(raw) > MAX_LEDGER_BYTES:
             raise _broken(repo, f"it has {len(raw)} bytes")
         ledger = cls(raw, tuple(_read_lines(raw, repo)))
         ledger._check_versions(repo)
+        ledger._check_names(repo, mirror_of)
         return ledger
 
     @property
@@ -150,6 +158,11 @@ class Ledger:
         """Return the ledger with one more line, chained to the last."""
         chained = line.model_copy(update={"before": self.head})
         return Ledger(self.raw + chained.encode() + b"\n", (*self.lines, chained))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name that the repo had, in lower case: ids are compared without it."""
+        return frozenset(line.repo.lower() for line in self.lines)
 
     def extends(self, older_head: str | None) -> bool:
         """Tell whether this ledger still holds the line that an older look at it ended with."""
@@ -168,6 +181,13 @@ class Ledger:
                 entries[key] = Entry(entries[key].version, entries[key].line, reason)
         return tuple(entries.values())
 
+    @property
+    def yanks(self) -> dict[str, str]:
+        """Why versions were yanked, by version, the newest first."""
+        yanked = [entry for entry in self.entries if entry.yanked is not None]
+        ordered = sorted(yanked, key=lambda entry: entry.version, reverse=True)
+        return {str(entry.version): str(entry.yanked) for entry in ordered}
+
     def find(self, version: Version) -> Entry | None:
         """Find the release of an exact version."""
         return next((entry for entry in self.entries if entry.version == version), None)
@@ -184,6 +204,21 @@ class Ledger:
             key=lambda entry: entry.version,
             default=None,
         )
+
+    def _check_names(self, repo: str, mirror_of: str | None) -> None:
+        """Check that all lines speak of one repo, under the names that it had, and that it is the one asked for."""
+        current = self.lines[0].repo if self.lines else repo
+        for number, line in enumerate(self.lines, 1):
+            if line.event == "rename":
+                current = line.repo
+            if line.repo.lower() != current.lower():
+                raise _broken(repo, f"line {number} is about {line.repo}, the lines before it about {current}")
+        if self.lines and not self.names & {repo.lower(), (mirror_of or repo).lower()}:
+            raise ReleaseReplayed(
+                f"The ledger of {repo} is that of {current}: its releases were made for {current}, not for {repo}.",
+                f"If {repo} is a copy that you trust, say so: --mirror-of {current}. If the repo was moved, "
+                f"its owner notes that: hfver adopt {repo} --renamed-from {current}",
+            )
 
     def _check_versions(self, repo: str) -> None:
         seen: set[str] = set()
@@ -221,8 +256,8 @@ def _read_line(data: bytes, number: int, repo: str) -> Line:
         raise _broken(repo, f"line {number} cannot be read") from None
 
 
-def _broken(repo: str, what: str) -> LedgerBroken:
-    return LedgerBroken(
+def _broken(repo: str, what: str, kind: type[LedgerBroken] = LedgerBroken) -> LedgerBroken:
+    return kind(
         f"The ledger of {repo} is broken: {what}.",
         "Trust nothing of this repo until the history of its main explains this.",
     )

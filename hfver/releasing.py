@@ -22,12 +22,13 @@ from hfver.hub.uploading import Source, missing_objects
 from hfver.lineage import BaseModelLink
 from hfver.manifest import CARD, digest_of
 from hfver.memory import Memory
+from hfver.observing import RepoState, observe, read_state
 from hfver.policy import find_policy
 from hfver.preparing import Draft, Request, prepare
 from hfver.progress import Progress, silent
 from hfver.publishing import complete_pending, publish, tag_candidate
 from hfver.records import Entry, SmokeReport
-from hfver.resolving import Pinned, RepoState, candidate_release, pin, read_state, release_of, state_at
+from hfver.resolving import Pinned, candidate_release, pin, release_of
 from hfver.results import Release
 from hfver.scanning import refuse_secrets
 from hfver.smoke import run_smoke
@@ -66,7 +67,7 @@ def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: 
     for left in checkpoint.left_out:
         say(f"Leaving out {left.path}: {left.reason}")
     _refuse_secrets(checkpoint)
-    if again := _done_before(hub, _look(hub, request.repo), checkpoint, request):
+    if again := _done_before(hub, observe(hub, request.repo), checkpoint, request):
         return again
     base = find_base(hub, checkpoint, request.base)
     report = _smoke(hub, checkpoint, base, request, say, progress)
@@ -86,7 +87,7 @@ def _transact(
 ) -> Release:
     """Try until the version is ours: whoever lost it to somebody else compares anew and takes the next one."""
     for attempt in range(ATTEMPTS):
-        state = _look(hub, request.repo)
+        state = observe(hub, request.repo)
         state = complete_pending(hub, state) if state else None
         if again := _done_before(hub, state, checkpoint, request):
             return again
@@ -125,11 +126,6 @@ def _write(
     Memory(hub.identity, state.repo).remember_manifest(candidate.commit, draft.manifest_bytes)
     HashCache().prune()
     return replace(release, bytes_sent=candidate.bytes_sent, smoke=report)
-
-
-def _look(hub: Hub, repo: str) -> RepoState | None:
-    refs = hub.find_refs(repo)
-    return state_at(hub, repo, refs) if refs else None
 
 
 def _refuse_secrets(checkpoint: Checkpoint) -> None:
@@ -205,7 +201,7 @@ def _plan(
     request: Request,
 ) -> Release:
     """Describe the release that would be made, having written nothing."""
-    state = _look(hub, request.repo)
+    state = observe(hub, request.repo)
     draft = prepare(hub, state, checkpoint, base, report, request)
     manifest = draft.manifest
     release = candidate_release(hub, request.repo, "", manifest, draft.digest)

@@ -6,54 +6,30 @@ manifest's digest equals the ledger's, its repo and version are the ones asked f
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from hfver.errors import (
-    DigestMismatch,
-    FileMissing,
-    HubNotFound,
-    LedgerBroken,
-    Refused,
-    TagMoved,
-    VerificationError,
-)
-from hfver.hub import Hub, Refs, TreeFile
-from hfver.manifest import LEDGER, MANIFEST, Manifest, digest_of
+from hfver.errors import CommitGone, HubNotFound, Refused, VerificationError
+from hfver.hub import Hub, TreeFile
+from hfver.manifest import MANIFEST, Manifest, digest_of
 from hfver.memory import Memory
+from hfver.observing import RepoState, Terms, read_state
 from hfver.records import Entry, Ledger
 from hfver.ref import Commit, Latest, PullRequest, Ref, Stage
 from hfver.results import Release, Versions
-from hfver.verifying import check_tree
-from hfver.version import Range, Version, tag_of, version_of_tag
+from hfver.verifying import check_binding, check_digest, check_tag, check_tree
+from hfver.version import Range, Version, tag_of
 
 __all__ = [
     "Pinned",
-    "RepoState",
     "candidate_release",
     "list_versions",
     "pin",
-    "read_state",
     "release_of",
     "resolve",
-    "state_at",
+    "warn_if_yanked",
 ]
-
-
-@dataclass(frozen=True)
-class RepoState:
-    """What a repo says of itself at one moment."""
-
-    repo: str
-    refs: Refs
-    ledger: Ledger
-
-    @property
-    def pending(self) -> dict[Version, str]:
-        """Version tags without a ledger line, with the commits they point to."""
-        published = {entry.version for entry in self.ledger.entries}
-        tags = {version_of_tag(tag): commit for tag, commit in self.refs.tags.items()}
-        return {version: commit for version, commit in tags.items() if version and version not in published}
 
 
 @dataclass(frozen=True)
@@ -69,10 +45,15 @@ class Pinned:
     tree: Mapping[str, TreeFile] | None = None
 
 
-def resolve(hub: Hub, ref: Ref) -> Pinned:
+def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
     """Find the release that a reference means, and check the whole chain of evidence.
 
     A commit that was verified before costs no request; anything else costs one if nothing changed on the Hub.
+
+    Args:
+        hub: Where to look.
+        ref: What is meant.
+        terms: What must hold for the repo to be believed.
 
     Raises:
         HubNotFound: No such repo, version, pull request or stage; or no release is in the range.
@@ -81,38 +62,13 @@ def resolve(hub: Hub, ref: Ref) -> Pinned:
     """
     if isinstance(ref.spec, Commit) and (known := _remembered(hub, ref.repo, ref.spec.sha)):
         return known
-    state = read_state(hub, ref.repo)
+    state = read_state(hub, ref.repo, terms)
     if isinstance(ref.spec, Commit):
         entry = state.ledger.at_commit(ref.spec.sha)
         return pin(hub, state, entry) if entry else _pin_commit(hub, state, ref.spec.sha)
     if isinstance(ref.spec, PullRequest):
         return _pin_commit(hub, state, _head_of(state, ref.spec))
     return pin(hub, state, choose(state, ref))
-
-
-def read_state(hub: Hub, repo: str) -> RepoState:
-    """Read refs and ledger; the ledger is only fetched if ``main`` moved since it was last seen.
-
-    Raises:
-        LedgerBroken: The ledger is unreadable, its chain is broken, or it does not continue the one seen before.
-    """
-    return state_at(hub, repo, hub.refs(repo))
-
-
-def state_at(hub: Hub, repo: str, refs: Refs) -> RepoState:
-    """Read the ledger that belongs to refs which were just read."""
-    memory = Memory(hub.identity, repo)
-    remembered = memory.ledger()
-    if remembered and remembered.main == refs.main:
-        return RepoState(repo, refs, Ledger.decode(remembered.raw, repo))
-    ledger = Ledger.decode(hub.find(repo, refs.main, LEDGER) or b"", repo)
-    if remembered and not ledger.extends(Ledger.decode(remembered.raw, repo).head):
-        raise LedgerBroken(
-            f"The ledger of {repo} was rewritten: it no longer holds the line that this machine saw last.",
-            f"If the repo was deleted and made anew on purpose, remove {memory.folder} and run the command again.",
-        )
-    memory.remember_ledger(refs.main, ledger.raw)
-    return RepoState(repo, refs, ledger)
 
 
 def choose(state: RepoState, ref: Ref) -> Entry:
@@ -134,14 +90,14 @@ def choose(state: RepoState, ref: Ref) -> Entry:
 def pin(hub: Hub, state: RepoState, entry: Entry) -> Pinned:
     """Check a ledger entry's chain of evidence: tag, manifest, tree."""
     where = f"{state.repo}@{entry.version}"
-    _check_tag(state, entry)
+    check_tag(state.repo, state.refs.tags, entry)
     memory = Memory(hub.identity, state.repo)
     raw, tree = memory.manifest(entry.commit), None
     if raw is None:
         raw = _read_manifest(hub, state.repo, entry.commit, where)
-    _check_digest(raw, entry, where)
+    check_digest(raw, entry, where)
     manifest = Manifest.decode(raw, where)
-    _check_binding(manifest, state.repo, str(entry.version), where)
+    check_binding(manifest, state.names, str(entry.version), where)
     if memory.manifest(entry.commit) is None:
         tree = _read_tree(hub, state.repo, entry.commit, where)
         check_tree(tree, manifest, where)
@@ -149,15 +105,15 @@ def pin(hub: Hub, state: RepoState, entry: Entry) -> Pinned:
     return Pinned(release_of(hub, state.repo, entry, manifest), tree)
 
 
-def list_versions(hub: Hub, repo: str) -> Versions:
+def list_versions(hub: Hub, repo: str, terms: Terms = Terms()) -> Versions:
     """List a repo's releases from its ledger, newest version first.
 
     Raises:
         TagMoved: A release's tag is gone or points elsewhere.
     """
-    state = read_state(hub, repo)
+    state = read_state(hub, repo, terms)
     for entry in state.ledger.entries:
-        _check_tag(state, entry)
+        check_tag(repo, state.refs.tags, entry)
     ordered = sorted(state.ledger.entries, key=lambda entry: entry.version, reverse=True)
     releases = tuple(release_of(hub, repo, entry, None) for entry in ordered)
     return Versions(repo, releases, tuple(tag_of(version) for version in sorted(state.pending)))
@@ -167,7 +123,7 @@ def release_of(hub: Hub, repo: str, entry: Entry, manifest: Manifest | None) -> 
     """Make the value of a published release from its ledger entry."""
     line = entry.line
     return Release(
-        repo=manifest.repo if manifest else repo,
+        repo=_spelled(repo, manifest),
         commit=entry.commit,
         url=hub.url(repo, tag_of(entry.version)),
         version=str(entry.version),
@@ -189,16 +145,35 @@ def _remembered(hub: Hub, repo: str, commit: str) -> Pinned | None:
     memory = Memory(hub.identity, repo)
     if raw := memory.manifest(commit):
         manifest = Manifest.decode(raw, f"{repo}@{commit}")
-        return Pinned(candidate_release(hub, repo, commit, manifest, digest_of(raw)))
+        entry = _remembered_entry(memory, repo, manifest.repo, commit)
+        known = release_of(hub, repo, entry, manifest) if entry else None
+        return Pinned(known or candidate_release(hub, repo, commit, manifest, digest_of(raw)))
     if memory.files(commit) is not None:
         return Pinned(Release(repo=repo, commit=commit, url=hub.url(repo, commit), published=False))
     return None
 
 
+def _remembered_entry(memory: Memory, repo: str, mirror_of: str, commit: str) -> Entry | None:
+    """Recall the line of a release: whether it was yanked when its ledger was last seen."""
+    ledger = memory.ledger()
+    return Ledger.decode(ledger.raw, repo, mirror_of).at_commit(commit) if ledger else None
+
+
+def _spelled(repo: str, manifest: Manifest | None) -> str:
+    """Give the repo that was asked, in its own spelling; that of the release if it is the same without case."""
+    return manifest.repo if manifest and manifest.repo.lower() == repo.lower() else repo
+
+
+def warn_if_yanked(release: Release) -> None:
+    """Warn that a release was withdrawn; an exact pin still loads."""
+    if release.yanked is not None:
+        warnings.warn(f"{release} was yanked: {release.yanked}", UserWarning, stacklevel=4)
+
+
 def candidate_release(hub: Hub, repo: str, commit: str, manifest: Manifest, digest: str) -> Release:
     """Make the value of a commit that holds a release, whether or not it is published."""
     return Release(
-        repo=manifest.repo,
+        repo=_spelled(repo, manifest),
         commit=commit,
         url=hub.url(repo, commit),
         version=manifest.version,
@@ -217,7 +192,7 @@ def _pin_commit(hub: Hub, state: RepoState, commit: str) -> Pinned:
         return Pinned(Release(state.repo, commit, hub.url(state.repo, commit), published=False), tree)
     raw = hub.read(state.repo, commit, MANIFEST)
     manifest = Manifest.decode(raw, where)
-    _check_binding(manifest, state.repo, manifest.version, where)
+    check_binding(manifest, state.names, manifest.version, where)
     try:
         check_tree(tree, manifest, where)
     except VerificationError as error:
@@ -259,37 +234,22 @@ def _shortened(versions: Iterable[Version]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
-def _check_tag(state: RepoState, entry: Entry) -> None:
-    found = state.refs.tags.get(tag_of(entry.version))
-    if found == entry.commit:
-        return
-    now = f"points to {found}" if found else "is gone"
-    raise TagMoved(
-        f"{state.repo}: tag {tag_of(entry.version)} {now}; the ledger says {entry.commit}.",
-        f"Somebody moved it. The released bytes are at {state.repo}@{entry.commit}; "
-        "ask who has write access before you trust either.",
-    )
-
-
 def _read_manifest(hub: Hub, repo: str, commit: str, where: str) -> bytes:
     try:
         return hub.read(repo, commit, MANIFEST)
     except HubNotFound:
-        raise FileMissing(f"{where}: commit {commit} or its {MANIFEST} is gone from the Hub.") from None
+        raise _gone(repo, commit, where) from None
 
 
 def _read_tree(hub: Hub, repo: str, commit: str, where: str) -> dict[str, TreeFile]:
     try:
         return hub.tree(repo, commit)
     except HubNotFound:
-        raise FileMissing(f"{where}: commit {commit} is gone from the Hub.") from None
+        raise _gone(repo, commit, where) from None
 
 
-def _check_digest(raw: bytes, entry: Entry, where: str) -> None:
-    if digest_of(raw) != entry.line.digest:
-        raise DigestMismatch(f"{where}: its manifest is {digest_of(raw)}; the ledger says {entry.line.digest}.")
-
-
-def _check_binding(manifest: Manifest, repo: str, version: str, where: str) -> None:
-    if manifest.repo.lower() != repo.lower() or manifest.version != version:
-        raise VerificationError(f"{where}: its manifest is that of {manifest.repo}@{manifest.version}.")
+def _gone(repo: str, commit: str, where: str) -> CommitGone:
+    return CommitGone(
+        f"{where}: the ledger says commit {commit}, and the repo answers without it.",
+        f"The history of {repo} was rewritten; ask its owner. A copy of the release proves itself: hfver verify DIR",
+    )

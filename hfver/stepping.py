@@ -11,9 +11,10 @@ from hfver.errors import PolicyViolation, ReleaseExists
 from hfver.hub import Hub
 from hfver.lineage import Lineage
 from hfver.manifest import CHANGELOG, LINEAGE
+from hfver.observing import RepoState
 from hfver.policy import Policy, metric_breaches, metrics_of
 from hfver.records import Entry
-from hfver.resolving import RepoState, pin
+from hfver.resolving import pin
 from hfver.version import Bump, Version, bump_between, next_prerelease, next_version, tag_of
 
 __all__ = ["Offer", "Step", "Wanted", "take_step"]

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from hfver.checkpoint import HashCache, hash_files
-from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, HubNotFound
+from hfver.errors import (
+    DigestMismatch,
+    FileMissing,
+    FileUnexpected,
+    HubNotFound,
+    ManifestMismatch,
+    ObjectGone,
+    ReleaseReplayed,
+    TagMoved,
+)
 from hfver.hub import Hub, TreeFile
 from hfver.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest, digest_of
 from hfver.progress import Progress, silent
+from hfver.records import Entry
 from hfver.results import Release
+from hfver.version import tag_of
 
-__all__ = ["check_against_tree", "check_folder", "check_names", "check_tree", "git_blob_id", "read_verified"]
+__all__ = [
+    "check_against_tree",
+    "check_binding",
+    "check_digest",
+    "check_folder",
+    "check_names",
+    "check_tag",
+    "check_tree",
+    "git_blob_id",
+    "read_verified",
+]
 
 UNLISTED = frozenset({MANIFEST, ATTRIBUTES})
 """Files of a release's commit that its manifest does not list."""
@@ -34,6 +55,57 @@ def check_tree(tree: Mapping[str, TreeFile], manifest: Manifest, where: str) -> 
             raise DigestMismatch(f"{where}: {path} has {file.size} bytes; the manifest says {entry.size}.")
         if file.sha256 and file.sha256 != entry.sha256:
             raise DigestMismatch(f"{where}: {path} is sha256:{file.sha256}; the manifest says sha256:{entry.sha256}.")
+
+
+def check_tag(repo: str, tags: Mapping[str, str], entry: Entry) -> None:
+    """Compare a release's tag with its line in the ledger.
+
+    Raises:
+        TagMoved: The tag is gone, or points to another commit.
+    """
+    tag = tag_of(entry.version)
+    found = tags.get(tag)
+    if found == entry.commit:
+        return
+    now = f"points to {found}" if found else "is gone"
+    raise TagMoved(
+        f"{repo}: tag {tag} {now}; the ledger says {entry.commit}.",
+        f"Somebody moved it. The released bytes are at {repo}@{entry.commit}; "
+        "ask who has write access before you trust either.",
+    )
+
+
+def check_digest(raw: bytes, entry: Entry, where: str) -> None:
+    """Compare a manifest's bytes with the digest in the ledger.
+
+    Raises:
+        ManifestMismatch: It is another one.
+    """
+    if digest_of(raw) != entry.line.digest:
+        raise ManifestMismatch(
+            f"{where}: its manifest is {digest_of(raw)}; the ledger says {entry.line.digest}.",
+            "One of the two was rewritten. The history of the repo's main tells who changed the ledger, and when.",
+        )
+
+
+def check_binding(manifest: Manifest, names: Collection[str], version: str, where: str) -> None:
+    """Compare what a manifest says it is with where it was found.
+
+    Args:
+        manifest: The manifest.
+        names: Repos, in lower case, whose releases may be found there.
+        version: The version that was asked for.
+        where: Names the release in errors.
+
+    Raises:
+        ReleaseReplayed: It was made for another repo or version.
+    """
+    if manifest.version != version or manifest.repo.lower() not in names:
+        raise ReleaseReplayed(
+            f"{where}: its manifest is that of {manifest.repo}@{manifest.version}.",
+            f"It was published as {manifest.repo}@{manifest.version}, and as nothing else: load it under that name, "
+            f"or allow a copy of the repo knowingly: --mirror-of {manifest.repo}",
+        )
 
 
 def check_names(found: Iterable[str], expected: Iterable[str], where: str) -> None:
@@ -103,7 +175,7 @@ def read_verified(hub: Hub, release: Release, manifest: Manifest, path: str) -> 
     try:
         content = hub.read(release.repo, release.commit, path)
     except HubNotFound:
-        raise FileMissing(f"{release}: {path} is gone from the Hub.") from None
+        raise ObjectGone(f"{release}: {path} is gone from a repo that answers.") from None
     if digest_of(content) != f"sha256:{expected.sha256}":
         raise DigestMismatch(f"{release}: {path} is {digest_of(content)}; the manifest says sha256:{expected.sha256}.")
     return content

@@ -16,9 +16,9 @@ from hfver.candidates import commit_candidate
 from hfver.embedded import LocalHub, open_hub
 from hfver.errors import BadCheckpoint, Conflict, HfverError, ReleaseExists, SmokeFailed
 from hfver.manifest import ATTRIBUTES, LEDGER, MANIFEST
+from hfver.observing import read_state
 from hfver.preparing import Request
 from hfver.publishing import tag_candidate
-from hfver.resolving import read_state
 from tests.conftest import MakeCheckpoint, move_weights
 
 REPO = "acme/bot"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,30 @@ import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 import hfver
-from hfver.embedded import LocalHub
+from hfver.embedded import LocalHub, open_hub
 from hfver.errors import (
     BadRef,
+    CommitGone,
     DigestMismatch,
     FileMissing,
     FileUnexpected,
     HfverError,
     HubNotFound,
     LedgerBroken,
+    LedgerRewritten,
+    LedgerTruncated,
+    ManifestMismatch,
+    ObjectGone,
+    Refused,
+    ReleaseReplayed,
     TagMoved,
     VerificationError,
 )
-from hfver.manifest import LEDGER
+from hfver.manifest import LEDGER, MANIFEST
+from hfver.observing import Terms
+from hfver.records import Ledger, Line
+from hfver.ref import parse_ref
+from hfver.resolving import resolve
 from tests.conftest import MakeCheckpoint
 
 REPO = "acme/bot"
@@ -150,7 +162,7 @@ def test_an_edited_ledger(hub: LocalHub, forget: Any) -> None:
 
 def test_a_cut_ledger_is_seen_by_who_saw_it_whole(hub: LocalHub, forget: Any) -> None:
     change_main(hub, b"".join(lines(hub)[:-1]))
-    with pytest.raises(LedgerBroken, match="rewritten"):
+    with pytest.raises(LedgerTruncated, match="had 3 lines .* has 2"):
         hfver.resolve(f"{REPO}@1.1.0", hub=hub)
     forget()
     assert hfver.resolve(f"{REPO}@1.1.0", hub=hub).version == "1.1.0"
@@ -191,7 +203,7 @@ def test_an_edited_file(hub: LocalHub, forget: Any) -> None:
 
 def test_an_edited_manifest(hub: LocalHub, forget: Any) -> None:
     forge(hub, "1.0.0", [CommitOperationAdd(".hfver/manifest.json", b'{"schema": 1}')], forget)
-    with pytest.raises(DigestMismatch, match="manifest"):
+    with pytest.raises(ManifestMismatch, match="the ledger says sha256:"):
         hfver.resolve(f"{REPO}@1.0.0", hub=hub)
 
 
@@ -200,7 +212,7 @@ def test_a_release_under_another_version(hub: LocalHub, forget: Any) -> None:
     api(hub).create_tag(REPO, tag="v1.2.0", revision=old["commit"])
     change_main(hub, json.dumps(old | {"version": "1.2.0"}).encode() + b"\n")
     forget()
-    with pytest.raises(VerificationError, match="that of acme/bot@1.0.0"):
+    with pytest.raises(ReleaseReplayed, match="that of acme/bot@1.0.0"):
         hfver.resolve(f"{REPO}@^1", hub=hub)
 
 
@@ -208,9 +220,113 @@ def test_an_object_that_is_gone(hub: LocalHub) -> None:
     released = hfver.resolve(f"{REPO}@1.0.0", hub=hub)
     oid = next(file["sha256"] for file in released.files if file["path"] == "model.safetensors")
     (hub.path / "lfs" / "objects" / oid[:2] / oid[2:4] / oid).unlink()
-    with pytest.raises(HfverError) as caught:
+    with pytest.raises(ObjectGone, match="model.safetensors") as caught:
         hfver.pull(f"{REPO}@1.0.0", hub=hub)
     assert caught.value.exit_code == 3
+
+
+def git(hub: LocalHub, *words: str) -> str:
+    """Do to the repo what somebody with a shell on the Hub could."""
+    folder = hub.path / "repos" / "models" / "acme" / "bot.git"
+    who = ["-c", "user.name=mallory", "-c", "user.email=mallory@example.com"]
+    return subprocess.run(
+        ["git", "-C", folder, *who, *words], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_a_commit_whose_manifest_is_gone(hub: LocalHub, forget: Any) -> None:
+    forge(hub, "1.0.0", [CommitOperationDelete(MANIFEST)], forget)
+    with pytest.raises(CommitGone, match="answers without it"):
+        hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+
+
+def test_a_tag_made_again_with_the_old_message(hub: LocalHub, forget: Any) -> None:
+    message = git(hub, "for-each-ref", "--format=%(contents)", "refs/tags/v1.0.0")
+    git(hub, "tag", "-f", "-a", "-m", message, "v1.0.0", "v1.1.0^{commit}")
+    forget()
+    with pytest.raises(TagMoved, match="points to"):
+        hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+
+
+def test_a_forged_tag_wins_no_range(hub: LocalHub, forget: Any) -> None:
+    api(hub).create_tag(REPO, tag="v1.9.9", revision="v1.0.0")
+    forget()
+    assert hfver.resolve(f"{REPO}@^1", hub=hub).version == "1.1.0"
+    with pytest.raises(Refused, match="pending"):
+        hfver.resolve(f"{REPO}@1.9.9", hub=hub)
+
+
+def chained(*lines: dict[str, Any]) -> bytes:
+    """Write a ledger whose chain is whole, whatever it says."""
+    ledger = Ledger.empty()
+    for line in lines:
+        ledger = ledger.append(Line.model_validate(line))
+    return ledger.raw
+
+
+def test_a_ledger_rewritten_consistently_is_seen_by_who_saw_it(hub: LocalHub, forget: Any) -> None:
+    first, second, third = (json.loads(line) for line in lines(hub))
+    change_main(hub, chained(first, second | {"author": "mallory"}, third))
+    with pytest.raises(LedgerRewritten, match="line 2 is another one"):
+        hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+    forget()
+    assert hfver.resolve(f"{REPO}@1.0.0", hub=hub).version == "1.0.0"
+
+
+def test_a_yank_that_was_wiped_out_is_seen_by_who_saw_it(hub: LocalHub) -> None:
+    whole = b"".join(lines(hub))
+    hfver.yank(f"{REPO}@1.1.0", "broken", hub=hub)
+    change_main(hub, whole)
+    with pytest.raises(LedgerTruncated, match="had 4 lines"):
+        hfver.versions(REPO, hub=hub)
+
+
+def test_a_namespace_taken_over_is_seen_by_who_saw_it(
+    hub: LocalHub, checkpoint: MakeCheckpoint, forget: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = os.environ["HFVER_CACHE"]
+    api(hub).delete_repo(REPO)
+    forget()
+    hfver.release(checkpoint(7), REPO, version="1.1.0", hub=hub, smoke="off")
+    monkeypatch.setenv("HFVER_CACHE", machine)
+    with pytest.raises(LedgerRewritten):
+        hfver.resolve(f"{REPO}@1.1.0", hub=hub)
+
+
+def test_a_lock_sees_what_this_machine_never_saw(hub: LocalHub, forget: Any) -> None:
+    *before, _ = (json.loads(line) for line in lines(hub))
+    head = Ledger.decode(b"".join(lines(hub)), REPO).head
+    change_main(hub, chained(*before))
+    forget()
+    with open_hub(hub) as client, pytest.raises(LedgerRewritten, match="hfver.lock saw last"):
+        resolve(client, parse_ref(f"{REPO}@1.0.0"), Terms(seen=head, seen_by="hfver.lock"))
+
+
+def copy_repo(hub: LocalHub, name: str) -> None:
+    """Copy the repo's history to another name, as a plain git mirror does."""
+    api(hub).create_repo(name)
+    source, target = (hub.path / "repos" / "models" / f"{repo}.git" for repo in (REPO, name))
+    refs = ["+refs/heads/main:refs/heads/main", "+refs/tags/*:refs/tags/*"]
+    subprocess.run(["git", "-C", target, "fetch", "-q", source, *refs], check=True)
+
+
+def test_a_release_in_a_copied_repo(hub: LocalHub) -> None:
+    copy_repo(hub, "mallory/bot")
+    with pytest.raises(ReleaseReplayed, match="that of acme/bot") as caught:
+        hfver.resolve("mallory/bot@1.0.0", hub=hub)
+    assert "--mirror-of acme/bot" in caught.value.hint
+    found = hfver.resolve("mallory/bot@^1", hub=hub, mirror_of=REPO)
+    assert (found.repo, found.version) == ("mallory/bot", "1.1.0")
+    with pytest.raises(ReleaseReplayed):
+        hfver.resolve("mallory/bot@1.0.0", hub=hub, mirror_of="acme/other")
+
+
+def test_a_ledger_of_two_repos(hub: LocalHub, forget: Any) -> None:
+    first, second, third = (json.loads(line) for line in lines(hub))
+    change_main(hub, chained(first, second | {"repo": "mallory/bot"}, third))
+    forget()
+    with pytest.raises(LedgerBroken, match="line 2 is about mallory/bot"):
+        hfver.versions(REPO, hub=hub)
 
 
 def test_a_hub_that_is_not_there() -> None:

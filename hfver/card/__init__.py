@@ -5,5 +5,6 @@ from __future__ import annotations
 from hfver.card.changelog import ChangelogEntry, MetricDelta, render_changelog
 from hfver.card.facts import CardFacts
 from hfver.card.readme import render_card
+from hfver.card.yanks import with_yanks
 
-__all__ = ["CardFacts", "ChangelogEntry", "MetricDelta", "render_card", "render_changelog"]
+__all__ = ["CardFacts", "ChangelogEntry", "MetricDelta", "render_card", "render_changelog", "with_yanks"]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hfver.cli.commands import changelog, diff, hub, pull, release, show, smoke, verify, versions
+from hfver.cli.commands import changelog, diff, hub, pull, release, show, smoke, verify, versions, yank
 
 __all__ = ["app"]
 
@@ -50,5 +50,6 @@ _add(app, diff, diff.diff)
 _add(app, changelog, changelog.changelog)
 _add(app, versions, versions.versions)
 _add(app, show, show.show)
+_add(app, yank, yank.yank)
 _add(hub_app, hub, hub.serve)
 app.add_typer(hub_app, name="hub")

@@ -12,6 +12,7 @@ __all__ = [
     "DtypeOption",
     "HubOption",
     "JsonOption",
+    "MirrorOption",
     "RefArgument",
     "RepoArgument",
     "TargetArgument",
@@ -35,3 +36,7 @@ RefArgument = Annotated[
 ]
 TargetArgument = Annotated[str, typer.Argument(metavar="REF|DIR", help="A release (ns/name@^1.2), or a folder.")]
 RepoArgument = Annotated[str, typer.Argument(metavar="NS/NAME", help="The repo.")]
+MirrorOption = Annotated[
+    str | None,
+    typer.Option("--mirror-of", metavar="NS/NAME", help="Allow the repo to be a copy of this one, knowingly."),
+]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hfver.embedded import HubLike, open_hub
-from hfver.face.targets import looks_like_folder
+from hfver.face.targets import looks_like_folder, terms_of
 from hfver.progress import Progress, silent
 from hfver.ref import Ref, check_repo, parse_ref
 from hfver.results import Release, Versions
@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["changelog", "diff", "resolve", "show", "versions"]
 
 
-def resolve(ref: str, *, hub: HubLike = None, token: str | None = None) -> Release:
+def resolve(ref: str, *, hub: HubLike = None, mirror_of: str | None = None, token: str | None = None) -> Release:
     """Find the release that a reference means, and check its tag, manifest and tree.
+
+    Args:
+        ref: Which release.
+        hub: None, a URL, or the folder of an embedded Hub.
+        mirror_of: The repo that the one named is knowingly a copy of.
+        token: Access token; None for the user's own.
 
     Raises:
         HubError: There is no such release, or no answer.
@@ -29,11 +35,17 @@ def resolve(ref: str, *, hub: HubLike = None, token: str | None = None) -> Relea
 
     wanted = parse_ref(ref)
     with open_hub(hub, token) as client:
-        return run(client, wanted).release
+        return run(client, wanted, terms_of(mirror_of)).release
 
 
-def versions(repo: str, *, hub: HubLike = None, token: str | None = None) -> Versions:
+def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, token: str | None = None) -> Versions:
     """List a repo's releases, newest version first.
+
+    Args:
+        repo: ``namespace/name``.
+        hub: None, a URL, or the folder of an embedded Hub.
+        mirror_of: The repo that this one is knowingly a copy of.
+        token: Access token; None for the user's own.
 
     Raises:
         HubError: There is no such repo, or no answer.
@@ -43,7 +55,7 @@ def versions(repo: str, *, hub: HubLike = None, token: str | None = None) -> Ver
 
     name = check_repo(repo)
     with open_hub(hub, token) as client:
-        return list_versions(client, name)
+        return list_versions(client, name, terms_of(mirror_of))
 
 
 def diff(

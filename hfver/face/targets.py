@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hfver.errors import BadConfig
+from hfver.observing import Terms
+from hfver.ref import check_repo
 
-__all__ = ["looks_like_folder", "one_of"]
+__all__ = ["looks_like_folder", "one_of", "terms_of"]
 
 
 def looks_like_folder(target: str) -> bool:
@@ -24,3 +26,12 @@ def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise BadConfig(f"{option} cannot be {value!r}.", f"Choose one of: {', '.join(allowed)}")
     return value
+
+
+def terms_of(mirror_of: str | None) -> Terms:
+    """Say on what terms a repo is believed.
+
+    Raises:
+        BadRef: ``mirror_of`` is no repo id.
+    """
+    return Terms(mirror_of=check_repo(mirror_of) if mirror_of else None)

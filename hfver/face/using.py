@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hfver.embedded import HubLike, PathLike, open_hub
 from hfver.errors import UsageError
-from hfver.face.targets import looks_like_folder
+from hfver.face.targets import looks_like_folder, terms_of
 from hfver.progress import Progress, silent
 from hfver.records import SmokeReport
 from hfver.ref import parse_ref
@@ -23,6 +23,7 @@ def load(
     dtype: str = "auto",
     smoke: bool = False,
     trust_remote_code: bool = False,
+    mirror_of: str | None = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Loaded:
@@ -35,6 +36,7 @@ def load(
         dtype: ``auto`` keeps the stored one; else a torch dtype's name.
         smoke: Run the smoke eval on it; its report is in the result.
         trust_remote_code: Allow the release's own Python code to run.
+        mirror_of: The repo that the one named is knowingly a copy of.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -51,6 +53,7 @@ def load(
         return run(
             client,
             wanted,
+            terms_of(mirror_of),
             device=device,
             dtype=dtype,
             smoke=smoke,
@@ -64,6 +67,7 @@ def pull(
     directory: PathLike | None = None,
     *,
     hub: HubLike = None,
+    mirror_of: str | None = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Pulled:
@@ -73,6 +77,7 @@ def pull(
         ref: Which release.
         directory: Where to; None leaves it in the Hugging Face cache.
         hub: None, a URL, or the folder of an embedded Hub.
+        mirror_of: The repo that the one named is knowingly a copy of.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -85,7 +90,7 @@ def pull(
 
     wanted = parse_ref(ref)
     with open_hub(hub, token) as client:
-        return run(client, wanted, Path(directory) if directory else None, progress=progress)
+        return run(client, wanted, Path(directory) if directory else None, terms_of(mirror_of), progress=progress)
 
 
 def verify(
@@ -94,6 +99,7 @@ def verify(
     hub: HubLike = None,
     offline: bool = False,
     force: bool = True,
+    mirror_of: str | None = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Verified:
@@ -104,6 +110,7 @@ def verify(
         hub: None, a URL, or the folder of an embedded Hub.
         offline: Check a folder against its own manifest alone, without asking the Hub's ledger.
         force: Read every byte again, whatever is remembered.
+        mirror_of: The repo that the one named is knowingly a copy of.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -115,7 +122,7 @@ def verify(
     if not looks_like_folder(target):
         wanted = parse_ref(target)
         with open_hub(hub, token) as client:
-            return verify_release(client, wanted, force=force, progress=progress)
+            return verify_release(client, wanted, terms_of(mirror_of), force=force, progress=progress)
     if offline:
         return verify_folder(None, Path(target), force=force, progress=progress)
     with open_hub(hub, token) as client:
@@ -130,6 +137,7 @@ def smoke_eval(
     dtype: str = "auto",
     base: PathLike | None = None,
     trust_remote_code: bool = False,
+    mirror_of: str | None = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> SmokeReport:
@@ -142,6 +150,7 @@ def smoke_eval(
         dtype: ``auto`` keeps the stored one.
         base: The folder of an adapter folder's base.
         trust_remote_code: Allow the model's own Python code to run.
+        mirror_of: The repo that the one named is knowingly a copy of.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -172,6 +181,7 @@ def smoke_eval(
         return smoke_release(
             client,
             wanted,
+            terms_of(mirror_of),
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,

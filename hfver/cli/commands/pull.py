@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hfver.cli.options import HubOption, JsonOption, RefArgument
+from hfver.cli.options import HubOption, JsonOption, MirrorOption, RefArgument
 
 __all__ = ["EXAMPLE", "pull"]
 
@@ -18,6 +18,7 @@ def pull(
     ref: RefArgument,
     directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Where to. Default: the cache.")] = None,
     hub: HubOption = None,
+    mirror_of: MirrorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a release onto this machine, every file verified; prints where it is."""
@@ -27,5 +28,5 @@ def pull(
     from hfver.cli.rendering.checks import print_pulled
 
     with bars() as progress:
-        pulled = hfver.pull(ref, directory, hub=hub, progress=progress)
+        pulled = hfver.pull(ref, directory, hub=hub, mirror_of=mirror_of, progress=progress)
     put(pulled, as_json, print_pulled)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hfver.cli.options import CodeOption, DeviceOption, DtypeOption, HubOption, JsonOption, TargetArgument
+from hfver.cli.options import CodeOption, DeviceOption, DtypeOption, HubOption, JsonOption, MirrorOption, TargetArgument
 
 __all__ = ["EXAMPLE", "smoke"]
 
@@ -21,6 +21,7 @@ def smoke(
     dtype: DtypeOption = "auto",
     base: Annotated[Path | None, typer.Option(metavar="DIR", help="The base of an adapter folder.")] = None,
     trust_remote_code: CodeOption = False,
+    mirror_of: MirrorOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Load and run a model briefly, on the GPU if there is one; exit code 1 if it is broken."""
@@ -37,6 +38,7 @@ def smoke(
             dtype=dtype,
             base=base,
             trust_remote_code=trust_remote_code,
+            mirror_of=mirror_of,
             progress=progress,
         )
     if as_json:

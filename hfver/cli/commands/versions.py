@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hfver.cli.options import HubOption, JsonOption, RepoArgument
+from hfver.cli.options import HubOption, JsonOption, MirrorOption, RepoArgument
 
 __all__ = ["EXAMPLE", "versions"]
 
@@ -12,6 +12,7 @@ EXAMPLE = "hfver versions acme/support-bot"
 def versions(
     repo: RepoArgument,
     hub: HubOption = None,
+    mirror_of: MirrorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List a repo's releases, newest first."""
@@ -19,5 +20,5 @@ def versions(
     from hfver.cli.rendering.basics import put
     from hfver.cli.rendering.releases import print_versions
 
-    listed = hfver.versions(repo, hub=hub)
+    listed = hfver.versions(repo, hub=hub, mirror_of=mirror_of)
     put(listed, as_json, print_versions)
