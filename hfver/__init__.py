@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hfver.embedded import LocalHub as LocalHub
     from hfver.embedded import serve as serve
     from hfver.errors import HfverError as HfverError
+    from hfver.face.checking import pins as pins
     from hfver.face.publishing import release as release
     from hfver.face.reading import changelog as changelog
     from hfver.face.reading import diff as diff
@@ -51,6 +52,7 @@ _HOMES = {
     "changelog": "hfver.face.reading",
     "diff": "hfver.face.reading",
     "load": "hfver.face.using",
+    "pins": "hfver.face.checking",
     "pull": "hfver.face.using",
     "release": "hfver.face.publishing",
     "resolve": "hfver.face.reading",

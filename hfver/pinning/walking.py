@@ -1,0 +1,75 @@
+"""Which files of a code base are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from hfver.errors import UsageError
+
+__all__ = ["FileKind", "kind_of", "list_files"]
+
+FileKind = Literal["python", "notebook"]
+
+_KINDS: dict[str, FileKind] = {
+    ".py": "python",
+    ".ipynb": "notebook",
+}
+
+_SKIPPED = frozenset(
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        ".venv",
+        "venv",
+        "node_modules",
+        "__pycache__",
+        "site-packages",
+        ".tox",
+        ".nox",
+        ".eggs",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+        ".ipynb_checkpoints",
+    ]
+)
+
+
+def kind_of(path: Path) -> FileKind | None:
+    """Tell how a file is read, by its name; None if it is not."""
+    return _KINDS.get(path.suffix.lower())
+
+
+def list_files(paths: Sequence[Path]) -> list[Path]:
+    """List the files to read, each once, in the order of the paths and their names.
+
+    Folders that hold other people's code are left out (``.git``, virtual environments, ``node_modules``), and links
+    within a folder are not followed, so that no loop is walked and nothing outside is read or changed.
+
+    Raises:
+        UsageError: A path is not there.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"There is no {path}.", "Name files or folders that are there, such as: hfver pins .")
+        for file in _walk(path) if path.is_dir() else [path]:
+            found.setdefault(os.path.realpath(file), file)
+    return list(found.values())
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        folders[:] = sorted(name for name in folders if not _is_skipped(here / name))
+        for name in sorted(files):
+            if kind_of(here / name) and not (here / name).is_symlink():
+                yield here / name
+
+
+def _is_skipped(folder: Path) -> bool:
+    return folder.name in _SKIPPED or (folder / "pyvenv.cfg").exists()
