@@ -49,8 +49,9 @@ format: install ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install ## Compare speed with git-lfs and huggingface_hub (BENCH_SIZE=2GB)
+bench: install ## Compare speed with git-lfs, huggingface_hub and model-signing (BENCH_SIZE=2GB)
 	$(BIN)/python -m benchmarks --size $(BENCH_SIZE)
+	$(BIN)/python -m benchmarks.loading --size $(BENCH_SIZE)
 
 docs-check: install ## Check that the documents' commands and links hold
 	$(BIN)/python -m pytest tests/docs

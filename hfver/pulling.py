@@ -65,7 +65,7 @@ def verify_release(
     ref: Ref,
     terms: Terms = Terms(),
     *,
-    force: bool = True,
+    force: bool = False,
     progress: Progress = silent,
 ) -> Verified:
     """Check a release on the Hub, and every byte of its files here.
@@ -89,7 +89,7 @@ def verify_release(
     return _verified(snapshot.path, release.repo, release.version, release.commit, release.digest, snapshot, evidence)
 
 
-def verify_folder(hub: Hub | None, directory: Path, *, force: bool = True, progress: Progress = silent) -> Verified:
+def verify_folder(hub: Hub | None, directory: Path, *, force: bool = False, progress: Progress = silent) -> Verified:
     """Check a pulled folder against its manifest, and its manifest against the Hub's ledger.
 
     Args:

@@ -145,7 +145,11 @@ def test_a_warm_pull_is_one_request_and_opens_no_file(hub: LocalHub, requests: l
     requests.clear()
     hfver.pull(f"{REPO}@{pulled.release.commit}", hub=hub)
     assert requests == []
+    hfver.verify(f"{REPO}@^1", hub=hub)
     assert opened == []
+    hfver.verify(f"{REPO}@^1", hub=hub, force=True)
+    assert {name.rpartition("/")[2] for name in opened} >= {"config.json", "model.safetensors"}
+    opened.clear()
     spoil((pulled.path / "config.json").resolve())
     hfver.pull(f"{REPO}@{pulled.release.commit}", hub=hub)
     assert opened

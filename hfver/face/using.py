@@ -98,7 +98,7 @@ def verify(
     *,
     hub: HubLike = None,
     offline: bool = False,
-    force: bool = True,
+    force: bool = False,
     mirror_of: str | None = None,
     token: str | None = None,
     progress: Progress = silent,
@@ -109,7 +109,8 @@ def verify(
         target: A reference, or a folder that ``pull`` filled.
         hub: None, a URL, or the folder of an embedded Hub.
         offline: Check a folder against its own manifest alone, without asking the Hub's ledger.
-        force: Read every byte again, whatever is remembered.
+        force: Read every byte again; else files whose size, times and place on disk are those of when they were last
+            read keep their verdict.
         mirror_of: The repo that the one named is knowingly a copy of.
         token: Access token; None for the user's own.
         progress: Told the bytes.
