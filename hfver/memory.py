@@ -18,6 +18,9 @@ from hfver.manifest import FileEntry
 
 __all__ = ["Memory", "RememberedLedger"]
 
+CODE_RULE = b"1"
+"""Names the rule of ``checkpoint.refuse_code``: when that finds more, what was seen before is looked at again."""
+
 
 @dataclass(frozen=True)
 class RememberedLedger:
@@ -74,6 +77,14 @@ class Memory:
     def remember_verified(self, commit: str, look: str) -> None:
         """Note how a commit's files look on disk, right after they were verified."""
         self._write(f"{commit}.verified", look.encode())
+
+    def runs_no_code(self, commit: str) -> bool:
+        """Recall whether a commit's configs were looked at, by today's rule, and name no code."""
+        return self._read(f"{commit}.no-code") == CODE_RULE
+
+    def remember_no_code(self, commit: str) -> None:
+        """Note that a commit's configs name no code."""
+        self._write(f"{commit}.no-code", CODE_RULE)
 
     def receipt(self, content_digest: str) -> bytes | None:
         """Recall which command last released this content, or None."""

@@ -10,12 +10,13 @@ import json
 import os
 from pathlib import Path
 
-from hfver.checkpoint import HashCache, hash_files
+from hfver.checkpoint import HashCache, hash_files, refuse_code
 from hfver.errors import DigestMismatch, UsageError, VerificationError
 from hfver.fetching import Snapshot, bring, files_in
 from hfver.hub import Hub
 from hfver.hub.uploading import copy_file
 from hfver.manifest import MANIFEST, FileEntry, Manifest, digest_of, safe_path
+from hfver.memory import Memory
 from hfver.observing import Terms
 from hfver.progress import Progress, silent
 from hfver.ref import Ref
@@ -36,6 +37,7 @@ def pull(
     directory: Path | None,
     terms: Terms = Terms(),
     *,
+    trust_remote_code: bool = False,
     progress: Progress = silent,
 ) -> Pulled:
     """Bring a release onto this machine and verify it.
@@ -45,9 +47,11 @@ def pull(
         ref: Which release.
         directory: Where to; None leaves it in the Hugging Face cache.
         terms: What must hold for the repo to be believed.
+        trust_remote_code: Allow configs that make libraries run code when they load the release.
         progress: Told the bytes.
 
     Raises:
+        PolicyViolation: Loading the release would run code, and that is not allowed.
         UsageError: The directory holds something else.
         VerificationError: A file is not what was released.
     """
@@ -56,8 +60,17 @@ def pull(
     if directory is not None:
         _check_target(directory, pinned)
     snapshot = bring(hub, pinned, progress=progress)
+    _check_code(hub, pinned, snapshot, trust_remote_code)
     path = _fill(directory, snapshot, pinned) if directory is not None else snapshot.path
     return Pulled(path, pinned.release, len(snapshot.files))
+
+
+def _check_code(hub: Hub, pinned: Pinned, snapshot: Snapshot, allowed: bool) -> None:
+    """Refuse a release that would run code, before it gets a folder of its own; a commit is looked at once."""
+    commit, memory = pinned.release.commit, Memory(hub.identity, pinned.release.repo)
+    if not allowed and not memory.runs_no_code(commit):
+        refuse_code(snapshot.path, name=str(pinned.release), paths=snapshot.files)
+        memory.remember_no_code(commit)
 
 
 def verify_release(

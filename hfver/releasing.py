@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hfver.basing import bring_base, find_base
 from hfver.candidates import Candidate, commit_candidate
-from hfver.checkpoint import Checkpoint, HashCache, read_checkpoint
+from hfver.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code
 from hfver.errors import Conflict, HubError, SmokeFailed
 from hfver.fetching import bring
 from hfver.hub import Hub
@@ -57,6 +57,7 @@ def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: 
 
     Raises:
         BadCheckpoint: The folder is no checkpoint, or is unsafe.
+        PolicyViolation: Loading the model would run code, and that is not allowed.
         SecretFound: A file that would go out holds a secret.
         SmokeFailed: The model does not run as it should.
         ReleaseExists: Nothing changed, or the version is taken.
@@ -67,6 +68,7 @@ def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: 
     for left in checkpoint.left_out:
         say(f"Leaving out {left.path}: {left.reason}")
     _refuse_secrets(checkpoint)
+    refuse_code(request.directory, allowed=request.trust_remote_code, paths=checkpoint.files)
     if again := _done_before(hub, observe(hub, request.repo), checkpoint, request):
         return again
     base = find_base(hub, checkpoint, request.base)

@@ -1,6 +1,7 @@
 """Reading, recognising and hashing checkpoint folders."""
 
 from hfver.checkpoint.cache import HashCache
+from hfver.checkpoint.code_paths import refuse_code
 from hfver.checkpoint.converting import convert_pickles
 from hfver.checkpoint.hashing import hash_files
 from hfver.checkpoint.reading import check_unchanged, read_checkpoint, tensor_name
@@ -19,5 +20,6 @@ __all__ = [
     "encode_tensors",
     "hash_files",
     "read_checkpoint",
+    "refuse_code",
     "tensor_name",
 ]

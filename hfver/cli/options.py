@@ -29,7 +29,9 @@ HubOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 DeviceOption = Annotated[str, typer.Option(help="Where to run: auto, cpu, cuda or cuda:N.")]
 DtypeOption = Annotated[str, typer.Option(help="auto keeps the stored one; or a torch dtype, such as bfloat16.")]
-CodeOption = Annotated[bool, typer.Option("--trust-remote-code", help="Allow the model's own Python code to run.")]
+CodeOption = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Allow a model that brings or names code to run.")
+]
 RefArgument = Annotated[
     str,
     typer.Argument(metavar="REF", help="ns/name[@SPEC]: 1.2.0, ^1.2, ~1.2.3, 1.x, latest, a commit, refs/pr/N."),

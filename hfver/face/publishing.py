@@ -61,7 +61,7 @@ def release(
         lineage: A ``lineage.yaml`` whose values win over what was found.
         private: Whether a repo that is created is private.
         convert: Convert pickled weights to safetensors first, in a process that cannot run their code.
-        trust_remote_code: Allow the checkpoint's own Python code to run in the smoke eval.
+        trust_remote_code: Allow a checkpoint that brings or names code: to be released, and to run in the smoke eval.
         dry_run: Describe the release and write nothing.
         token: Access token; None for the user's own.
         say: Told in a sentence what is about to be written.

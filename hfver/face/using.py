@@ -68,6 +68,7 @@ def pull(
     *,
     hub: HubLike = None,
     mirror_of: str | None = None,
+    trust_remote_code: bool = False,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Pulled:
@@ -78,10 +79,12 @@ def pull(
         directory: Where to; None leaves it in the Hugging Face cache.
         hub: None, a URL, or the folder of an embedded Hub.
         mirror_of: The repo that the one named is knowingly a copy of.
+        trust_remote_code: Allow configs that make libraries run code when they load the release.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
     Raises:
+        PolicyViolation: Loading the release would run code, and that is not allowed.
         UsageError: The directory holds something else.
         HubError: There is no such release, or no answer.
         VerificationError: A file is not what was released.
@@ -90,7 +93,8 @@ def pull(
 
     wanted = parse_ref(ref)
     with open_hub(hub, token) as client:
-        return run(client, wanted, Path(directory) if directory else None, terms_of(mirror_of), progress=progress)
+        target, terms = Path(directory) if directory else None, terms_of(mirror_of)
+        return run(client, wanted, target, terms, trust_remote_code=trust_remote_code, progress=progress)
 
 
 def verify(

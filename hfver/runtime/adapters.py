@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hfver.checkpoint import refuse_code
 from hfver.errors import BadCheckpoint, UsageError
 from hfver.runtime.classes import auto_class, pipeline_tag
 from hfver.runtime.opened import Opening, OpenModel
-from hfver.runtime.safety import read_json, refuse_code
+from hfver.runtime.safety import read_json
 from hfver.runtime.text import has_tokenizer, open_tokenizer
 
 WEIGHTS = "adapter_model.safetensors"
@@ -74,8 +75,7 @@ def _base_opening(opening: Opening) -> Opening:
         )
     if (Path(base) / "adapter_config.json").is_file() or not (Path(base) / "config.json").is_file():
         raise UsageError(f"{base}: not a whole model that could be a base.", "Give a whole model with --base.")
-    if not opening.trust_remote_code:
-        refuse_code(Path(base))
+    refuse_code(Path(base), allowed=opening.trust_remote_code)
     return replace(opening, directory=Path(base), base_directory=None)
 
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hfver.checkpoint import refuse_code
 from hfver.errors import BadCheckpoint, UsageError
 from hfver.runtime.classes import model_class, pipeline_tag
 from hfver.runtime.device import import_torch, pick_device
 from hfver.runtime.opened import Opening, OpenModel
 from hfver.runtime.quiet import blaming, quiet
-from hfver.runtime.safety import refuse_code
+from hfver.runtime.safety import read_json
 from hfver.runtime.text import open_processor, open_tokenizer
 
 DTYPES = ("auto", "float32", "float16", "bfloat16", "float64")
@@ -46,8 +47,7 @@ def open_model(
         raise UsageError(f"There is no dtype called {dtype!r}.", f"Use one of {', '.join(DTYPES)}.")
     opening = Opening(Path(directory), place, dtype, base_directory, trust_remote_code)
     opener = _opener(opening.directory)
-    if not trust_remote_code:
-        refuse_code(opening.directory)
+    refuse_code(opening.directory, allowed=trust_remote_code)
     with quiet(), blaming(opening.directory, place):
         return _timed(opener, opening)
 
@@ -62,6 +62,7 @@ def open_plain(opening: Opening, build: Callable[[Any], Any] | None = None, **se
     """
     from transformers import AutoConfig
 
+    read_json(opening.directory / "config.json")
     config = AutoConfig.from_pretrained(opening.directory, **opening.local)
     chosen = build(config) if build else model_class(config, opening)
     model, info = chosen.from_pretrained(opening.directory, **_settings(opening), **settings)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hfver.cli.options import HubOption, JsonOption, MirrorOption, RefArgument
+from hfver.cli.options import CodeOption, HubOption, JsonOption, MirrorOption, RefArgument
 
 __all__ = ["EXAMPLE", "pull"]
 
@@ -19,6 +19,7 @@ def pull(
     directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Where to. Default: the cache.")] = None,
     hub: HubOption = None,
     mirror_of: MirrorOption = None,
+    trust_remote_code: CodeOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a release onto this machine, every file verified; prints where it is."""
@@ -28,5 +29,12 @@ def pull(
     from hfver.cli.rendering.checks import print_pulled
 
     with bars() as progress:
-        pulled = hfver.pull(ref, directory, hub=hub, mirror_of=mirror_of, progress=progress)
+        pulled = hfver.pull(
+            ref,
+            directory,
+            hub=hub,
+            mirror_of=mirror_of,
+            trust_remote_code=trust_remote_code,
+            progress=progress,
+        )
     put(pulled, as_json, print_pulled)
