@@ -13,7 +13,7 @@ from hfver.lineage import BaseModelLink
 from hfver.observing import state_at
 from hfver.progress import Progress, silent
 from hfver.ref import Commit, Ref, check_model_id, parse_ref
-from hfver.resolving import Pinned, resolve
+from hfver.resolving import Pinned, locate
 
 __all__ = ["bring_base", "find_base"]
 
@@ -63,7 +63,7 @@ def bring_base(hub: Hub, base: BaseModelLink | None, where: str, *, progress: Pr
             f"{where} is an adapter, and its lineage pins no base to a commit.",
             "Release it again with --base ns/name@<version or 40 hex digits>.",
         )
-    pinned = resolve(hub, Ref(check_model_id(base.source), Commit(base.revision)))
+    pinned = locate(hub, Ref(check_model_id(base.source), Commit(base.revision)))
     return bring(hub, pinned, wanted=_is_loadable, progress=progress)
 
 
@@ -88,7 +88,7 @@ def _split(wanted: str) -> tuple[str, str | None]:
 def _look_up(hub: Hub, name: str, revision: str | None, relation: str) -> BaseModelLink:
     if "/" in check_model_id(name) and state_at(hub, name, hub.refs(name)).ledger.entries:
         spec = f"@{revision}" if revision and revision != "main" else ""
-        return _release_link(resolve(hub, parse_ref(f"{name}{spec}")), relation)
+        return _release_link(locate(hub, parse_ref(f"{name}{spec}")), relation)
     commit = revision if revision and _SHA.fullmatch(revision) else hub.commit_of(name, revision or "main")
     return BaseModelLink(name=PurePath(name).name, source=name, revision=commit, relation=relation)
 

@@ -14,6 +14,8 @@ from hfver.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest, digest_of
 from hfver.observing import RepoState
 from hfver.preparing import Draft
 from hfver.progress import Progress
+from hfver.resolving import candidate_release
+from hfver.signing import check_signed
 from hfver.storing import lfs_attributes, wants_lfs
 from hfver.verifying import check_tree, git_blob_id
 from hfver.version import Version, parse_version
@@ -50,8 +52,8 @@ def commit_candidate(hub: Hub, state: RepoState, draft: Draft, progress: Progres
     repo, main = state.repo, state.refs.main
     base = hub.tree(repo, main)
     _start_branch(hub, state, draft.branch)
-    files = {**draft.manifest.files, MANIFEST: _entry(draft.manifest_bytes)}
-    sources: dict[str, Source] = {**draft.sources, MANIFEST: draft.manifest_bytes}
+    files = {**draft.manifest.files, **{path: _entry(data) for path, data in draft.unlisted.items()}}
+    sources: dict[str, Source] = {**draft.sources, **draft.unlisted}
     large = _large_files(hub, repo, draft.branch, sources, files, base)
     sent = upload_objects(hub, repo, draft.branch, {path: sources[path] for path in large}, files, progress)
     check_unchanged(draft.checkpoint)
@@ -74,6 +76,7 @@ def find_candidate(hub: Hub, state: RepoState, version: Version, commit: str) ->
         manifest = Manifest.decode(raw, where)
         tree = hub.tree(state.repo, commit)
         check_tree(tree, manifest, where)
+        check_signed(hub, candidate_release(hub, state.repo, commit, manifest, digest_of(raw)))
     except (VerificationError, HubNotFound):
         return None
     ours = manifest.repo.lower() == state.repo.lower() and manifest.version == str(version)

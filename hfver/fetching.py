@@ -13,7 +13,7 @@ from hfver.checkpoint import HashCache
 from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, HubNotFound, ObjectGone, VerificationError
 from hfver.hub import Hub, TreeFile
 from hfver.hub.downloading import cached_file, fetch, forget_cached, snapshot_folder
-from hfver.manifest import MANIFEST, FileEntry, Manifest
+from hfver.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest
 from hfver.memory import Memory
 from hfver.progress import Progress, silent
 from hfver.resolving import Pinned
@@ -64,6 +64,8 @@ def _bring_release(hub: Hub, pinned: Pinned, manifest: Manifest, progress: Progr
     paths = {MANIFEST, *manifest.files}
     if any(cached_file(repo, commit, path) is None for path in paths):
         tree = pinned.tree or hub.tree(repo, commit)
+        # The signature comes along, so that it can be checked later, and by others, without asking again.
+        paths |= {SIGNATURE} & tree.keys()
         _fetch(hub, repo, commit, {path: tree[path] for path in paths}, where, progress)
     folder = snapshot_folder(repo, commit)
     _check_once(Memory(hub.identity, repo), commit, folder, manifest.files, where, progress)

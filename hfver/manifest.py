@@ -28,6 +28,7 @@ __all__ = [
     "LINEAGE",
     "MANIFEST",
     "SCHEMA",
+    "SIGNATURE",
     "STAGES",
     "TENSORS",
     "VERSION_FILE",
@@ -53,8 +54,9 @@ CARD = "README.md"
 CHANGELOG = "CHANGELOG.md"
 VERSION_FILE = "VERSION"
 ATTRIBUTES = ".gitattributes"
+SIGNATURE = "model.sig"
 
-GENERATED = frozenset({CARD, CHANGELOG, LINEAGE, VERSION_FILE, ATTRIBUTES, "model.sig"})
+GENERATED = frozenset({CARD, CHANGELOG, LINEAGE, VERSION_FILE, ATTRIBUTES, SIGNATURE})
 """Files of a release that hfver writes; they are no part of the content digest, nor is ``.hfver/``."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -86,6 +86,16 @@ class Memory:
         """Note that a commit's configs name no code."""
         self._write(f"{commit}.no-code", CODE_RULE)
 
+    def signed(self, commit: str) -> frozenset[str]:
+        """Recall the verdicts on a commit's signature that were good: each names a digest and who was trusted."""
+        raw = self._read(f"{commit}.signed")
+        return frozenset(raw.decode("utf-8", "replace").splitlines()) if raw else frozenset()
+
+    def remember_signed(self, commit: str, verdict: str) -> None:
+        """Note that a commit's signature was verified."""
+        verdicts = sorted(self.signed(commit) | {verdict})
+        self._write(f"{commit}.signed", "".join(f"{line}\n" for line in verdicts).encode())
+
     def receipt(self, content_digest: str) -> bytes | None:
         """Recall which command last released this content, or None."""
         return self._read(f"{content_digest.removeprefix('sha256:')[:12]}.receipt")

@@ -12,22 +12,28 @@
 
     [secrets]
     allow = ["tokenizer.json:0123456789abcdef"]
+
+    [signature]
+    require = true
+    public_key = "release.pub"
+    repos = ["acme/*"]
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hfver.errors import BadConfig
 from hfver.lineage import Evaluation
 from hfver.version import Bump
 
-__all__ = ["Breach", "Budget", "Policy", "find_policy", "metric_breaches", "metrics_of"]
+__all__ = ["Breach", "Budget", "Policy", "SignatureRule", "find_policy", "metric_breaches", "metrics_of"]
 
 
 class Budget(BaseModel):
@@ -63,6 +69,28 @@ class Secrets(BaseModel):
     """``path:fingerprint`` of findings that are no secrets, as the refusal names them."""
 
 
+class SignatureRule(BaseModel):
+    """Who must have signed releases. Naming somebody asks for signatures, unless ``require`` says otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    require: bool | None = None
+    public_key: Path | None = None
+    """Relative to the file that the policy is read from."""
+    identity: str | None = None
+    issuer: str | None = None
+    repos: tuple[str, ...] = ("*",)
+    """Shell patterns of repos that the rule is for."""
+
+    @model_validator(mode="after")
+    def _name_one(self) -> SignatureRule:
+        if self.public_key is not None and (self.identity or self.issuer):
+            raise ValueError("name public_key, or identity and issuer, not both")
+        if bool(self.identity) != bool(self.issuer):
+            raise ValueError("identity and issuer go together")
+        return self
+
+
 class Policy(BaseModel):
     """All rules of a repo. An empty policy refuses nothing."""
 
@@ -72,6 +100,15 @@ class Policy(BaseModel):
     rules: Mapping[str, Bump] = Field(default_factory=dict)
     """Levels that differ from the table's, by rule id."""
     secrets: Secrets = Secrets()
+    require_signature: bool = False
+    signature: SignatureRule = SignatureRule()
+
+    def wants_signature(self, repo: str) -> bool:
+        """Tell whether releases of a repo must be signed."""
+        rule = self.signature
+        named = rule.public_key is not None or rule.identity is not None
+        required = self.require_signature or (named if rule.require is None else rule.require)
+        return required and any(fnmatchcase(repo.lower(), pattern.lower()) for pattern in rule.repos)
 
 
 def find_policy(start: Path) -> Policy:
@@ -132,8 +169,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _validate(table: Any, path: Path) -> Policy:
     try:
-        return Policy.model_validate(table)
+        return _anchored(Policy.model_validate(table), path.parent)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise BadConfig(f"{path}: {where}: {first['msg']}.", "See docs/versioning.md for what it may hold.") from None
+
+
+def _anchored(policy: Policy, folder: Path) -> Policy:
+    """Make the paths in a policy those that they are from its own folder."""
+    rule = policy.signature
+    if rule.public_key is None:
+        return policy
+    key = folder / rule.public_key.expanduser()
+    return policy.model_copy(update={"signature": rule.model_copy(update={"public_key": key})})

@@ -21,6 +21,7 @@ from hfver.manifest import (
     CHANGELOG,
     LINEAGE,
     MANIFEST,
+    SIGNATURE,
     TENSORS,
     VERSION_FILE,
     FileEntry,
@@ -31,6 +32,7 @@ from hfver.observing import RepoState
 from hfver.policy import Policy, find_policy, metrics_of
 from hfver.records import SmokeReport
 from hfver.scanning import refuse_secrets
+from hfver.signing import Signer
 from hfver.stepping import Offer, Step, Wanted, take_step
 from hfver.version import Bump, Version
 
@@ -63,6 +65,8 @@ class Request:
     private: bool = True
     dry_run: bool = False
     trust_remote_code: bool = False
+    sign: Signer | None = None
+    """Who signs the release, if anybody."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,13 @@ class Draft:
     summary: str
     message: str
     """What changed, in the author's words and by the difference."""
+    signature: bytes | None = field(default=None, repr=False)
+    """The Model Signing bundle over all of it, where it is signed."""
+
+    @property
+    def unlisted(self) -> dict[str, bytes]:
+        """The files that the manifest does not list: itself, and the signature over it."""
+        return {MANIFEST: self.manifest_bytes, **({SIGNATURE: self.signature} if self.signature else {})}
 
     @property
     def digest(self) -> str:

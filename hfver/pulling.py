@@ -15,13 +15,14 @@ from hfver.errors import DigestMismatch, UsageError, VerificationError
 from hfver.fetching import Snapshot, bring, files_in
 from hfver.hub import Hub
 from hfver.hub.uploading import copy_file
-from hfver.manifest import MANIFEST, FileEntry, Manifest, digest_of, safe_path
+from hfver.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, digest_of, safe_path
 from hfver.memory import Memory
 from hfver.observing import Terms
 from hfver.progress import Progress, silent
 from hfver.ref import Ref
-from hfver.resolving import Pinned, resolve, warn_if_yanked
+from hfver.resolving import Pinned, locate, resolve, warn_if_yanked
 from hfver.results import Pulled, Verified
+from hfver.signing import Trust, check_folder_signed, check_signed
 from hfver.verifying import check_folder, check_names
 from hfver.version import parse_version
 
@@ -78,6 +79,7 @@ def verify_release(
     ref: Ref,
     terms: Terms = Terms(),
     *,
+    trust: Trust | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> Verified:
@@ -87,27 +89,33 @@ def verify_release(
         hub: Where the release is.
         ref: Which one.
         terms: What must hold for the repo to be believed.
+        trust: Who must have signed it; None asks the policy.
         force: Read every byte again; else files whose size and times did not change keep their verdict.
         progress: Told the bytes.
 
     Raises:
         VerificationError: Something differs.
     """
-    pinned = resolve(hub, ref, terms)
+    pinned = locate(hub, ref, terms)
+    trust = check_signed(hub, pinned.release, trust, remembered=not force)
     snapshot = bring(hub, pinned, progress=progress)
     where, release = str(pinned.release), pinned.release
     if force:
         check_folder(snapshot.path, snapshot.files, where, cache=None, progress=progress)
     evidence = "ledger" if release.published else "manifest" if release.manifest else "commit"
-    return _verified(snapshot.path, release.repo, release.version, release.commit, release.digest, snapshot, evidence)
+    names = release.version, release.commit, release.digest
+    return _verified(snapshot.path, release.repo, *names, snapshot, evidence, trust)
 
 
-def verify_folder(hub: Hub | None, directory: Path, *, force: bool = False, progress: Progress = silent) -> Verified:
+def verify_folder(
+    hub: Hub | None, directory: Path, *, trust: Trust | None = None, force: bool = False, progress: Progress = silent
+) -> Verified:
     """Check a pulled folder against its manifest, and its manifest against the Hub's ledger.
 
     Args:
         hub: Whose ledger to ask; None checks the folder alone.
         directory: A folder that ``pull`` filled, or a snapshot in the cache.
+        trust: Who must have signed it; None asks the policy.
         force: Read every byte again.
         progress: Told the bytes.
 
@@ -119,14 +127,15 @@ def verify_folder(hub: Hub | None, directory: Path, *, force: bool = False, prog
     where = f"{manifest.repo}@{manifest.version} in {directory}"
     digest, commit, evidence = manifest_digest(directory), None, "manifest"
     if hub is not None:
-        release = resolve(hub, Ref(manifest.repo, parse_version(manifest.version))).release
+        release = locate(hub, Ref(manifest.repo, parse_version(manifest.version))).release
         if release.digest != digest:
             raise DigestMismatch(f"{where}: its manifest is {digest}; the ledger says {release.digest}.")
         commit, evidence = release.commit, "ledger"
+    trust = check_folder_signed(directory, manifest, digest, trust)
     check_names((path for path in files_in(directory) if path != MARK), manifest.files, where)
     check_folder(directory, manifest.files, where, cache=None if force else HashCache(), progress=progress)
     snapshot = Snapshot(directory, manifest.files)
-    return _verified(directory, manifest.repo, manifest.version, commit, digest, snapshot, evidence)
+    return _verified(directory, manifest.repo, manifest.version, commit, digest, snapshot, evidence, trust)
 
 
 def _manifest_in(directory: Path) -> Manifest:
@@ -181,6 +190,7 @@ def _fill(directory: Path, snapshot: Snapshot, pinned: Pinned) -> Path:
         (directory / path).unlink(missing_ok=True)
     check_folder(directory, snapshot.files, str(pinned.release), cache=HashCache())
     if pinned.release.manifest is not None:
+        _place_signature(snapshot.path / SIGNATURE, directory / SIGNATURE)
         _place(snapshot.path / MANIFEST, directory / MANIFEST, None)
     (directory / MARK).unlink()
     _drop_empty(directory)
@@ -216,6 +226,14 @@ def _place(source: Path, target: Path, entry: FileEntry | None) -> None:
     part.replace(target)
 
 
+def _place_signature(source: Path, target: Path) -> None:
+    """Put the release's signature beside it; one of another release must not stay."""
+    if source.is_file():
+        _place(source, target, None)
+    else:
+        target.unlink(missing_ok=True)
+
+
 def _drop_empty(directory: Path) -> None:
     for base, _, _ in os.walk(directory, topdown=False):
         if Path(base) != directory and not any(Path(base).iterdir()):
@@ -230,6 +248,8 @@ def _verified(
     digest: str | None,
     snapshot: Snapshot,
     evidence: str,
+    trust: Trust | None,
 ) -> Verified:
     total = sum(entry.size for entry in snapshot.files.values())
-    return Verified(path, repo, version, commit, digest, len(snapshot.files), total, evidence)
+    signed_by = str(trust) if trust else None
+    return Verified(path, repo, version, commit, digest, len(snapshot.files), total, evidence, signed_by)

@@ -31,6 +31,7 @@ from hfver.records import Entry, SmokeReport
 from hfver.resolving import Pinned, candidate_release, pin, release_of
 from hfver.results import Release
 from hfver.scanning import refuse_secrets
+from hfver.signing import Signer, check_may_release, sign_manifest
 from hfver.smoke import run_smoke
 from hfver.storing import wants_lfs
 from hfver.version import tag_of
@@ -59,11 +60,13 @@ def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: 
         BadCheckpoint: The folder is no checkpoint, or is unsafe.
         PolicyViolation: Loading the model would run code, and that is not allowed.
         SecretFound: A file that would go out holds a secret.
+        PolicyViolation: The policy asks for a signature that this would not have.
         SmokeFailed: The model does not run as it should.
         ReleaseExists: Nothing changed, or the version is taken.
         Conflict: Others kept taking the version, or the version was fixed and is taken.
         HubError: The Hub refused, or did not answer.
     """
+    check_may_release(request.repo, request.sign)
     checkpoint = read_checkpoint(request.directory, progress=progress, cache=HashCache())
     for left in checkpoint.left_out:
         say(f"Leaving out {left.path}: {left.reason}")
@@ -93,7 +96,7 @@ def _transact(
         state = complete_pending(hub, state) if state else None
         if again := _done_before(hub, state, checkpoint, request):
             return again
-        draft = prepare(hub, state, checkpoint, base, report, request)
+        draft = _signed(prepare(hub, state, checkpoint, base, report, request), request.sign)
         state = state or _create(hub, request, say)
         say(f"Releasing {request.repo}@{draft.version} to {hub.place}")
         try:
@@ -128,6 +131,13 @@ def _write(
     Memory(hub.identity, state.repo).remember_manifest(candidate.commit, draft.manifest_bytes)
     HashCache().prune()
     return replace(release, bytes_sent=candidate.bytes_sent, smoke=report)
+
+
+def _signed(draft: Draft, signer: Signer | None) -> Draft:
+    """Sign a draft from the hashes in its manifest."""
+    if signer is None:
+        return draft
+    return replace(draft, signature=sign_manifest(draft.manifest, draft.manifest_bytes, signer))
 
 
 def _refuse_secrets(checkpoint: Checkpoint) -> None:

@@ -18,6 +18,7 @@ from hfver.observing import RepoState, Terms, read_state
 from hfver.records import Entry, Ledger
 from hfver.ref import Commit, Latest, PullRequest, Ref, Stage
 from hfver.results import Release, Versions
+from hfver.signing import check_signed
 from hfver.verifying import check_binding, check_digest, check_tag, check_tree
 from hfver.version import Range, Version, tag_of
 
@@ -25,6 +26,7 @@ __all__ = [
     "Pinned",
     "candidate_release",
     "list_versions",
+    "locate",
     "pin",
     "release_of",
     "resolve",
@@ -59,7 +61,15 @@ def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
         HubNotFound: No such repo, version, pull request or stage; or no release is in the range.
         Refused: The version is pending: its release was not finished.
         VerificationError: Something on the Hub is not what the ledger or manifest says.
+        SignatureInvalid: The policy asks for a signature that is not there.
     """
+    pinned = locate(hub, ref, terms)
+    check_signed(hub, pinned.release)
+    return pinned
+
+
+def locate(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
+    """Resolve a reference without asking for a signature: for a base, which its lineage pins to a commit."""
     if isinstance(ref.spec, Commit) and (known := _remembered(hub, ref.repo, ref.spec.sha)):
         return known
     state = read_state(hub, ref.repo, terms)

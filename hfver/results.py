@@ -141,6 +141,8 @@ class Verified:
     bytes_total: int
     evidence: str
     """What the files were compared with: ``ledger``, ``manifest`` or ``commit``."""
+    signed_by: str | None = None
+    """Whose signature was checked; None if none was asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON of ``hfver verify``."""
@@ -154,6 +156,7 @@ class Verified:
             "files": self.files,
             "bytes_total": self.bytes_total,
             "evidence": self.evidence,
+            "signed_by": self.signed_by,
         }
 
 

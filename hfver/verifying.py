@@ -18,7 +18,7 @@ from hfver.errors import (
     TagMoved,
 )
 from hfver.hub import Hub, TreeFile
-from hfver.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest, digest_of
+from hfver.manifest import ATTRIBUTES, MANIFEST, SIGNATURE, FileEntry, Manifest, digest_of
 from hfver.progress import Progress, silent
 from hfver.records import Entry
 from hfver.results import Release
@@ -36,8 +36,8 @@ __all__ = [
     "read_verified",
 ]
 
-UNLISTED = frozenset({MANIFEST, ATTRIBUTES})
-"""Files of a release's commit that its manifest does not list."""
+UNLISTED = frozenset({MANIFEST, ATTRIBUTES, SIGNATURE})
+"""Files of a release's commit that its manifest does not list; the signature signs the manifest."""
 
 
 def check_tree(tree: Mapping[str, TreeFile], manifest: Manifest, where: str) -> None:

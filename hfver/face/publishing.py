@@ -36,6 +36,7 @@ def release(
     private: bool = True,
     convert: bool = False,
     trust_remote_code: bool = False,
+    sign: str | None = None,
     dry_run: bool = False,
     token: str | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -62,6 +63,7 @@ def release(
         private: Whether a repo that is created is private.
         convert: Convert pickled weights to safetensors first, in a process that cannot run their code.
         trust_remote_code: Allow a checkpoint that brings or names code: to be released, and to run in the smoke eval.
+        sign: ``key:PATH`` (a private key in PEM form, its password in HFVER_SIGNING_PASSWORD) or ``sigstore``.
         dry_run: Describe the release and write nothing.
         token: Access token; None for the user's own.
         say: Told in a sentence what is about to be written.
@@ -77,6 +79,7 @@ def release(
     """
     from hfver.preparing import Request
     from hfver.releasing import release as run
+    from hfver.signing import parse_signer
 
     with _source(Path(directory), convert, progress, say) as folder:
         request = Request(
@@ -96,6 +99,7 @@ def release(
             private=private,
             dry_run=dry_run,
             trust_remote_code=trust_remote_code,
+            sign=parse_signer(sign) if sign else None,
         )
         with open_hub(hub, token, create=not dry_run) as client:
             return run(client, request, say=say, progress=progress)

@@ -104,6 +104,9 @@ def verify(
     offline: bool = False,
     force: bool = False,
     mirror_of: str | None = None,
+    public_key: PathLike | None = None,
+    identity: str | None = None,
+    issuer: str | None = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Verified:
@@ -116,6 +119,9 @@ def verify(
         force: Read every byte again; else files whose size, times and place on disk are those of when they were last
             read keep their verdict.
         mirror_of: The repo that the one named is knowingly a copy of.
+        public_key: Check that this key, in PEM form, verifies the release's signature.
+        identity: Check that sigstore certified the signature to be this one's, such as ``me@example.com``.
+        issuer: Who vouches for the identity, such as ``https://accounts.google.com``.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -123,15 +129,17 @@ def verify(
         VerificationError: Something differs.
     """
     from hfver.pulling import verify_folder, verify_release
+    from hfver.signing import parse_trust
 
+    trust = parse_trust(public_key, identity, issuer)
     if not looks_like_folder(target):
         wanted = parse_ref(target)
         with open_hub(hub, token) as client:
-            return verify_release(client, wanted, terms_of(mirror_of), force=force, progress=progress)
+            return verify_release(client, wanted, terms_of(mirror_of), trust=trust, force=force, progress=progress)
     if offline:
-        return verify_folder(None, Path(target), force=force, progress=progress)
+        return verify_folder(None, Path(target), trust=trust, force=force, progress=progress)
     with open_hub(hub, token) as client:
-        return verify_folder(client, Path(target), force=force, progress=progress)
+        return verify_folder(client, Path(target), trust=trust, force=force, progress=progress)
 
 
 def smoke_eval(

@@ -47,6 +47,10 @@ def release(
     private: Annotated[bool, typer.Option("--private/--public", help="How a repo that is created is seen.")] = True,
     convert: Annotated[bool, typer.Option("--convert", help="Convert pickled weights to safetensors first.")] = False,
     trust_remote_code: CodeOption = False,
+    sign: Annotated[
+        str | None,
+        typer.Option(metavar="key:PATH|sigstore", help="Sign it. A key's password: HFVER_SIGNING_PASSWORD."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show all of it and write nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -75,6 +79,7 @@ def release(
             private=private,
             convert=convert,
             trust_remote_code=trust_remote_code,
+            sign=sign,
             dry_run=dry_run,
             say=say,
             progress=progress,
