@@ -127,6 +127,13 @@ def no_smudge() -> dict[str, str]:
     return {**os.environ, "GIT_LFS_SKIP_SMUDGE": "1"}
 
 
+def test_a_card_on_a_hub_of_ones_own_links_to_no_other(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+    hfver.release(checkpoint(1), "acme/base", hub=local_hub, smoke="off")
+    planned = hfver.release(checkpoint(2), REPO, hub=local_hub, smoke="off", base="acme/base@1.0.0", dry_run=True)
+    assert "acme/base" in str(planned.card)
+    assert "huggingface.co" not in str(planned.card)
+
+
 def test_a_dry_run_writes_nothing(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     folder = checkpoint(1)
     planned = release(folder, local_hub, dry_run=True)

@@ -21,7 +21,7 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~!#$])")
 _SPAN = re.compile(r"(?<!`)`(?!`)[^`]+`(?!`)")
 _BULLET = re.compile(r"(?P<bullet>\s{0,8}[-*+] )?(?P<rest>.*)")
-_OPENERS = re.compile(r"^(?=#|>|=|-|\+|\*(?:[ *]|$)|_{3}|~~~|\|)|^(?P<digits>\d{1,9})(?=[.)])")
+_OPENERS = re.compile(r"^(?=#|>|=|-|\+|\*(?:[ *]|$)|_{3}|~~~|\|)|^(?P<digits>\d{1,9})(?=[.)](?:\s|$))")
 
 
 def plain(value: object, limit: int = MAX_LENGTH) -> str:
