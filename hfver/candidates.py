@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from hfver.checkpoint import check_unchanged
@@ -55,7 +56,7 @@ def commit_candidate(hub: Hub, state: RepoState, draft: Draft, progress: Progres
     files = {**draft.manifest.files, **{path: _entry(data) for path, data in draft.unlisted.items()}}
     sources: dict[str, Source] = {**draft.sources, **draft.unlisted}
     large = _large_files(hub, repo, draft.branch, sources, files, base)
-    sent = upload_objects(hub, repo, draft.branch, {path: sources[path] for path in large}, files, progress)
+    sent = upload_objects(hub, repo, {path: sources[path] for path in large}, files, progress)
     check_unchanged(draft.checkpoint)
     sources[ATTRIBUTES] = lfs_attributes(large)
     content = {path: _content(source) for path, source in sources.items() if path not in large}
@@ -89,13 +90,9 @@ def _start_branch(hub: Hub, state: RepoState, branch: str) -> None:
     """Make the branch anew: one that an earlier run left is of no use, its objects are."""
     if branch in state.refs.branches:
         hub.delete_branch(state.repo, branch)
-    try:
+    # A branch that is there now is ours (the answer was lost) or a twin's: the commit's parent decides who goes on.
+    with suppress(Taken):
         hub.create_branch(state.repo, branch, state.refs.main)
-    except Taken:
-        raise Conflict(
-            f"{state.repo}: branch {branch} appeared meanwhile; the same content is being released elsewhere.",
-            "Wait for it to finish, then run the command again.",
-        ) from None
 
 
 def _large_files(
@@ -151,14 +148,14 @@ def _commit(hub: Hub, repo: str, draft: Draft, operations: Iterable[Operation], 
         return hub.commit(repo, draft.branch, operations, summary=draft.summary, description=description, parent=parent)
     except Stale:
         head = hub.refs(repo).branches.get(draft.branch)
-        if head is None or head == parent:
-            raise
-        return head
+        if head and hub.find(repo, head, MANIFEST) == draft.manifest_bytes:
+            return head
     except HubNotFound:
-        raise Conflict(
-            f"{repo}: branch {draft.branch} is gone; the same content is being released elsewhere.",
-            "Wait for it to finish, then run the command again.",
-        ) from None
+        pass
+    raise Conflict(
+        f"{repo}: branch {draft.branch} was changed meanwhile; the same content is being released elsewhere.",
+        "Wait for it to finish, then run the command again.",
+    )
 
 
 def _check_candidate(

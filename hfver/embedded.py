@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from hfver.errors import UsageError
 from hfver.hub import Hub
+from hfver.hub.loopback import serving
 
 __all__ = ["HubLike", "LocalHub", "PathLike", "open_hub", "serve"]
 
@@ -35,15 +36,18 @@ class LocalHub:
         server = _server()
         self.path = Path(path)
         self._server = server.LocalHub(self.path, users=users)
+        self._reached = ExitStack()
 
     def __enter__(self) -> LocalHub:
         with _told_apart():
             self._server.start()
+        self._reached.enter_context(serving(self.url))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._reached.close()
         self._server.stop()
 
     def __fspath__(self) -> str:

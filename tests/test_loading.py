@@ -48,14 +48,14 @@ def test_plain_transformers_sees_the_same_weights(local_hub: LocalHub, checkpoin
 
 
 def test_an_exact_commit_loads_offline_and_nothing_else_does(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
-    done = hfver.release(checkpoint(), REPO, hub=local_hub, smoke="off")
-    hfver.pull(REPO, hub=local_hub)
+    done = hfver.release(checkpoint(), REPO, hub=local_hub, smoke="off", private=False)
+    hfver.pull(REPO, hub=local_hub.url)
     program = f"""
 import hfver
 from hfver.errors import HubUnreachable
-print(hfver.load("{REPO}@{done.commit}", hub={str(local_hub.path)!r}, device="cpu").release.version)
+print(hfver.load("{REPO}@{done.commit}", hub="{local_hub.url}", device="cpu").release.version)
 try:
-    hfver.load("{REPO}@^1", hub={str(local_hub.path)!r})
+    hfver.load("{REPO}@^1", hub="{local_hub.url}")
 except HubUnreachable as error:
     print(error.hint)
 """

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from hfver.errors import HubDenied, HubError, HubNotFound
 from hfver.hub.commits import Operation, encode_commit
+from hfver.hub.loopback import is_loopback
 from hfver.hub.session import Session
 
 __all__ = ["Hub", "Refs", "TreeFile"]
 
 MAX_SMALL_FILE = 256 * 1024 * 1024
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class TreeFile:
     size: int
     blob: str
     sha256: str | None
+    xet: bool = False
+    """Whether it comes faster, and above 50 GB only, by Xet."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Hub:
     @property
     def is_loopback(self) -> bool:
         """Whether the Hub is on this very machine."""
-        return urlsplit(self.endpoint).hostname in LOOPBACK
+        return is_loopback(self.endpoint)
 
     def url(self, repo: str, commit: str | None = None) -> str:
         """Name the web page of a repo, or of a commit's tree in it."""
@@ -169,8 +171,8 @@ class Hub:
         """Create a model repo; one that appeared meanwhile is fine."""
         from huggingface_hub import HfApi
 
-        with self.session.translated(repo):
-            HfApi(self.endpoint, token=self.session.token).create_repo(repo, private=private, exist_ok=True)
+        api = HfApi(self.endpoint, token=self.session.token)
+        self.session.lend(repo, lambda: api.create_repo(repo, private=private, exist_ok=True))
 
     def create_branch(self, repo: str, branch: str, start: str) -> None:
         """Create a branch at a commit.
@@ -254,4 +256,5 @@ def _targets(data: Any, kind: str) -> dict[str, str]:
 
 def _tree_file(item: Any) -> TreeFile:
     lfs = item.get("lfs") or {}
-    return TreeFile(item["path"], lfs.get("size", item["size"]), item["oid"], lfs.get("oid") or lfs.get("sha256"))
+    size, sha256 = lfs.get("size", item["size"]), lfs.get("oid") or lfs.get("sha256")
+    return TreeFile(item["path"], size, item["oid"], sha256, bool(item.get("xetHash")))

@@ -1,20 +1,25 @@
 """Downloading a commit's files into the ordinary Hugging Face cache, pinned to that commit.
 
-Files come by ``hf_hub_download``, with its locks, resumption and progress. Large objects of an embedded Hub in this
-very process are copied from its store instead. Nothing here checks content: that is ``verifying``'s work.
+With huggingface_hub's layout, names and locks. A download that breaks goes on where it stopped, in this run or in the
+next one. Files that the Hub keeps in Xet come by ``hf_hub_download``; large objects of an embedded Hub in this very
+process are copied from its store. Nothing here checks content: that is ``verifying``'s work.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from io import FileIO
 from pathlib import Path
 from threading import Lock
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 from hfver.errors import HubNotFound
 from hfver.hub.client import Hub, TreeFile
+from hfver.hub.retrying import Interrupted, persist
 from hfver.hub.uploading import COPY_TRANSFER, WORKERS, Batch, copy_file, lfs_batch
 from hfver.manifest import FileEntry
 from hfver.progress import Progress
@@ -23,6 +28,9 @@ __all__ = ["cached_file", "fetch", "forget_cached", "snapshot_folder"]
 
 WORTH_COPYING = 1024 * 1024
 """Objects smaller than this, in bytes, are not worth the extra question how to copy them."""
+
+WORTH_COUNTING = 1024 * 1024
+"""Bytes after which a download that breaks again counts as broken for the first time."""
 
 
 def snapshot_folder(repo: str, commit: str) -> Path:
@@ -80,6 +88,55 @@ class _Tally:
 
 
 def _download(hub: Hub, repo: str, commit: str, file: TreeFile, tally: _Tally) -> None:
+    from huggingface_hub import constants
+
+    if file.xet and find_spec("hf_xet") and not constants.HF_HUB_DISABLE_XET:
+        _download_by_xet(hub, repo, commit, file, tally)
+    else:
+        _place(repo, commit, file, lambda blob: _receive(hub, repo, commit, file, blob, tally))
+
+
+def _receive(hub: Hub, repo: str, commit: str, file: TreeFile, blob: Path, tally: _Tally) -> None:
+    """Download a blob; what an earlier try brought stays, at the same offsets."""
+    what, part = f"{repo}@{commit[:12]}: {file.path}", blob.with_name(f"{blob.name}.incomplete")
+    url = f"/{repo}/resolve/{commit}/{quote(file.path)}"
+    part.touch()
+    tally.add(start if (start := part.stat().st_size) <= file.size else 0)
+    reached = start
+
+    def progressed() -> bool:
+        nonlocal reached
+        before, reached = reached, part.stat().st_size
+        return reached - before >= WORTH_COUNTING
+
+    with part.open("r+b", buffering=0) as stream, hub.session.translated(what):
+        persist(lambda: _go_on(hub, url, file.size, stream, tally), hub.session.patience, progressed=progressed)
+    part.replace(blob)
+
+
+def _go_on(hub: Hub, url: str, size: int, stream: FileIO, tally: _Tally) -> None:
+    """Ask for the bytes from the end of a file on, and write them there; all of them if the Hub sends no parts."""
+    start = stream.seek(0, os.SEEK_END)
+    if start > size:
+        start = stream.truncate(0)
+    if start == size:
+        return
+    wanted = {"range": f"bytes={start}-"} if start else {}
+    with hub.session.stream(url, {"accept-encoding": "identity", **wanted}) as response:
+        if response.status_code != 206:
+            tally.add(-start)
+            start = 0
+        stream.seek(start)
+        for block in response.iter_bytes():
+            stream.write(block)
+            tally.add(len(block))
+            if stream.tell() > size:
+                break
+    if stream.tell() != size:
+        raise Interrupted(f"{stream.tell()} bytes came, not {size}")
+
+
+def _download_by_xet(hub: Hub, repo: str, commit: str, file: TreeFile, tally: _Tally) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils import tqdm
 
@@ -93,10 +150,28 @@ def _download(hub: Hub, repo: str, commit: str, file: TreeFile, tally: _Tally) -
             tally.add(int(n or 0))
             return None
 
-    with hub.session.translated(f"{repo}@{commit[:12]}: {file.path}"):
-        hf_hub_download(
-            repo, file.path, revision=commit, endpoint=hub.endpoint, token=hub.session.token, tqdm_class=Quiet
-        )
+    options: dict[str, Any] = {"endpoint": hub.endpoint, "token": hub.session.token, "tqdm_class": Quiet}
+    hub.session.lend(
+        f"{repo}@{commit[:12]}: {file.path}", lambda: hf_hub_download(repo, file.path, revision=commit, **options)
+    )
+
+
+def _place(repo: str, commit: str, file: TreeFile, bring: Callable[[Path], None]) -> None:
+    """Have a file's blob brought, under its lock, and make the snapshot point to it."""
+    from huggingface_hub.utils import WeakFileLock
+
+    snapshot, name = snapshot_folder(repo, commit), file.sha256 or file.blob
+    storage = snapshot.parent.parent
+    lock = storage.parent / ".locks" / storage.name / f"{name}.lock"
+    blob, pointer = storage / "blobs" / name, snapshot / file.path
+    for folder in (lock.parent, blob.parent, pointer.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(lock):
+        if not blob.is_file() or blob.stat().st_size != file.size:
+            bring(blob)
+        if not pointer.exists():
+            pointer.unlink(missing_ok=True)
+            pointer.symlink_to(os.path.relpath(blob, pointer.parent))
 
 
 def _copy_out(hub: Hub, repo: str, commit: str, absent: Mapping[str, TreeFile], tally: _Tally) -> list[str]:
@@ -114,19 +189,7 @@ def _copy_out(hub: Hub, repo: str, commit: str, absent: Mapping[str, TreeFile], 
 
 
 def _copy_object(repo: str, commit: str, file: TreeFile, batch: Batch, tally: _Tally) -> None:
-    from huggingface_hub.utils import WeakFileLock
-
-    snapshot = snapshot_folder(repo, commit)
-    storage, oid = snapshot.parent.parent, str(file.sha256)
-    lock = storage.parent / ".locks" / storage.name / f"{oid}.lock"
-    blob, pointer = storage / "blobs" / oid, snapshot / file.path
-    for folder in (lock.parent, blob.parent, pointer.parent):
-        folder.mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(lock):
-        if not blob.is_file() or blob.stat().st_size != file.size:
-            _copy_blob(repo, batch, oid, blob)
-        if not pointer.exists():
-            pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+    _place(repo, commit, file, lambda blob: _copy_blob(repo, batch, blob.name, blob))
     tally.add(file.size)
 
 

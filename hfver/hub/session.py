@@ -1,19 +1,25 @@
-"""Requests through huggingface_hub's own session, with its retries, and its errors in our words."""
+"""Requests through huggingface_hub's own client, tried again where that helps, and its errors in our words."""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
-from typing import Any, Literal
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from hfver.about import __version__
 from hfver.errors import HubDenied, HubError, HubNotFound, HubUnreachable
+from hfver.hub.loopback import reach
+from hfver.hub.retrying import PASSING, Interrupted, Patience, asked_pause, http_library, persist
 
 __all__ = ["Session", "Stale", "Taken"]
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
+T = TypeVar("T")
 
 
 class Stale(HubError):
@@ -36,9 +42,11 @@ class Session:
 
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
         self.place = place or self.endpoint
+        self.patience = Patience.from_environment()
         explicit = token or os.environ.get("HF_TOKEN")
         stored = None if self.endpoint == constants.ENDPOINT else False
         self.token: str | bool | None = explicit or stored
+        reach(self.endpoint)
 
     def headers(self) -> dict[str, str]:
         """Build the headers of every request: user agent and authorization."""
@@ -50,17 +58,67 @@ class Session:
     def request(self, method: Method, path: str, what: str, **options: Any) -> Any:
         """Send a request and return the response; ``what`` names its object in errors.
 
-        Retried with backoff on network errors, 429 and 5xx; so a write whose answer was lost may be met again
+        Retried with backoff on broken connections, 429 and 5xx; so a write whose answer was lost may be met again
         as :class:`Taken` or :class:`Stale`, and callers look whose it was.
         """
-        from huggingface_hub.utils import hf_raise_for_status, http_backoff
+        from huggingface_hub.utils import get_session, hf_raise_for_status
 
-        url = path if path.startswith("http") else self.endpoint + path
-        headers = {**self.headers(), **options.pop("headers", {})}
-        with self.translated(what):
-            response = http_backoff(method, url, headers=headers, base_wait_time=0.25, **options)
+        def send() -> Any:
+            response = get_session().request(method, self._url(path), **options)
             hf_raise_for_status(response)
-        return response
+            return response
+
+        options = self._options(path, options)
+        with self.translated(what):
+            return persist(send, self.patience)
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[Any]:
+        """Open the answer to a GET once, to be read piece by piece; errors are the client's own."""
+        from huggingface_hub import constants
+        from huggingface_hub.utils import get_session, hf_raise_for_status
+
+        timeout = min(self.patience.timeout, constants.HF_HUB_DOWNLOAD_TIMEOUT)
+        options = self._options(path, {"headers": headers, "timeout": timeout})
+        with get_session().stream("GET", self._url(path), **options) as response:
+            hf_raise_for_status(response)
+            yield response
+
+    def lend(self, what: str, call: Callable[[], T], *, lost: bool = True, silence: float = 0.0) -> T:
+        """Let huggingface_hub send requests of its own, with our timeouts and our patience.
+
+        Args:
+            what: Names the object in errors.
+            call: Calls huggingface_hub, in this thread; it may be called again.
+            lost: Whether to call again when a connection broke; False where huggingface_hub does so itself.
+            silence: Seconds of silence to allow beyond the usual ones.
+        """
+        from huggingface_hub.utils import get_session
+
+        def attempt() -> T:
+            hooks = get_session().event_hooks
+            if _stop_at_once not in hooks["response"]:
+                hooks["request"].append(_hurry)
+                hooks["response"].append(_stop_at_once)
+            lent = _lent.set(self.patience.timeout + silence)
+            try:
+                return call()
+            finally:
+                _lent.reset(lent)
+
+        with self.translated(what):
+            return persist(attempt, self.patience, lost=lost)
+
+    def _url(self, path: str) -> str:
+        return path if path.startswith("http") else self.endpoint + path
+
+    def _options(self, path: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Fill in headers and timeout; the token goes to our own endpoint alone."""
+        headers = self.headers()
+        if _origin(self._url(path)) != _origin(self.endpoint):
+            headers.pop("authorization", None)
+        headers.update(options.get("headers") or {})
+        return {"timeout": self.patience.timeout, **options, "headers": headers}
 
     @contextmanager
     def translated(self, what: str) -> Iterator[None]:
@@ -99,7 +157,9 @@ class Session:
 
     def _refusal(self, what: str, error: Any) -> HubError:
         status = getattr(error.response, "status_code", 0)
-        said = (error.server_message or "").strip() or f"HTTP {status}"
+        said = (error.server_message or "").strip()[:500] or f"HTTP {status}"
+        if status in PASSING:
+            return HubError(f"{what}: {self.place} answered {status} ({said}).", _when_to_return(error))
         if status in (401, 403):
             return self._denied(what, status, said)
         if status == 404:
@@ -118,10 +178,41 @@ class Session:
 
 _NOT_FOUND = "Check the name, and that your token may see it (HF_TOKEN, or: hf auth login)."
 
+_lent: ContextVar[float | None] = ContextVar("_lent", default=None)
+"""Seconds of silence to allow while huggingface_hub sends requests on our behalf in this thread."""
+
+
+def _hurry(request: Any) -> None:
+    """Give a lent request a timeout: huggingface_hub waits for ever for answers to uploads."""
+    if (seconds := _lent.get()) is not None:
+        limits = request.extensions.get("timeout") or {}
+        request.extensions["timeout"] = {
+            kind: limits.get(kind) or seconds for kind in ("connect", "read", "write", "pool")
+        }
+
+
+def _stop_at_once(response: Any) -> None:
+    """Hand a lent request's 429 or 5xx back to us, rather than let huggingface_hub sleep as long as it says."""
+    from huggingface_hub.utils import hf_raise_for_status
+
+    if _lent.get() is not None and response.status_code in PASSING:
+        response.read()
+        hf_raise_for_status(response)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _when_to_return(error: Any) -> str:
+    seconds = asked_pause(error) or 0.0
+    if not seconds:
+        return "Run the same command again later: it goes on where it stopped."
+    then = datetime.now().astimezone() + timedelta(seconds=seconds + 1)
+    return f"It asks to wait {math.ceil(seconds)} s: run the same command again after {then:%Y-%m-%d %H:%M:%S %Z}."
+
 
 def _transport_errors() -> tuple[type[Exception], ...]:
-    """Find the error classes of the HTTP library that huggingface_hub uses: httpx in 1.x, httpx2 in 2.x."""
-    from huggingface_hub.utils import get_session
-
-    library = import_module(type(get_session()).__module__.partition(".")[0])
-    return (library.HTTPError, library.InvalidURL)
+    library = http_library()
+    return (library.HTTPError, library.InvalidURL, Interrupted)

@@ -1,18 +1,18 @@
 """Uploading Git-LFS objects: those that the Hub lacks, and no byte more.
 
-Over HTTP the bytes go by huggingface_hub, as open binary files whose hash is known: that is plain Git-LFS, without a
-second hash and without Xet. An embedded Hub in this very process offers ``hfver-copy`` instead: its store is a folder
-of ours, so the file is copied there by the kernel and never crosses a socket.
+Over HTTP the bytes go by huggingface_hub's Git-LFS, as open binary files whose hash is known. An object whose upload
+failed is asked for again: one that arrived, though the answer was lost, is not sent twice. An embedded Hub in this
+very process offers ``hfver-copy`` instead: its store is a folder of ours, so the file is copied there by the kernel
+and never crosses a socket.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +27,9 @@ from hfver.progress import Progress
 __all__ = ["Source", "copy_file", "lfs_batch", "missing_objects", "upload_objects"]
 
 COPY_TRANSFER = "hfver-copy"
+HASHED_PER_SECOND = 50_000_000
+"""Bytes that a Hub may take a second for to look through, after it has them, and still be called alive."""
+
 LFS_JSON = "application/vnd.git-lfs+json"
 WORKERS = min(8, (os.cpu_count() or 2) * 2)
 
@@ -65,7 +68,6 @@ def missing_objects(hub: Hub, repo: str, entries: Iterable[FileEntry]) -> set[st
 def upload_objects(
     hub: Hub,
     repo: str,
-    branch: str,
     sources: Mapping[str, Source],
     entries: Mapping[str, FileEntry],
     progress: Progress,
@@ -75,7 +77,6 @@ def upload_objects(
     Args:
         hub: Where to.
         repo: The repo whose store they go to.
-        branch: The branch they will be committed to.
         sources: Where to read each file from, by its path in the repo.
         entries: Size and SHA-256 of the same files.
         progress: Told the bytes that are through.
@@ -89,7 +90,7 @@ def upload_objects(
     if batch.transfer == COPY_TRANSFER:
         _copy_in(hub, repo, batch, {oid: sources[path] for oid, path in wanted.items()}, total, progress)
     else:
-        _send(hub, repo, branch, {path: sources[path] for path in wanted.values()}, entries)
+        _send(hub, repo, batch, [(sources[path], entries[path]) for path in wanted.values()], total, progress)
     progress("uploading", total, total)
     return total
 
@@ -109,7 +110,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def _post_batch(hub: Hub, repo: str, operation: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
-    transfers = [COPY_TRANSFER, "basic"] if hub.is_loopback else ["basic"]
+    transfers = [*([COPY_TRANSFER] if hub.is_loopback else []), "basic", "multipart"]
     body = {"operation": operation, "transfers": transfers, "objects": objects, "hash_algo": "sha256"}
     headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
     path = f"/{repo}.git/info/lfs/objects/batch"
@@ -146,37 +147,45 @@ def _copy_in(hub: Hub, repo: str, batch: Batch, sources: Mapping[str, Source], t
             progress("uploading", done, total)
 
 
-def _send(hub: Hub, repo: str, branch: str, sources: Mapping[str, Source], entries: Mapping[str, FileEntry]) -> None:
-    """Send files by huggingface_hub, open and already hashed, which it does by plain Git-LFS."""
-    from huggingface_hub import CommitOperationAdd, HfApi
+def _send(
+    hub: Hub, repo: str, batch: Batch, objects: Iterable[tuple[Source, FileEntry]], total: int, progress: Progress
+) -> None:
+    done = 0
+    with ThreadPoolExecutor(WORKERS) as pool, _quiet():
+        for size in pool.map(lambda item: _send_object(hub, repo, batch, *item), objects):
+            done += size
+            progress("uploading", done, total)
 
-    with ExitStack() as files, _quiet(), hub.session.translated(repo):
-        additions = []
-        for path, source in sources.items():
-            addition = CommitOperationAdd(path, source)
-            addition.upload_info.sha256 = bytes.fromhex(entries[path].sha256)
-            addition.path_or_fileobj = (
-                BytesIO(source) if isinstance(source, bytes) else files.enter_context(source.open("rb"))
-            )
-            additions.append(addition)
-        HfApi(hub.endpoint, token=hub.session.token).preupload_lfs_files(
-            repo, additions, revision=branch, num_threads=WORKERS, free_memory=False
-        )
+
+def _send_object(hub: Hub, repo: str, batch: Batch, source: Source, entry: FileEntry) -> int:
+    """Send one object by huggingface_hub, with links that are asked for anew after a failure."""
+    actions: Iterator[Mapping[str, Any] | None] = iter([batch.actions[entry.sha256]])
+
+    def send() -> None:
+        links = next(actions, None) or lfs_batch(hub, repo, "upload", [entry]).actions.get(entry.sha256)
+        if links is not None:
+            _put(hub, source, entry, links)
+
+    hub.session.lend(f"{repo}: LFS object {entry.sha256}", send, lost=False, silence=entry.size / HASHED_PER_SECOND)
+    return entry.size
+
+
+def _put(hub: Hub, source: Source, entry: FileEntry, actions: Mapping[str, Any]) -> None:
+    from huggingface_hub import CommitOperationAdd
+    from huggingface_hub.lfs import lfs_upload
+
+    addition = CommitOperationAdd("object", b"")
+    addition.upload_info.sha256, addition.upload_info.size = bytes.fromhex(entry.sha256), entry.size
+    token: Any = hub.session.token  # False, for no token at all, is fine too
+    action = {"oid": entry.sha256, "size": entry.size, "actions": dict(actions)}
+    with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        addition.path_or_fileobj = file
+        lfs_upload(addition, action, token=token, headers=hub.session.headers(), endpoint=hub.endpoint)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the client's advice that open files do not go by Xet (that is why they are open), and httpx's to it."""
-
-    class NoXet(logging.Filter):
-        def filter(self, record: logging.LogRecord) -> bool:
-            return "Xet" not in record.getMessage()
-
-    logger, no_xet = logging.getLogger("huggingface_hub._commit_api"), NoXet()
-    logger.addFilter(no_xet)
+    """Silence the HTTP library's advice to the client."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
-        try:
-            yield
-        finally:
-            logger.removeFilter(no_xet)
+        yield

@@ -1,0 +1,101 @@
+"""Reaching this very machine: no proxy stands in between, and a Hub that runs in this process is never offline.
+
+huggingface_hub sends everything by one client, which takes its proxies from the environment when it is made, and
+refuses every request under ``HF_HUB_OFFLINE``. Where that would cut off loopback, clients are made a little otherwise
+from then on; the environment stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+__all__ = ["LOOPBACK", "is_loopback", "reach", "serving"]
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+_choosing, _making = threading.Lock(), threading.Lock()
+_served: set[str] = set()
+"""Host and port of the Hubs that run in this process."""
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL is on this very machine."""
+    return urlsplit(url).hostname in LOOPBACK
+
+
+@contextmanager
+def serving(url: str) -> Iterator[None]:
+    """Know a Hub of this process while it runs, so that any Hugging Face client here reaches it."""
+    place = urlsplit(url).netloc
+    _served.add(place)
+    try:
+        reach(url)
+        yield
+    finally:
+        _served.discard(place)
+
+
+def reach(url: str) -> None:
+    """See to it that huggingface_hub's client reaches a URL, if it is on loopback."""
+    from huggingface_hub import constants
+
+    host = urlsplit(url).hostname or ""
+    proxied = not {"http", "https", "all"}.isdisjoint(getproxies()) and not proxy_bypass(host)
+    if is_loopback(url) and (proxied or constants.is_offline_mode()):
+        _make_clients_direct()
+
+
+def _make_clients_direct() -> None:
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils import _http
+
+    with _choosing:
+        if not isinstance(_http._GLOBAL_CLIENT_FACTORY, _Direct):
+            set_client_factory(_Direct(_http._GLOBAL_CLIENT_FACTORY))
+
+
+class _Direct:
+    """Makes clients as another factory does, with loopback outside its proxies and its offline mode."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+
+    def __call__(self) -> Any:
+        with _no_proxy():
+            client = self.make()
+        hooks = client.event_hooks
+        client.event_hooks = {**hooks, "request": [_sparing(hook) for hook in hooks["request"]]}
+        return client
+
+
+def _sparing(hook: Callable[[Any], object]) -> Callable[[Any], object]:
+    """Let a hook pass over requests to Hubs of this process when it would only say that there is no network."""
+    from huggingface_hub import constants
+
+    def spared(request: Any) -> object:
+        here = request.url.netloc.decode("ascii", "replace") in _served
+        return None if here and constants.is_offline_mode() else hook(request)
+
+    return spared
+
+
+@contextmanager
+def _no_proxy() -> Iterator[None]:
+    """Name loopback in ``no_proxy`` for a moment: HTTP libraries look there when a client is made."""
+    with _making:
+        before = os.environ.get("no_proxy")
+        listed = before if before is not None else os.environ.get("NO_PROXY", "")
+        os.environ["no_proxy"] = ",".join(filter(None, (listed, *LOOPBACK)))
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["no_proxy"]
+            else:
+                os.environ["no_proxy"] = before

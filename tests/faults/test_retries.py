@@ -1,0 +1,196 @@
+"""Networks that break and Hubs that are busy: releases, resolutions, pulls and lists go through, or end in order."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hfver
+from hfver.embedded import LocalHub
+from hfver.errors import BadConfig, HubError, HubUnreachable
+from tests.faults.conftest import TOKEN, write_checkpoint
+from tests.faults.proxy import Fault, Proxy, answer, cut, drop, lose_reply, reset, slow, stall, stall_after
+
+PASSING: dict[str, Fault] = {
+    "429": answer(429),
+    "429, wait 0": answer(429, Retry_After="0"),
+    "500": answer(500),
+    "502": answer(502),
+    "503": answer(503),
+    "dropped before": drop,
+    "reset": reset,
+    "reply lost": lose_reply,
+    "cut": cut(10),
+    "slow": slow(0.2),
+}
+
+
+def release(proxy: Proxy, folder: Path, repo: str, **options: Any) -> Any:
+    return hfver.release(folder, repo, hub=proxy.url, token=TOKEN, smoke="off", **options)
+
+
+def check_versions(hub: LocalHub, repo: str, versions: list[str]) -> None:
+    """Look past the proxy: these versions, one line each, no branch left, nothing broken."""
+    assert [str(one.version) for one in hfver.versions(repo, hub=hub).releases] == versions
+    folder = hub.path / "repos" / "models" / f"{repo}.git"
+    show = ["git", "-C", str(folder), "show", "main:.hfver/releases.jsonl"]
+    lines = subprocess.run(show, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert len(lines) == len(versions)
+    refs = ["git", "-C", str(folder), "for-each-ref", "--format=%(refname)"]
+    names = subprocess.run(refs, check=True, capture_output=True, text=True).stdout.split()
+    assert names == ["refs/heads/main", *sorted(f"refs/tags/v{version}" for version in versions)]
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_every_request_of_every_command_may_fail_once(
+    name: str, proxy: Proxy, busy_hub: LocalHub, tmp_path: Path
+) -> None:
+    """A fault for the first request of each kind: what follows is the retry."""
+    fault, repo = PASSING[name], f"acme/once-{list(PASSING).index(name)}"
+    kinds = [
+        "/api/whoami", "/api/repos/create", "/refs", "/tree/", "/resolve/", "POST .*/branch/", "DELETE .*/branch/",
+        "/preupload/", "/objects/batch", "PUT /lfs-objects/", "/verify", "/commit/hfver", "/tag/", "/commit/main",
+    ]  # fmt: skip
+    for kind in kinds:
+        proxy.on(kind, fault)
+    done = release(proxy, write_checkpoint(tmp_path / "made"), repo)
+    assert done.version == "1.0.0"
+    assert hfver.resolve(f"{repo}@^1", hub=proxy.url, token=TOKEN).commit == done.commit
+    for kind in ("/refs", "/resolve/"):
+        proxy.on(kind, fault)
+    pulled = hfver.pull(repo, tmp_path / "pulled", hub=proxy.url, token=TOKEN)
+    assert (pulled.path / "model.safetensors").read_bytes() == (tmp_path / "made/model.safetensors").read_bytes()
+    proxy.on("/refs", fault)
+    assert [one.version for one in hfver.versions(repo, hub=proxy.url, token=TOKEN).releases] == ["1.0.0"]
+    assert proxy.idle_rules == []
+    check_versions(busy_hub, repo, ["1.0.0"])
+
+
+@pytest.mark.parametrize("path", ["/branch/", "PUT /lfs-objects/", "/verify", "/commit/hfver", "/tag/", "/commit/main"])
+def test_a_lost_reply_to_a_write_makes_no_second_version(
+    path: str, proxy: Proxy, busy_hub: LocalHub, tmp_path: Path
+) -> None:
+    repo, said = f"acme/lost-{abs(hash(path))}", list[str]()
+    release(proxy, write_checkpoint(tmp_path / "made"), repo)
+    proxy.calm()
+    proxy.on(f"(POST|PUT) .*{path.removeprefix('PUT ')}", lose_reply)
+    done = release(proxy, write_checkpoint(tmp_path / "made"), repo, version="1.1.0", say=said.append)
+    assert proxy.idle_rules == []
+    assert (done.version, done.note) == ("1.1.0", None)
+    assert not any("meanwhile" in line for line in said)
+    check_versions(busy_hub, repo, ["1.1.0", "1.0.0"])
+
+
+@pytest.mark.parametrize(("status", "date"), [(429, False), (503, True)], ids=["seconds", "date"])
+def test_retry_after_is_honoured(status: int, date: bool, proxy: Proxy, tmp_path: Path) -> None:
+    repo = f"acme/after-{status}-{date}"
+    release(proxy, write_checkpoint(tmp_path / "made"), repo)
+    for path in ("/resolve/.*safetensors", "/refs", "PUT"):
+        proxy.calm()
+        due = formatdate(time.time() + 2, usegmt=True) if date else "1"
+        proxy.on(path, answer(status, Retry_After=due))
+        if path == "PUT":
+            release(proxy, write_checkpoint(tmp_path / "made"), repo)
+        else:
+            hfver.pull(repo, hub=proxy.url, token=TOKEN)
+        first, second, *_ = proxy.seen(path)
+        assert 0.9 <= second.at - first.at < 3.5
+
+
+@pytest.mark.parametrize("headers", [{"Retry_After": "7200"}, {"RateLimit": '"api";r=0;t=7200'}], ids=str)
+def test_nobody_sleeps_for_hours(headers: dict[str, str], proxy: Proxy, tmp_path: Path) -> None:
+    release(proxy, write_checkpoint(tmp_path / "made"), "acme/hours")
+    for path in ("/refs", "/resolve/.*safetensors", "PUT"):
+        proxy.calm()
+        proxy.on(path, answer(429, **headers), times=None)
+        with pytest.raises(HubError, match="429") as caught:
+            hfver.pull("acme/hours", tmp_path / "new", hub=proxy.url, token=TOKEN)
+            release(proxy, write_checkpoint(tmp_path / "made"), "acme/hours")
+        assert "7200 s: run the same command again after 20" in caught.value.hint
+        assert len(proxy.seen(path)) == 1
+
+
+LASTING: dict[str, tuple[Fault, type[HubError]]] = {
+    "429": (answer(429), HubError),
+    "500": (answer(500), HubError),
+    "503": (answer(503), HubError),
+    "dropped": (drop, HubUnreachable),
+    "reset": (reset, HubUnreachable),
+    "cut": (cut(0), HubUnreachable),
+    "stalled": (stall, HubUnreachable),
+}
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_a_lasting_fault_is_an_error_within_the_bound(
+    name: str, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault, kind = LASTING[name]
+    monkeypatch.setenv("HFVER_HTTP_RETRIES", "2")
+    monkeypatch.setenv("HFVER_HTTP_TIMEOUT", "0.3")
+    repo = f"acme/lasting-{list(LASTING).index(name)}"
+    release(proxy, write_checkpoint(tmp_path / "made"), repo)
+    commands: dict[str, Callable[[], object]] = {
+        "/refs": lambda: hfver.versions(repo, hub=proxy.url, token=TOKEN),
+        "/api/models": lambda: hfver.resolve(repo, hub=proxy.url, token=TOKEN),
+        "/resolve/.*safetensors": lambda: hfver.pull(repo, hub=proxy.url, token=TOKEN),
+        "/commit/": lambda: release(proxy, write_checkpoint(tmp_path / "made"), repo),
+    }
+    for path, command in commands.items():
+        proxy.calm()
+        proxy.on(path, fault, times=None)
+        with pytest.raises(kind) as caught:
+            command()
+        assert caught.value.exit_code == 4
+        assert 2 < len(proxy.seen(path)) <= 6
+
+
+def test_an_upload_that_stalls_is_given_up(proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HFVER_HTTP_TIMEOUT", "0.2")
+    proxy.on("PUT", stall)
+    assert release(proxy, write_checkpoint(tmp_path / "made"), "acme/stalled").version == "1.0.0"
+    assert len(proxy.seen("PUT")) == 2
+
+
+@pytest.mark.parametrize("fault", ["cut", "stalled", "busy between"])
+def test_a_large_download_resumes(fault: str, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size, repo = 4_000_000, f"acme/large-{fault.replace(' ', '-')}"
+    monkeypatch.setenv("HFVER_HTTP_TIMEOUT", "0.3")
+    folder = write_checkpoint(tmp_path / "made", size=size)
+    release(proxy, folder, repo)
+    proxy.calm()
+    stop = stall_after(1_500_000) if fault == "stalled" else cut(1_500_000)
+    proxy.on("GET .*safetensors", stop, *([answer(503)] if fault == "busy between" else []), stop)
+    pulled = hfver.pull(repo, tmp_path / "pulled", hub=proxy.url, token=TOKEN)
+    asked = proxy.seen("GET .*safetensors")
+    starts = [int(one.headers.get("range", "bytes=0-")[6:-1]) for one in asked if one.status != 503]
+    assert starts[0] == 0 and 1_300_000 < starts[1] <= 1_500_000 and 2_600_000 < starts[2] <= 3_000_000
+    assert sum(one.sent for one in asked) < size + 600_000
+    assert (pulled.path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+def test_a_download_that_was_given_up_is_resumed_by_the_next_run(
+    proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_checkpoint(tmp_path / "made", size=2_000_000)
+    release(proxy, folder, "acme/later")
+    monkeypatch.setenv("HFVER_HTTP_RETRIES", "0")
+    proxy.on("GET .*safetensors", cut(1_000_000))
+    with pytest.raises(HubUnreachable):
+        hfver.pull("acme/later", hub=proxy.url, token=TOKEN)
+    pulled = hfver.pull("acme/later", hub=proxy.url, token=TOKEN)
+    assert sum(one.sent for one in proxy.seen("GET .*safetensors")) < 2_300_000
+    assert (pulled.path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+def test_the_settings_of_patience_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RETRIES": "many", "PAUSE": "-1", "TIMEOUT": "0"}.items():
+        with monkeypatch.context() as here, pytest.raises(BadConfig, match=f"HFVER_HTTP_{name}"):
+            here.setenv(f"HFVER_HTTP_{name}", value)
+            hfver.versions("acme/bot", hub="http://127.0.0.1:9")
