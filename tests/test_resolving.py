@@ -31,6 +31,7 @@ from hfver.errors import (
     TagMoved,
     VerificationError,
 )
+from hfver.hub.downloading import snapshot_folder
 from hfver.manifest import LEDGER, MANIFEST
 from hfver.observing import Terms
 from hfver.records import Ledger, Line
@@ -220,6 +221,7 @@ def test_an_object_that_is_gone(hub: LocalHub) -> None:
     released = hfver.resolve(f"{REPO}@1.0.0", hub=hub)
     oid = next(file["sha256"] for file in released.files if file["path"] == "model.safetensors")
     (hub.path / "lfs" / "objects" / oid[:2] / oid[2:4] / oid).unlink()
+    (snapshot_folder(REPO, released.commit).parent.parent / "blobs" / oid).unlink(missing_ok=True)
     with pytest.raises(ObjectGone, match="model.safetensors") as caught:
         hfver.pull(f"{REPO}@1.0.0", hub=hub)
     assert caught.value.exit_code == 3
