@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hfver.embedded import LocalHub as LocalHub
     from hfver.embedded import serve as serve
     from hfver.errors import HfverError as HfverError
+    from hfver.face.auditing import audit as audit
     from hfver.face.checking import pins as pins
     from hfver.face.publishing import release as release
     from hfver.face.reading import changelog as changelog
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from hfver.face.using import smoke_eval as smoke_eval
     from hfver.face.using import verify as verify
     from hfver.face.withdrawing import yank as yank
+    from hfver.findings import Audit as Audit
+    from hfver.findings import Finding as Finding
     from hfver.records import SmokeReport as SmokeReport
     from hfver.results import Loaded as Loaded
     from hfver.results import Pulled as Pulled
@@ -40,7 +43,9 @@ if TYPE_CHECKING:
     from hfver.results import Versions as Versions
 
 _HOMES = {
+    "Audit": "hfver.findings",
     "Difference": "hfver.compare",
+    "Finding": "hfver.findings",
     "HfverError": "hfver.errors",
     "Loaded": "hfver.results",
     "LocalHub": "hfver.embedded",
@@ -49,6 +54,7 @@ _HOMES = {
     "SmokeReport": "hfver.records",
     "Verified": "hfver.results",
     "Versions": "hfver.results",
+    "audit": "hfver.face.auditing",
     "changelog": "hfver.face.reading",
     "diff": "hfver.face.reading",
     "load": "hfver.face.using",

@@ -11,7 +11,7 @@ from hfver.memory import Memory, RememberedLedger
 from hfver.records import Ledger
 from hfver.version import Version, version_of_tag
 
-__all__ = ["RepoState", "Terms", "observe", "read_state", "state_at"]
+__all__ = ["RepoState", "Terms", "check_continues", "check_seen", "observe", "read_state", "state_at"]
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,20 @@ def state_at(hub: Hub, repo: str, refs: Refs, terms: Terms = Terms()) -> RepoSta
     raw = (hub.find(repo, refs.main, LEDGER) or b"") if remembered is None or fresh else remembered.raw
     ledger = Ledger.decode(raw, repo, terms.mirror_of)
     if remembered is not None:
-        _check_continues(repo, ledger, remembered, memory)
-    _check_seen(repo, ledger, terms)
+        check_continues(repo, ledger, remembered, memory)
+    check_seen(repo, ledger, terms)
     if fresh:
         memory.remember_ledger(refs.main, raw)
     return RepoState(repo, refs, ledger, terms)
 
 
-def _check_continues(repo: str, ledger: Ledger, remembered: RememberedLedger, memory: Memory) -> None:
-    """Compare a ledger with the one that this machine saw last: it may only have grown."""
+def check_continues(repo: str, ledger: Ledger, remembered: RememberedLedger, memory: Memory) -> None:
+    """Compare a ledger with the one that this machine saw last: it may only have grown.
+
+    Raises:
+        LedgerTruncated: Its end is gone.
+        LedgerRewritten: It is another one.
+    """
     if ledger.raw.startswith(remembered.raw):
         return
     hint = f"If the repo was deleted and made anew on purpose, remove {memory.folder} and run the command again."
@@ -105,8 +110,12 @@ def _first_other(before: bytes, after: bytes) -> int:
     return next((number for number, (old, new) in enumerate(pairs, 1) if old != new), 1)
 
 
-def _check_seen(repo: str, ledger: Ledger, terms: Terms) -> None:
-    """Compare a ledger with the head that a lock remembers."""
+def check_seen(repo: str, ledger: Ledger, terms: Terms) -> None:
+    """Compare a ledger with the head that a lock remembers.
+
+    Raises:
+        LedgerRewritten: It does not hold that line.
+    """
     if not ledger.extends(terms.seen):
         raise LedgerRewritten(
             f"The ledger of {repo} does not hold the line that {terms.seen_by} saw last ({terms.seen}): "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["lfs_attributes", "wants_lfs"]
+__all__ = ["LFS_BYTES", "lfs_attributes", "wants_lfs"]
 
 LFS_SUFFIXES = (
     ".safetensors",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hfver.cli.commands import changelog, diff, hub, pins, pull, release, show, smoke, verify, versions, yank
+from hfver.cli.commands import audit, changelog, diff, hub, pins, pull, release, show, smoke, verify, versions, yank
 
 __all__ = ["app"]
 
@@ -52,5 +52,6 @@ _add(app, versions, versions.versions)
 _add(app, show, show.show)
 _add(app, yank, yank.yank)
 _add(app, pins, pins.pins)
+_add(app, audit, audit.audit)
 _add(hub_app, hub, hub.serve)
 app.add_typer(hub_app, name="hub")

@@ -1,0 +1,68 @@
+"""How audits look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hfver.cli.rendering.basics import plain, stdout, table_of
+from hfver.findings import Audit, Finding
+
+__all__ = ["print_audit"]
+
+MARKS = {"ok": "[green]✓[/]", "yanked": "[yellow]–[/]", "pending": "[yellow]?[/]", "tampered": "[red]✗[/]"}
+
+
+def print_audit(audit: Audit) -> None:
+    """Print a verdict per version, then what concerns the repo as a whole, and what was checked by what."""
+    table = table_of("", "version", "verdict", "commit", "digest", "what was found")
+    for verdict in audit.verdicts:
+        said = [f"{finding.error}: {finding.message}" for finding in verdict.findings]
+        said += [verdict.reason] if verdict.reason is not None else []
+        said += [remark.message for remark in verdict.remarks]
+        status = f"{verdict.status}, adopted" if verdict.adopted else verdict.status
+        digest = (verdict.digest or "–").removeprefix("sha256:")[:12]
+        table.add_row(
+            MARKS[verdict.status], verdict.version, status, verdict.commit[:12], digest, plain("\n".join(said))
+        )
+    console = stdout()
+    console.print(f"[bold]{audit.repo}[/]")
+    console.print(table if audit.verdicts else "no releases")
+    _say("[red]✗[/]", audit.findings)
+    _say("[yellow]![/]", audit.remarks)
+    for verdict in audit.verdicts:
+        _say(None, verdict.findings)
+    console.print(_summary(audit))
+    console.print(_checked(audit), style="dim")
+
+
+def _say(mark: str | None, findings: Iterable[Finding]) -> None:
+    console = stdout()
+    for finding in findings:
+        if mark:
+            console.print(mark, plain(f"{finding.error}: {finding.message}" if finding.error else finding.message))
+        if finding.hint:
+            console.print("[cyan]hint:[/]", plain(finding.hint))
+
+
+def _summary(audit: Audit) -> str:
+    if audit.clean:
+        return f"[green]✓[/] [bold]clean[/]: {audit.checked['releases']} releases are what the ledger says"
+    bad = [f"{len(audit.tampered)} of {audit.checked['releases']} releases"] if audit.tampered else []
+    bad += ["the ledger"] if audit.findings else []
+    return f"[red]✗[/] [bold]tampered[/]: {' and '.join(bad)}"
+
+
+def _checked(audit: Audit) -> str:
+    count = audit.checked
+    parts = [
+        f"{count['manifests']} manifests",
+        f"{count['tags']} tags",
+        f"{count['ledger_lines']} ledger lines with their history on main",
+        f"{count['files_by_content']} files by content",
+        f"{count['files_by_lfs_pointer']} by LFS pointer",
+    ]
+    if count["files_by_name_alone"]:
+        parts.append(f"{count['files_by_name_alone']} by name alone (--deep reads them)")
+    deep = count["objects_downloaded"]
+    parts.append(f"{deep} LFS objects downloaded" if deep else f"{count['objects_asked_for']} LFS objects asked for")
+    return "Checked: " + ", ".join(parts) + ". A history of main rewritten by force shows only to who saw it before."

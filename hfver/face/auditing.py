@@ -1,0 +1,49 @@
+"""Examining a repo as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hfver.embedded import HubLike, open_hub
+from hfver.face.targets import terms_of
+from hfver.findings import Audit
+from hfver.progress import Progress, silent
+from hfver.ref import check_repo
+
+__all__ = ["audit"]
+
+
+def audit(
+    repo: str,
+    *,
+    deep: bool = False,
+    hub: HubLike = None,
+    mirror_of: str | None = None,
+    seen: str | None = None,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> Audit:
+    """Check every release of a repo, its ledger, and the history of both, by one git fetch and without weights.
+
+    Args:
+        repo: ``namespace/name``.
+        deep: Download every LFS object too and hash it; nothing is kept.
+        hub: None, a URL, or the folder of an embedded Hub.
+        mirror_of: The repo that this one is knowingly a copy of.
+        seen: The head of its ledger as it was seen elsewhere, ``sha256:…``: the ledger must still hold that line.
+        token: Access token; None for the user's own.
+        progress: Told the bytes that are hashed.
+
+    Returns:
+        A verdict per version. Tampering is a finding in it, not an exception.
+
+    Raises:
+        UsageError: There is no git program here.
+        HubError: There is no such repo, or no answer.
+    """
+    from hfver.auditing import audit as run
+
+    name = check_repo(repo)
+    terms = replace(terms_of(mirror_of), seen=seen, seen_by="whoever asks")
+    with open_hub(hub, token) as client:
+        return run(client, name, terms, deep=deep, progress=progress)
