@@ -134,8 +134,8 @@ def _check_signer(bundle: Bundle, trust: Trust, where: str) -> None:
             )
         return
     found = _identities(bundle.certificate or b"", where)
-    if (trust.identity, trust.issuer) not in found:
-        names = ", ".join(f"{identity} ({issuer})" for identity, issuer in found) or "nobody that it names"
+    if found and (trust.identity, trust.issuer) not in found:
+        names = ", ".join(f"{identity} ({issuer})" for identity, issuer in found)
         raise SignatureInvalid(f"{where}: it is signed by {names}, not by {trust}.", _DO_NOT_USE)
 
 
@@ -145,7 +145,7 @@ def _how(bundle: Bundle) -> str:
 
 
 def _identities(certificate: bytes, where: str) -> list[tuple[str, str]]:
-    """Read who a sigstore certificate is for, and who vouches: the pairs that it would pass for."""
+    """Read who a sigstore certificate says it is for, and who vouches; empty if it says so in a way not known here."""
     from cryptography import x509
 
     try:

@@ -48,8 +48,9 @@ def check_signed(hub: Hub, release: Release, trust: Trust | None = None, *, reme
         SignatureInvalid: There is no signature, or it is not by the trusted one over exactly this release.
         BadConfig: The policy asks for signatures and names nobody whose they must be, or cannot be read.
     """
+    # A mirror is asked for under its own name, and its releases were made for another.
     made_for = release.manifest.repo if release.manifest else release.repo
-    trust = trust or _policy_trust(release.repo) or _policy_trust(made_for)
+    trust = trust or _policy_trust(release.repo, made_for)
     if trust is not None:
         _check_signature(hub, release, trust, remembered)
     return trust
@@ -97,15 +98,15 @@ def check_may_release(repo: str, signer: Signer | None) -> None:
         raise PolicyViolation(f"The policy trusts {trust} for {repo}, and no key.", "Run it with --sign sigstore.")
 
 
-def _policy_trust(repo: str) -> Trust | None:
+def _policy_trust(*repos: str) -> Trust | None:
     policy = find_policy(Path.cwd())
-    if not policy.wants_signature(repo):
+    if not any(map(policy.wants_signature, repos)):
         return None
     rule = policy.signature
     trust = parse_trust(rule.public_key, rule.identity, rule.issuer)
     if trust is None:
         raise BadConfig(
-            f"The policy asks for signed releases of {repo}, and does not say by whom.",
+            f"The policy asks for signed releases of {repos[0]}, and does not say by whom.",
             'Add to hfver.toml: [signature] and public_key = "key.pub", or identity and issuer.',
         )
     return trust

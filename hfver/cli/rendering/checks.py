@@ -26,7 +26,7 @@ def print_verified(verified: Verified) -> None:
             ("version", verified.version or "–"),
             ("verified", f"{verified.files} files, {human(verified.bytes_total)}, against {against}"),
             ("digest", verified.digest or "–"),
-            ("signed by", verified.signed_by or "not asked for"),
+            ("signature", f"by {verified.signed_by}" if verified.signed_by else "not asked for"),
             ("path", str(verified.path)),
         ],
     )
