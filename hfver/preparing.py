@@ -36,7 +36,7 @@ from hfver.signing import Signer
 from hfver.stepping import Offer, Step, Wanted, take_step
 from hfver.version import Bump, Version
 
-__all__ = ["Draft", "Request", "prepare"]
+__all__ = ["Draft", "Request", "branch_of", "prepare"]
 
 MAX_MESSAGE = 20_000
 """Characters of a commit's message; the changelog has all of it, and Hubs take so much and no more."""
@@ -98,7 +98,12 @@ class Draft:
     @property
     def branch(self) -> str:
         """The short-lived branch that holds the candidate."""
-        return f"hfver/{self.manifest.content_digest.removeprefix('sha256:')[:12]}"
+        return branch_of(self.manifest.content_digest)
+
+
+def branch_of(content_digest: str) -> str:
+    """Name the branch of candidates with this content."""
+    return f"hfver/{content_digest.removeprefix('sha256:')[:12]}"
 
 
 def prepare(

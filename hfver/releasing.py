@@ -24,7 +24,7 @@ from hfver.manifest import CARD, digest_of
 from hfver.memory import Memory
 from hfver.observing import RepoState, observe, read_state
 from hfver.policy import find_policy
-from hfver.preparing import Draft, Request, prepare
+from hfver.preparing import Draft, Request, branch_of, prepare
 from hfver.progress import Progress, silent
 from hfver.publishing import complete_pending, publish, tag_candidate
 from hfver.records import Entry, SmokeReport
@@ -236,13 +236,16 @@ def _plan(
 
 
 def _done_before(hub: Hub, state: RepoState | None, checkpoint: Checkpoint, request: Request) -> Release | None:
-    """Find the release that this very command published on an earlier run."""
+    """Find the release that this very command published on an earlier run, and remove what that run left behind."""
     entry = _same_content(state, checkpoint, request) if state else None
     if state is None or entry is None:
         return None
     receipt = Memory(hub.identity, request.repo).receipt(checkpoint.content_digest)
     if request.version is None and receipt != _receipt(entry.commit, request):
         return None
+    branch = branch_of(checkpoint.content_digest)
+    if branch in state.refs.branches and not request.dry_run:
+        _tidy(hub, request.repo, branch)
     return replace(pin(hub, state, entry).release, note="published already by an earlier run of this command")
 
 
