@@ -22,7 +22,7 @@ def pins(paths: Sequence[PathLike], *, fix: bool = False, hub: HubLike = None, t
     line silences it.
 
     Args:
-        paths: Files and folders: Python and notebooks.
+        paths: Files and folders: Python, notebooks, shell scripts, YAML and Dockerfiles.
         fix: Write ``revision="<commit>"`` where that can be done, with everything else in the file left as it is.
             The commit comes from the nearest ``hfver.lock``, else from the Hub.
         hub: None, a URL, or the folder of an embedded Hub; asked only to fix.

@@ -14,7 +14,8 @@ from hfver.pinning.fixing import pin_calls
 from hfver.pinning.modules import find_in_module
 from hfver.pinning.notebooks import find_in_notebook, pin_notebook
 from hfver.pinning.sites import Site
-from hfver.pinning.targets import MARKS
+from hfver.pinning.targets import may_load
+from hfver.pinning.texts import find_in_text, may_load_text
 from hfver.pinning.values import Finding, Unread
 from hfver.pinning.walking import kind_of
 
@@ -24,9 +25,11 @@ __all__ = ["find_in_file", "pin_file", "replace_file"]
 def find_in_file(file: Path, content: bytes, site: Site) -> tuple[list[Finding], list[Unread]]:
     """List what a file loads without naming a commit, and what of it cannot be read."""
     kind = kind_of(file) or "python"
-    if not any(mark in content for mark in MARKS):
+    if not (may_load(content) if kind in ("python", "notebook") else may_load_text(content)):
         return [], []
     try:
+        if kind in ("yaml", "docker", "shell"):
+            return find_in_text(_decode_text(content), kind, site), []
         if kind == "notebook":
             return find_in_notebook(content, site)
         return find_in_module(_decode(content), site), []
@@ -65,6 +68,13 @@ def replace_file(file: Path, before: bytes, after: bytes) -> None:
         with suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def _decode_text(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise SyntaxError(f"not UTF-8: {error.reason}") from None
 
 
 def _decode(content: bytes) -> str:

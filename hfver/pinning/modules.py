@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from hfver.pinning.judging import judge_call
 from hfver.pinning.quiet import parse
-from hfver.pinning.scopes import Known, Text, evaluate, read_module
+from hfver.pinning.reading import read_module
+from hfver.pinning.scopes import Known, Text, evaluate
 from hfver.pinning.sites import Site, ignored_lines, judge_uri
 from hfver.pinning.uris import HOLE, uris_in
 from hfver.pinning.values import Finding

@@ -52,15 +52,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _result(finding: Finding, base: Path) -> dict[str, Any]:
-    region = {
-        "startLine": finding.line,
-        "startColumn": finding.column,
-        "endLine": finding.end_line,
-        "endColumn": finding.end_column,
-    }
-    location: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding.path, base)}}
-    if finding.cell is None:
-        location["region"] = region
+    location = {"artifactLocation": {"uri": _uri(finding.path, base)}, "region": _region(finding)}
     cell = f" (cell {finding.cell}, line {finding.line})" if finding.cell else ""
     return {
         "ruleId": finding.rule,
@@ -68,6 +60,18 @@ def _result(finding: Finding, base: Path) -> dict[str, Any]:
         "level": _level(finding.rule),
         "message": {"text": f"{finding.call}: {finding.message}{cell}"},
         "locations": [{"physicalLocation": location}],
+    }
+
+
+def _region(finding: Finding) -> dict[str, int]:
+    """Give the lines and columns; a cell's are none of the notebook's file, so it is pointed at as a whole."""
+    if finding.cell is not None:
+        return {"startLine": 1}
+    return {
+        "startLine": finding.line,
+        "startColumn": finding.column,
+        "endLine": finding.end_line,
+        "endColumn": finding.end_column,
     }
 
 

@@ -94,7 +94,8 @@ def _judge_uri(uri: Uri) -> tuple[Rule, str]:
 
 def moving(name: str | None, revision: object) -> str:
     """Say that a revision can come to mean another commit."""
-    return f"revision {str(revision)!r} of {name or 'it'} is not a commit of 40 hex digits"
+    of = f" of {name}" if name else ""
+    return f"revision {str(revision)!r}{of} is not a commit of 40 hex digits"
 
 
 def unpinned(name: str) -> str:

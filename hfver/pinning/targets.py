@@ -8,7 +8,7 @@ from typing import Literal
 
 from hfver.pinning.values import RepoKind
 
-__all__ = ["MARKS", "PACKAGED_DATASETS", "Target", "find_target"]
+__all__ = ["PACKAGED_DATASETS", "Target", "find_target", "may_load"]
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,6 @@ _NO_REPO = frozenset({"Embedding", "EmbeddingBag"})
 
 _ADAPTERS = re.compile(r"Peft(Mixed)?Model(For\w+)?")
 
-MARKS: tuple[bytes, ...] = (b"from_pretrained", b"hf://", b"hfver", *(name.encode() for name in _BY_LAST_NAME))
-"""A Python file without any of these words needs no parsing."""
-
 PACKAGED_DATASETS = frozenset(
     [
         "arrow",
@@ -136,3 +133,18 @@ def _from_pretrained(name: str) -> Target | None:
     if not owner or owner in _NO_REPO:
         return None
     return _ADAPTER if _ADAPTERS.fullmatch(owner) else _PRETRAINED
+
+
+def may_load(content: bytes) -> bool:
+    """Tell by its words alone whether a file may load something: most files need no parsing."""
+    return any(word in content and any(package in content for package in packages) for word, packages in _MARKS)
+
+
+_MARKS: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
+    (b"from_pretrained", (b"",)),
+    (b"hf://", (b"",)),
+    *(
+        (name.encode(), tuple(package.encode() for package in packages or ("",)))
+        for name, (packages, _) in _BY_LAST_NAME.items()
+    ),
+)

@@ -15,10 +15,10 @@ HOLE = "\0"
 """Stands in a text for a part that only running the program would tell."""
 
 _SEGMENT = r"[A-Za-z0-9\0_](?:[A-Za-z0-9._\0-]*[A-Za-z0-9_\0])?"
-_HOLE = r"\$\{\{?[^}]*\}\}?|\{\{[^}]*\}\}|\$\w+|\0"
+_HOLE = r"\$\{\{?[^}]*\}\}?|\{\{[^}]*\}\}|\{\w*\}|\$\w+|\0"
 _PART = rf"(?:{_SEGMENT}|{_HOLE})+"
 _URI = re.compile(
-    rf"""hf://(?:(?P<kind>models|datasets|spaces|buckets)/)?
+    rf"""hf://(?:(?P<kind>models|datasets|spaces|buckets)/)?(?!(?:models|datasets|spaces|buckets)(?![\w.-]))
     (?P<name>{_PART}(?:/{_PART})?)
     (?:@(?P<revision>refs/(?:pr|convert)/[\w\0-]+|[^/\s"'`,;)\]>]+)|:(?P<hash>[^/\s"'`,;)\]>]+))?""",
     re.VERBOSE,

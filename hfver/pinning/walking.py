@@ -11,11 +11,16 @@ from hfver.errors import UsageError
 
 __all__ = ["FileKind", "kind_of", "list_files"]
 
-FileKind = Literal["python", "notebook"]
+FileKind = Literal["python", "notebook", "yaml", "docker", "shell"]
 
 _KINDS: dict[str, FileKind] = {
     ".py": "python",
     ".ipynb": "notebook",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".sh": "shell",
+    ".bash": "shell",
+    ".dockerfile": "docker",
 }
 
 _SKIPPED = frozenset(
@@ -41,6 +46,8 @@ _SKIPPED = frozenset(
 
 def kind_of(path: Path) -> FileKind | None:
     """Tell how a file is read, by its name; None if it is not."""
+    if path.name.split(".")[0] in ("Dockerfile", "Containerfile"):
+        return "docker"
     return _KINDS.get(path.suffix.lower())
 
 

@@ -179,6 +179,9 @@ CASES = [
     _case("open uri", "x = f'hf://datasets/{y}/x'", OPEN_NAME),
     _case("open revision", "x = f'hf://a/b@{y}/x'", ("undecidable-revision", "a/b", False)),
     _case("prefix alone", "x.startswith('hf://')"),
+    _case("prefix of a kind", "x = 'hf://datasets/' + y"),
+    _case("namespace called datasets-x", "x = 'hf://datasets-x/b'", ("unpinned", "datasets-x/b", False)),
+    _case("to be filled", "x = 'hf://datasets/{}/x'.format(y)", OPEN_NAME),
     _case("bucket", "x = 'hf://buckets/a/b/x'"),
     _case("documentation", "'''Reads hf://a/b.'''\ndef f():\n  '''hf://a/b'''\nclass C:\n  '''hf://a/b'''"),
     _case(

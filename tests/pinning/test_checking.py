@@ -157,7 +157,7 @@ def test_broken_files_do_not_stop_the_rest(source: Path, capsys: pytest.CaptureF
     (source / "bad.py").write_text("M.from_pretrained(")
     (source / "bytes.py").write_bytes(b"# from_pretrained \xff")
     (source / "good.py").write_text(CODE)
-    (source / "gone.ipynb").write_text("hfver")
+    (source / "gone.ipynb").write_text("from_pretrained")
     code, report = run(capsys, "src")
     assert code == 1
     assert [one["path"] for one in report["unread"]] == ["src/bad.py", "src/bytes.py", "src/gone.ipynb"]
