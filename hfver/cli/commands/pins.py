@@ -15,7 +15,7 @@ EXAMPLE = "hfver pins src --fix"
 
 
 def pins(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders of the code to check.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders of the code to check.")],
     fix: Annotated[
         bool, typer.Option("--fix", help='Write revision="<commit>" into Python, from hfver.lock or the Hub.')
     ] = False,

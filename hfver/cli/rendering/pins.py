@@ -28,7 +28,7 @@ def print_pins(report: Report) -> None:
 def _summary(report: Report) -> str:
     files = f"{report.files} file{'s' if report.files != 1 else ''} read"
     if not report.findings:
-        return f"Everything is pinned: {files}."
+        return f"Everything{' that could be read' if report.unread else ''} is pinned: {files}."
     places, where = len(report.findings), len({finding.path for finding in report.findings})
     can_fix = any(finding.fixable and not finding.note for finding in report.findings)
     remedy = " Write commits in: hfver pins --fix" if can_fix else ""
