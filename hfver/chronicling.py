@@ -7,9 +7,8 @@ import re
 from hfver.errors import HubNotFound
 from hfver.hub import Hub
 from hfver.manifest import CHANGELOG
-from hfver.observing import read_state
 from hfver.ref import Latest, Ref
-from hfver.resolving import choose, pin
+from hfver.resolving import resolve
 from hfver.verifying import read_verified
 from hfver.version import Version, version_of_tag
 
@@ -25,8 +24,7 @@ def changelog(hub: Hub, repo: str, after: Version | None, upto: Version | None) 
         HubNotFound: There is no such release, or it has no changelog.
         VerificationError: Something on the Hub is not what was released.
     """
-    state = read_state(hub, repo)
-    pinned = pin(hub, state, choose(state, Ref(repo, upto or Latest())))
+    pinned = resolve(hub, Ref(repo, upto or Latest()))
     manifest = pinned.release.manifest
     if manifest is None or CHANGELOG not in manifest.files:
         raise HubNotFound(f"{pinned.release} has no {CHANGELOG}.")

@@ -9,9 +9,9 @@ from pathlib import Path
 from hfver.errors import BadConfig, HubNotFound, PolicyViolation, SignatureInvalid
 from hfver.hub import Hub
 from hfver.hub.downloading import cached_file
-from hfver.manifest import SIGNATURE, Manifest
+from hfver.manifest import MANIFEST, SIGNATURE, Manifest
 from hfver.memory import Memory
-from hfver.policy import find_policy
+from hfver.policy import SignatureRule, find_policy
 from hfver.results import Release
 from hfver.signing.bundles import check_bundle
 from hfver.signing.keys import (
@@ -82,12 +82,11 @@ def check_may_release(repo: str, signer: Signer | None) -> None:
     Raises:
         PolicyViolation: There is no signature, or one of another kind or key.
     """
-    policy = find_policy(Path.cwd())
-    if not policy.wants_signature(repo):
+    rule = _rule_for(repo)
+    if rule is None:
         return
     if signer is None:
         raise PolicyViolation(f"The policy asks for signed releases of {repo}.", _SIGN)
-    rule = policy.signature
     trust = parse_trust(rule.public_key, rule.identity, rule.issuer)
     if isinstance(trust, TrustedKey) and not _is_pair(signer, trust):
         raise PolicyViolation(
@@ -98,11 +97,22 @@ def check_may_release(repo: str, signer: Signer | None) -> None:
         raise PolicyViolation(f"The policy trusts {trust} for {repo}, and no key.", "Run it with --sign sigstore.")
 
 
+def _rule_for(*repos: str) -> SignatureRule | None:
+    """Find the rule of the nearest policy that asks for signatures of a repo.
+
+    Inside of a pulled release the nearest policy may have come with it, and must not excuse it: those outside go first.
+    """
+    here = Path.cwd()
+    releases = [folder for folder in (*reversed(here.parents), here) if (folder / MANIFEST).is_file()]
+    policies = map(find_policy, [*(folder.parent for folder in releases), here])
+    asking = (policy for policy in policies if any(map(policy.wants_signature, repos)))
+    return next((policy.signature for policy in asking), None)
+
+
 def _policy_trust(*repos: str) -> Trust | None:
-    policy = find_policy(Path.cwd())
-    if not any(map(policy.wants_signature, repos)):
+    rule = _rule_for(*repos)
+    if rule is None:
         return None
-    rule = policy.signature
     trust = parse_trust(rule.public_key, rule.identity, rule.issuer)
     if trust is None:
         raise BadConfig(

@@ -55,6 +55,7 @@ def reads(hub: LocalHub, directory: Path) -> list[Callable[[], object]]:
         lambda: hfver.verify(REPO, hub=hub),
         lambda: hfver.smoke_eval(REPO, hub=hub),
         lambda: hfver.diff(REPO, f"{REPO}@1.0.0", hub=hub),
+        lambda: hfver.changelog(REPO, hub=hub),
         lambda: hfver.verify(str(directory / "old"), hub=hub),
         lambda: hfver.verify(str(directory / "old"), offline=True),
     ]
@@ -196,6 +197,22 @@ def test_a_pending_release_that_nobody_trusted_signed_stays_pending(
     done = release(folder(2), local_hub, sign=mine.sign, version="1.0.1")
     listed = hfver.versions(REPO, hub=local_hub)
     assert ([one.version for one in listed.releases], listed.pending) == ([done.version], ("v1.0.0",))
+
+
+def test_a_policy_that_came_with_a_release_does_not_excuse_it(
+    local_hub: LocalHub, folder: MakeFolder, make_pair: MakePair, policy: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs, made = make_pair("mine"), make_pair("theirs"), folder()
+    (made / "hfver.toml").write_text(f'[signature]\npublic_key = "{theirs.public}"\n')
+    release(made, local_hub, sign=theirs.sign)
+    pulled = hfver.pull(REPO, Path("model"), hub=local_hub).path.resolve()
+    assert (pulled / "hfver.toml").is_file()
+    policy(trusting(mine))
+    monkeypatch.chdir(pulled)
+    with pytest.raises(SignatureInvalid, match="signed with another key"):
+        hfver.verify(".", offline=True)
+    policy("")
+    assert hfver.verify(".", offline=True).signed_by == f"key {theirs.public}"
 
 
 @pytest.mark.parametrize(

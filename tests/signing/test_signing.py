@@ -73,6 +73,12 @@ def test_a_signature_is_made_from_hashes_alone(pair: Pair) -> None:
     assert resources(bundle)["model.safetensors"] == "ab" * 32
 
 
+def test_an_audit_knows_the_signature_as_part_of_a_release(local_hub: LocalHub, folder: MakeFolder, pair: Pair) -> None:
+    release(folder(1), local_hub, sign=pair.sign)
+    release(folder(2), local_hub)
+    assert hfver.audit(REPO, hub=local_hub).clean
+
+
 def test_no_signature(local_hub: LocalHub, folder: MakeFolder, pair: Pair, tmp_path: Path) -> None:
     release(folder(), local_hub)
     with pytest.raises(SignatureInvalid, match="has no signature"):
