@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from hfver.errors import HfverError as HfverError
     from hfver.face.auditing import audit as audit
     from hfver.face.checking import pins as pins
+    from hfver.face.locking import lock as lock
+    from hfver.face.locking import outdated as outdated
+    from hfver.face.locking import sync as sync
     from hfver.face.publishing import release as release
     from hfver.face.reading import changelog as changelog
     from hfver.face.reading import diff as diff
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from hfver.face.withdrawing import yank as yank
     from hfver.findings import Audit as Audit
     from hfver.findings import Finding as Finding
+    from hfver.lockfile.outcomes import Locked as Locked
+    from hfver.lockfile.outcomes import Outdated as Outdated
+    from hfver.lockfile.outcomes import Synced as Synced
     from hfver.records import SmokeReport as SmokeReport
     from hfver.results import Loaded as Loaded
     from hfver.results import Pulled as Pulled
@@ -49,15 +55,20 @@ _HOMES = {
     "HfverError": "hfver.errors",
     "Loaded": "hfver.results",
     "LocalHub": "hfver.embedded",
+    "Locked": "hfver.lockfile.outcomes",
+    "Outdated": "hfver.lockfile.outcomes",
     "Pulled": "hfver.results",
     "Release": "hfver.results",
     "SmokeReport": "hfver.records",
+    "Synced": "hfver.lockfile.outcomes",
     "Verified": "hfver.results",
     "Versions": "hfver.results",
     "audit": "hfver.face.auditing",
     "changelog": "hfver.face.reading",
     "diff": "hfver.face.reading",
     "load": "hfver.face.using",
+    "lock": "hfver.face.locking",
+    "outdated": "hfver.face.locking",
     "pins": "hfver.face.checking",
     "pull": "hfver.face.using",
     "release": "hfver.face.publishing",
@@ -65,6 +76,7 @@ _HOMES = {
     "serve": "hfver.embedded",
     "show": "hfver.face.reading",
     "smoke_eval": "hfver.face.using",
+    "sync": "hfver.face.locking",
     "verify": "hfver.face.using",
     "versions": "hfver.face.reading",
     "yank": "hfver.face.withdrawing",

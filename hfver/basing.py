@@ -10,12 +10,14 @@ from hfver.errors import BadRef, HubNotFound, UsageError
 from hfver.fetching import Snapshot, bring
 from hfver.hub import Hub
 from hfver.lineage import BaseModelLink
-from hfver.observing import state_at
+from hfver.locked import locate_locked
+from hfver.lockfile import Lock
+from hfver.observing import Terms, state_at
 from hfver.progress import Progress, silent
 from hfver.ref import Commit, Ref, check_model_id, parse_ref
 from hfver.resolving import Pinned, locate
 
-__all__ = ["bring_base", "find_base"]
+__all__ = ["base_ref", "bring_base", "find_base", "is_loadable"]
 
 _SHA = re.compile(r"[0-9a-f]{40}")
 _IN_CACHE = re.compile(r"models--([^/\\]+)--([^/\\]+)[/\\]snapshots[/\\]([0-9a-f]{40})")
@@ -52,8 +54,20 @@ def find_base(hub: Hub, checkpoint: Checkpoint, wanted: str | None) -> BaseModel
         ) from None
 
 
-def bring_base(hub: Hub, base: BaseModelLink | None, where: str, *, progress: Progress = silent) -> Snapshot:
-    """Have the base that a lineage pins in the cache, verified.
+def bring_base(
+    hub: Hub, base: BaseModelLink | None, where: str, *, lock: Lock | None = None, progress: Progress = silent
+) -> Snapshot:
+    """Have the base that a lineage pins in the cache, verified; against a lock too if it holds it.
+
+    Raises:
+        UsageError: The lineage does not pin a base to a commit.
+    """
+    pinned = locate_locked(hub, base_ref(base, where), Terms(lock=lock))
+    return bring(hub, pinned, wanted=is_loadable, progress=progress)
+
+
+def base_ref(base: BaseModelLink | None, where: str) -> Ref:
+    """Name the commit that an adapter's lineage pins.
 
     Raises:
         UsageError: The lineage does not pin a base to a commit.
@@ -63,11 +77,10 @@ def bring_base(hub: Hub, base: BaseModelLink | None, where: str, *, progress: Pr
             f"{where} is an adapter, and its lineage pins no base to a commit.",
             "Release it again with --base ns/name@<version or 40 hex digits>.",
         )
-    pinned = locate(hub, Ref(check_model_id(base.source), Commit(base.revision)))
-    return bring(hub, pinned, wanted=_is_loadable, progress=progress)
+    return Ref(check_model_id(base.source), Commit(base.revision))
 
 
-def _is_loadable(path: str) -> bool:
+def is_loadable(path: str) -> bool:
     """Tell what transformers needs to load a model: safetensors and small files at the top, no other formats."""
     return "/" not in path and path.endswith(_LOADABLE)
 

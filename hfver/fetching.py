@@ -56,6 +56,8 @@ def _bring(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progress: Pr
     release = pinned.release
     if release.manifest is not None:
         return _bring_release(hub, pinned, release.manifest, progress)
+    if pinned.files is not None:
+        return _bring_files(hub, pinned, {path: one for path, one in pinned.files.items() if wanted(path)}, progress)
     return _bring_commit(hub, pinned, wanted, progress)
 
 
@@ -111,6 +113,19 @@ def _bring_commit(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progr
     _fetch(hub, repo, commit, tree, where, progress)
     files = check_against_tree(folder, tree, where, cache=HashCache(), progress=progress)
     memory.remember_files(commit, files)
+    return Snapshot(folder, files)
+
+
+def _bring_files(hub: Hub, pinned: Pinned, files: Mapping[str, FileEntry], progress: Progress) -> Snapshot:
+    """Have exactly the files of a commit that a lock holds."""
+    repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
+    if absent := [path for path in files if cached_file(repo, commit, path) is None]:
+        tree = hub.tree(repo, commit)
+        if gone := [path for path in absent if path not in tree]:
+            raise FileMissing(f"{where}: the lock holds {gone[0]}, and the commit does not.")
+        _fetch(hub, repo, commit, {path: tree[path] for path in absent}, where, progress)
+    folder = snapshot_folder(repo, commit)
+    check_folder(folder, files, where, cache=HashCache(), progress=progress)
     return Snapshot(folder, files)
 
 

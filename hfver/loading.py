@@ -7,12 +7,13 @@ from hfver.errors import BadCheckpoint, SmokeFailed
 from hfver.fetching import Snapshot, bring
 from hfver.hub import Hub
 from hfver.lineage import Lineage
+from hfver.locked import code_is_allowed, resolve_locked
 from hfver.manifest import LINEAGE
 from hfver.observing import Terms
 from hfver.progress import Progress, silent
 from hfver.records import SmokeReport
 from hfver.ref import Ref
-from hfver.resolving import Pinned, resolve, warn_if_yanked
+from hfver.resolving import Pinned, warn_if_yanked
 from hfver.results import Loaded
 from hfver.runtime import OpenModel, open_model
 from hfver.smoke import examine, run_smoke
@@ -51,16 +52,16 @@ def load(
         VerificationError: Something is not what was released.
         HubNotFound: There is no such release.
     """
-    pinned = resolve(hub, ref, terms)
+    pinned = resolve_locked(hub, ref, terms)
     warn_if_yanked(pinned.release)
     snapshot = bring(hub, pinned, progress=progress)
-    base = _base_of(hub, snapshot, str(pinned.release), progress)
+    base = _base_of(hub, snapshot, str(pinned.release), terms, progress)
     opened = open_model(
         snapshot.path,
         device=device,
         dtype=dtype,
         base_directory=base.path if base else None,
-        trust_remote_code=trust_remote_code,
+        trust_remote_code=trust_remote_code or code_is_allowed(hub, pinned.release, terms),
     )
     if not opened.whole and not smoke:
         raise BadCheckpoint(f"{pinned.release}: {_misfit(opened)}", f"See what is wrong: hfver smoke {pinned.release}")
@@ -86,26 +87,26 @@ def smoke_release(
         VerificationError: Something is not what was released.
         HubNotFound: There is no such release.
     """
-    pinned: Pinned = resolve(hub, ref, terms)
+    pinned: Pinned = resolve_locked(hub, ref, terms)
     warn_if_yanked(pinned.release)
     snapshot = bring(hub, pinned, progress=progress)
-    base = _base_of(hub, snapshot, str(pinned.release), progress)
+    base = _base_of(hub, snapshot, str(pinned.release), terms, progress)
     return run_smoke(
         snapshot.path,
         device=device,
         dtype=dtype,
         base_directory=base.path if base else None,
-        trust_remote_code=trust_remote_code,
+        trust_remote_code=trust_remote_code or code_is_allowed(hub, pinned.release, terms),
         content_digest=pinned.release.content_digest,
     )
 
 
-def _base_of(hub: Hub, snapshot: Snapshot, where: str, progress: Progress) -> Snapshot | None:
+def _base_of(hub: Hub, snapshot: Snapshot, where: str, terms: Terms, progress: Progress) -> Snapshot | None:
     if "adapter_config.json" not in snapshot.files:
         return None
     record = snapshot.path / LINEAGE
     lineage = Lineage.decode(record.read_bytes(), f"{where}: {LINEAGE}") if record.is_file() else Lineage()
-    return bring_base(hub, lineage.base_model, where, progress=progress)
+    return bring_base(hub, lineage.base_model, where, lock=terms.lock, progress=progress)
 
 
 def _misfit(opened: OpenModel) -> str:

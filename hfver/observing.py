@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hfver.errors import LedgerRewritten, LedgerTruncated
 from hfver.hub import Hub, Refs
+from hfver.lockfile import Lock
 from hfver.manifest import LEDGER
 from hfver.memory import Memory, RememberedLedger
 from hfver.records import Ledger
@@ -22,11 +23,13 @@ class Terms:
         mirror_of: The repo that it is knowingly a copy of.
         seen: The head of its ledger as a lock remembers it; the ledger must still hold that line.
         seen_by: What remembers it, for errors.
+        lock: What the project holds of it; None leaves that aside.
     """
 
     mirror_of: str | None = None
     seen: str | None = None
     seen_by: str = "the lock"
+    lock: Lock | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -120,5 +123,6 @@ def check_seen(repo: str, ledger: Ledger, terms: Terms) -> None:
         raise LedgerRewritten(
             f"The ledger of {repo} does not hold the line that {terms.seen_by} saw last ({terms.seen}): "
             f"it was rewritten or cut, or another repo has taken the name.",
-            "Trust nothing of this repo until its owner explains that; then lock it anew: hfver lock",
+            "Trust nothing of this repo until its owner explains that; "
+            f"then take it out of the lock (hfver lock --remove {repo}) and lock it anew.",
         )

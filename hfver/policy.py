@@ -17,6 +17,9 @@
     require = true
     public_key = "release.pub"
     repos = ["acme/*"]
+
+    [models]
+    "acme/support-bot" = "^1.2"
 """
 
 from __future__ import annotations
@@ -31,9 +34,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hfver.errors import BadConfig
 from hfver.lineage import Evaluation
+from hfver.lockfile.values import ModelId, SpecText
 from hfver.version import Bump
 
-__all__ = ["Breach", "Budget", "Policy", "SignatureRule", "find_policy", "metric_breaches", "metrics_of"]
+__all__ = [
+    "Breach",
+    "Budget",
+    "Policy",
+    "SignatureRule",
+    "find_policy",
+    "locate_policy",
+    "metric_breaches",
+    "metrics_of",
+]
 
 
 class Budget(BaseModel):
@@ -102,6 +115,8 @@ class Policy(BaseModel):
     secrets: Secrets = Secrets()
     require_signature: bool = False
     signature: SignatureRule = SignatureRule()
+    models: Mapping[ModelId, SpecText] = Field(default_factory=dict)
+    """Which models the project uses: repo to spec, for ``hfver lock``."""
 
     def wants_signature(self, repo: str) -> bool:
         """Tell whether releases of a repo must be signed."""
@@ -117,15 +132,17 @@ def find_policy(start: Path) -> Policy:
     Raises:
         BadConfig: The file is no TOML, or holds a key or value that is not known.
     """
-    for folder in (start, *start.parents):
-        own = folder / "hfver.toml"
-        if own.is_file():
-            return _validate(_read(own), own)
-        project = folder / "pyproject.toml"
-        table = _read(project).get("tool", {}).get("hfver") if project.is_file() else None
-        if table is not None:
-            return _validate(table, project)
-    return Policy()
+    path, table = _find(start)
+    return _validate(table, path) if path else Policy()
+
+
+def locate_policy(start: Path) -> Path | None:
+    """Find the file that :func:`find_policy` reads, or None.
+
+    Raises:
+        BadConfig: A file on the way is no TOML.
+    """
+    return _find(start)[0]
 
 
 def metrics_of(evaluation: Evaluation) -> dict[str, float]:
@@ -160,6 +177,18 @@ def _reasons(name: str, budget: Budget, before: float | None, after: float | Non
         yield f"{name} went from {before:g} to {after:g}, {worse:g} worse; its budget is {budget.max_drop:g}"
 
 
+def _find(start: Path) -> tuple[Path | None, Any]:
+    for folder in (start, *start.parents):
+        own = folder / "hfver.toml"
+        if own.is_file():
+            return own, _read(own)
+        project = folder / "pyproject.toml"
+        table = _read(project).get("tool", {}).get("hfver") if project.is_file() else None
+        if table is not None:
+            return project, table
+    return None, None
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
@@ -173,7 +202,10 @@ def _validate(table: Any, path: Path) -> Policy:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise BadConfig(f"{path}: {where}: {first['msg']}.", "See docs/versioning.md for what it may hold.") from None
+        raise BadConfig(
+            f"{path}: {where}: {first['msg'].removeprefix('Value error, ').rstrip('.')}.",
+            "See docs/versioning.md for what it may hold.",
+        ) from None
 
 
 def _anchored(policy: Policy, folder: Path) -> Policy:

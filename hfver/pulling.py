@@ -15,18 +15,19 @@ from hfver.errors import DigestMismatch, UsageError, VerificationError
 from hfver.fetching import Snapshot, bring, files_in
 from hfver.hub import Hub
 from hfver.hub.uploading import copy_file
+from hfver.locked import code_is_allowed, resolve_locked
 from hfver.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, digest_of, safe_path
 from hfver.memory import Memory
 from hfver.observing import Terms
 from hfver.progress import Progress, silent
 from hfver.ref import Ref
-from hfver.resolving import Pinned, locate, resolve, warn_if_yanked
+from hfver.resolving import Pinned, locate, warn_if_yanked
 from hfver.results import Pulled, Verified
 from hfver.signing import Trust, check_folder_signed, check_signed
 from hfver.verifying import check_folder, check_names
 from hfver.version import parse_version
 
-__all__ = ["MARK", "manifest_digest", "pull", "verify_folder", "verify_release"]
+__all__ = ["MARK", "check_code", "manifest_digest", "pull", "verify_folder", "verify_release"]
 
 MARK = ".hfver/pulling.json"
 """Stands in a folder while it is being filled, and names the repo and the files that were there before."""
@@ -56,20 +57,25 @@ def pull(
         UsageError: The directory holds something else.
         VerificationError: A file is not what was released.
     """
-    pinned = resolve(hub, ref, terms)
+    pinned = resolve_locked(hub, ref, terms)
     warn_if_yanked(pinned.release)
     if directory is not None:
         _check_target(directory, pinned)
     snapshot = bring(hub, pinned, progress=progress)
-    _check_code(hub, pinned, snapshot, trust_remote_code)
+    if not (trust_remote_code or code_is_allowed(hub, pinned.release, terms)):
+        check_code(hub, pinned, snapshot)
     path = _fill(directory, snapshot, pinned) if directory is not None else snapshot.path
     return Pulled(path, pinned.release, len(snapshot.files))
 
 
-def _check_code(hub: Hub, pinned: Pinned, snapshot: Snapshot, allowed: bool) -> None:
-    """Refuse a release that would run code, before it gets a folder of its own; a commit is looked at once."""
+def check_code(hub: Hub, pinned: Pinned, snapshot: Snapshot) -> None:
+    """Refuse a release that would run code, before it gets a folder of its own; a commit is looked at once.
+
+    Raises:
+        PolicyViolation: It would.
+    """
     commit, memory = pinned.release.commit, Memory(hub.identity, pinned.release.repo)
-    if not allowed and not memory.runs_no_code(commit):
+    if not memory.runs_no_code(commit):
         refuse_code(snapshot.path, name=str(pinned.release), paths=snapshot.files)
         memory.remember_no_code(commit)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hfver.errors import CommitGone, HubNotFound, Refused, VerificationError
 from hfver.hub import Hub, TreeFile
-from hfver.manifest import MANIFEST, Manifest, digest_of
+from hfver.manifest import MANIFEST, FileEntry, Manifest, digest_of
 from hfver.memory import Memory
 from hfver.observing import RepoState, Terms, read_state
 from hfver.records import Entry, Ledger
@@ -41,10 +41,12 @@ class Pinned:
     Attributes:
         release: What it is; ``release.manifest`` is None for a commit that was not made by hfver.
         tree: Its files as the Hub lists them; None if that was checked on an earlier day.
+        files: Its files as a lock holds them; of a commit that was not made by hfver only.
     """
 
     release: Release
     tree: Mapping[str, TreeFile] | None = None
+    files: Mapping[str, FileEntry] | None = None
 
 
 def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:

@@ -142,7 +142,22 @@ def test_help_is_quick_and_light() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["release", "pull", "verify", "smoke", "versions", "show", "diff", "changelog", "pins", "hub serve"]
+    "command",
+    [
+        "release",
+        "pull",
+        "verify",
+        "smoke",
+        "versions",
+        "show",
+        "diff",
+        "changelog",
+        "pins",
+        "lock",
+        "sync",
+        "outdated",
+        "hub serve",
+    ],
 )
 def test_every_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command.split(), "--help"]) == 0

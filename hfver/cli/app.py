@@ -8,7 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
-from hfver.cli.commands import audit, changelog, diff, hub, pins, pull, release, show, smoke, verify, versions, yank
+from hfver.cli.commands import (
+    audit,
+    changelog,
+    diff,
+    hub,
+    lock,
+    outdated,
+    pins,
+    pull,
+    release,
+    show,
+    smoke,
+    sync,
+    verify,
+    versions,
+    yank,
+)
 
 __all__ = ["app"]
 
@@ -53,5 +69,8 @@ _add(app, show, show.show)
 _add(app, yank, yank.yank)
 _add(app, pins, pins.pins)
 _add(app, audit, audit.audit)
+_add(app, lock, lock.lock)
+_add(app, sync, sync.sync)
+_add(app, outdated, outdated.outdated)
 _add(hub_app, hub, hub.serve)
 app.add_typer(hub_app, name="hub")

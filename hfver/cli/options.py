@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,9 @@ __all__ = [
     "DtypeOption",
     "HubOption",
     "JsonOption",
+    "LockOption",
     "MirrorOption",
+    "NoLockOption",
     "RefArgument",
     "RepoArgument",
     "TargetArgument",
@@ -42,3 +45,7 @@ MirrorOption = Annotated[
     str | None,
     typer.Option("--mirror-of", metavar="NS/NAME", help="Allow the repo to be a copy of this one, knowingly."),
 ]
+LockOption = Annotated[
+    Path | None, typer.Option("--lock", metavar="PATH", help="Which lock. Default: the nearest hfver.lock.")
+]
+NoLockOption = Annotated[bool, typer.Option("--no-lock", help="Leave the nearest hfver.lock aside.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfver.embedded import HubLike, open_hub
+from hfver.embedded import HubLike, PathLike, open_hub
 from hfver.face.targets import looks_like_folder, terms_of
 from hfver.progress import Progress, silent
 from hfver.ref import Ref, check_repo, parse_ref
@@ -18,24 +18,32 @@ if TYPE_CHECKING:
 __all__ = ["changelog", "diff", "resolve", "show", "versions"]
 
 
-def resolve(ref: str, *, hub: HubLike = None, mirror_of: str | None = None, token: str | None = None) -> Release:
+def resolve(
+    ref: str,
+    *,
+    hub: HubLike = None,
+    mirror_of: str | None = None,
+    lock: PathLike | bool = True,
+    token: str | None = None,
+) -> Release:
     """Find the release that a reference means, and check its tag, manifest and tree.
 
     Args:
         ref: Which release.
         hub: None, a URL, or the folder of an embedded Hub.
         mirror_of: The repo that the one named is knowingly a copy of.
+        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
         token: Access token; None for the user's own.
 
     Raises:
         HubError: There is no such release, or no answer.
         VerificationError: Something on the Hub is not what was released.
     """
-    from hfver.resolving import resolve as run
+    from hfver.locked import resolve_locked as run
 
     wanted = parse_ref(ref)
     with open_hub(hub, token) as client:
-        return run(client, wanted, terms_of(mirror_of)).release
+        return run(client, wanted, terms_of(mirror_of, lock)).release
 
 
 def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, token: str | None = None) -> Versions:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hfver.embedded import PathLike
 from hfver.errors import BadConfig
+from hfver.lockfile import find_lock, read_lock
 from hfver.observing import Terms
 from hfver.ref import check_repo
 
@@ -28,10 +30,18 @@ def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     return value
 
 
-def terms_of(mirror_of: str | None) -> Terms:
+def terms_of(mirror_of: str | None, lock: PathLike | bool = False) -> Terms:
     """Say on what terms a repo is believed.
+
+    Args:
+        mirror_of: The repo that it is knowingly a copy of.
+        lock: The lock to heed: True for the nearest, False for none.
 
     Raises:
         BadRef: ``mirror_of`` is no repo id.
+        BadConfig: The lock is broken, or there is none at that path.
     """
-    return Terms(mirror_of=check_repo(mirror_of) if mirror_of else None)
+    mirrored = check_repo(mirror_of) if mirror_of else None
+    if isinstance(lock, bool):
+        return Terms(mirrored, lock=find_lock(Path.cwd()) if lock else None)
+    return Terms(mirrored, lock=read_lock(Path(lock).absolute()))

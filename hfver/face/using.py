@@ -24,6 +24,7 @@ def load(
     smoke: bool = False,
     trust_remote_code: bool = False,
     mirror_of: str | None = None,
+    lock: PathLike | bool = True,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Loaded:
@@ -37,6 +38,7 @@ def load(
         smoke: Run the smoke eval on it; its report is in the result.
         trust_remote_code: Allow the release's own Python code to run.
         mirror_of: The repo that the one named is knowingly a copy of.
+        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -53,7 +55,7 @@ def load(
         return run(
             client,
             wanted,
-            terms_of(mirror_of),
+            terms_of(mirror_of, lock),
             device=device,
             dtype=dtype,
             smoke=smoke,
@@ -68,6 +70,7 @@ def pull(
     *,
     hub: HubLike = None,
     mirror_of: str | None = None,
+    lock: PathLike | bool = True,
     trust_remote_code: bool = False,
     token: str | None = None,
     progress: Progress = silent,
@@ -79,6 +82,7 @@ def pull(
         directory: Where to; None leaves it in the Hugging Face cache.
         hub: None, a URL, or the folder of an embedded Hub.
         mirror_of: The repo that the one named is knowingly a copy of.
+        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
         trust_remote_code: Allow configs that make libraries run code when they load the release.
         token: Access token; None for the user's own.
         progress: Told the bytes.
@@ -93,7 +97,7 @@ def pull(
 
     wanted = parse_ref(ref)
     with open_hub(hub, token) as client:
-        target, terms = Path(directory) if directory else None, terms_of(mirror_of)
+        target, terms = Path(directory) if directory else None, terms_of(mirror_of, lock)
         return run(client, wanted, target, terms, trust_remote_code=trust_remote_code, progress=progress)
 
 
@@ -151,6 +155,7 @@ def smoke_eval(
     base: PathLike | None = None,
     trust_remote_code: bool = False,
     mirror_of: str | None = None,
+    lock: PathLike | bool = True,
     token: str | None = None,
     progress: Progress = silent,
 ) -> SmokeReport:
@@ -164,6 +169,7 @@ def smoke_eval(
         base: The folder of an adapter folder's base.
         trust_remote_code: Allow the model's own Python code to run.
         mirror_of: The repo that the one named is knowingly a copy of.
+        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -194,7 +200,7 @@ def smoke_eval(
         return smoke_release(
             client,
             wanted,
-            terms_of(mirror_of),
+            terms_of(mirror_of, lock),
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,

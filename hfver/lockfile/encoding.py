@@ -27,8 +27,7 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 
 def encode_lock(lock: Lock) -> bytes:
     """Write the canonical bytes: packages sorted by repo, one line per file."""
-    ordered = sorted(lock.packages, key=lambda one: (one.repo.lower(), one.hub, one.spec is None, one.commit))
-    tables = "".join("\n" + "".join(_table(package)) for package in ordered)
+    tables = "".join("\n" + "".join(_table(package)) for package in lock.ordered)
     return f"{_HEADER}schema = {SCHEMA}\n{tables}".encode()
 
 

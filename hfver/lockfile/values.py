@@ -151,6 +151,11 @@ class Lock(BaseModel):
         return self.at(repo, commit, package.hub) if commit else None
 
     @property
+    def ordered(self) -> tuple[Package, ...]:
+        """The packages in the order of the file: by repo, those that were asked for first."""
+        return tuple(sorted(self.packages, key=lambda one: (one.repo.lower(), one.hub, one.spec is None, one.commit)))
+
+    @property
     def direct(self) -> tuple[Package, ...]:
         """The packages that the project asked for."""
         return tuple(one for one in self.packages if one.spec)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hfver.cli.options import CodeOption, HubOption, JsonOption, MirrorOption, RefArgument
+from hfver.cli.options import CodeOption, HubOption, JsonOption, MirrorOption, NoLockOption, RefArgument
 
 __all__ = ["EXAMPLE", "pull"]
 
@@ -20,6 +20,7 @@ def pull(
     hub: HubOption = None,
     mirror_of: MirrorOption = None,
     trust_remote_code: CodeOption = False,
+    no_lock: NoLockOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a release onto this machine, every file verified; prints where it is."""
@@ -34,6 +35,7 @@ def pull(
             directory,
             hub=hub,
             mirror_of=mirror_of,
+            lock=not no_lock,
             trust_remote_code=trust_remote_code,
             progress=progress,
         )

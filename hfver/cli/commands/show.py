@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from hfver.cli.options import HubOption, JsonOption, MirrorOption, RefArgument
+from hfver.cli.options import HubOption, JsonOption, MirrorOption, NoLockOption, RefArgument
 
 __all__ = ["EXAMPLE", "show"]
 
 EXAMPLE = "hfver show acme/support-bot@1.2.0"
 
 
-def show(ref: RefArgument, hub: HubOption = None, mirror_of: MirrorOption = None, as_json: JsonOption = False) -> None:
+def show(
+    ref: RefArgument,
+    hub: HubOption = None,
+    mirror_of: MirrorOption = None,
+    no_lock: NoLockOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show one release: where it is, what is in it, and how it was checked."""
     import hfver
     from hfver.cli.rendering.basics import put
     from hfver.cli.rendering.releases import print_release
 
-    shown = hfver.show(ref, hub=hub, mirror_of=mirror_of)
+    shown = hfver.show(ref, hub=hub, mirror_of=mirror_of, lock=not no_lock)
     put(shown, as_json, print_release)

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from hfver.cli.options import CodeOption, DeviceOption, DtypeOption, HubOption, JsonOption, MirrorOption, TargetArgument
+from hfver.cli.options import (
+    CodeOption,
+    DeviceOption,
+    DtypeOption,
+    HubOption,
+    JsonOption,
+    MirrorOption,
+    NoLockOption,
+    TargetArgument,
+)
 
 __all__ = ["EXAMPLE", "smoke"]
 
@@ -22,6 +31,7 @@ def smoke(
     base: Annotated[Path | None, typer.Option(metavar="DIR", help="The base of an adapter folder.")] = None,
     trust_remote_code: CodeOption = False,
     mirror_of: MirrorOption = None,
+    no_lock: NoLockOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Load and run a model briefly, on the GPU if there is one; exit code 1 if it is broken."""
@@ -39,6 +49,7 @@ def smoke(
             base=base,
             trust_remote_code=trust_remote_code,
             mirror_of=mirror_of,
+            lock=not no_lock,
             progress=progress,
         )
     if as_json:
