@@ -99,7 +99,7 @@ def release(
             private=private,
             dry_run=dry_run,
             trust_remote_code=trust_remote_code,
-            sign=parse_signer(sign) if sign else None,
+            sign=None if sign is None else parse_signer(sign),
         )
         with open_hub(hub, token, create=not dry_run) as client:
             return run(client, request, say=say, progress=progress)

@@ -9,7 +9,16 @@ from typing import Any
 
 from hfver.errors import Refused, SignatureInvalid
 from hfver.manifest import Manifest, digest_of, load_json
-from hfver.signing.keys import Signer, SigstoreSigner, Trust, TrustedIdentity, TrustedKey, key_hint, load_public_key
+from hfver.signing.keys import (
+    Signer,
+    SigstoreSigner,
+    Trust,
+    TrustedIdentity,
+    TrustedKey,
+    check_installed,
+    key_hint,
+    load_public_key,
+)
 from hfver.signing.signed_set import signed_set
 
 __all__ = ["check_bundle", "sign_manifest"]
@@ -68,8 +77,10 @@ def check_bundle(data: bytes, files: Mapping[str, str], trust: Trust, where: str
         where: Names the release in errors.
 
     Raises:
+        BadConfig: The key cannot be used, or the extra is not installed.
         SignatureInvalid: The bundle is broken, was signed by somebody else, or covers other files.
     """
+    check_installed()
     bundle = _parse(data, where)
     _check_signer(bundle, trust, where)
     if not _verify(data, files, trust, where):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ __all__ = [
     "Trust",
     "TrustedIdentity",
     "TrustedKey",
+    "check_installed",
     "key_hint",
     "load_private_key",
     "load_public_key",
@@ -93,8 +95,9 @@ def parse_signer(text: str) -> Signer:
     """Read ``key:PATH`` or ``sigstore``.
 
     Raises:
-        BadConfig: It is neither, or the key cannot be used.
+        BadConfig: It is neither, the key cannot be used, or the extra is not installed.
     """
+    check_installed()
     kind, _, path = text.partition(":")
     if text == "sigstore":
         return SigstoreSigner()
@@ -112,16 +115,29 @@ def parse_trust(public_key: str | os.PathLike[str] | None, identity: str | None,
     Raises:
         BadConfig: Both were named, or half of an identity.
     """
-    if public_key is not None and (identity or issuer):
+    # An empty name is one that a script failed to fill in, not the wish to trust anybody.
+    if public_key is not None and (identity is not None or issuer is not None):
         raise BadConfig("A public key and an identity cannot both be asked for.", "Name one of them.")
     if public_key is not None:
         return TrustedKey(Path(public_key).expanduser())
-    if bool(identity) != bool(issuer):
+    if identity is None and issuer is None:
+        return None
+    if not identity or not issuer:
         raise BadConfig(
             "An identity is only known together with who vouches for it.",
             "Name both, such as: --identity me@example.com --issuer https://accounts.google.com",
         )
-    return TrustedIdentity(identity, issuer) if identity and issuer else None
+    return TrustedIdentity(identity, issuer)
+
+
+def check_installed() -> None:
+    """Make sure that signatures can be made and checked.
+
+    Raises:
+        BadConfig: The extra is not installed.
+    """
+    if find_spec("cryptography") is None or find_spec("model_signing") is None:
+        raise BadConfig("Signatures need model-signing.", "Run: pip install 'hfver[signing]'")
 
 
 def password_for(path: Path) -> bytes | None:
@@ -135,7 +151,6 @@ def load_private_key(path: Path) -> EllipticCurvePrivateKey:
     Raises:
         BadConfig: There is none, it is of another kind, or its password is missing or wrong.
     """
-    _needs_library()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -160,7 +175,6 @@ def load_public_key(path: Path) -> EllipticCurvePublicKey:
     Raises:
         BadConfig: There is none, or it is of another kind.
     """
-    _needs_library()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -193,10 +207,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BadConfig(f"{path} cannot be read: {error.strerror}.", "Name the PEM file of a key.") from None
-
-
-def _needs_library() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("cryptography") is None or find_spec("model_signing") is None:
-        raise BadConfig("Signatures need model-signing.", "Run: pip install 'hfver[signing]'")

@@ -231,20 +231,37 @@ def test_keys_that_cannot_be_used(local_hub: LocalHub, folder: MakeFolder, make_
     odd = make_pair("odd", curve=ec.SECP256K1)
     (tmp_path / "noise").write_bytes(b"\x00\xff")
     wrong = [f"key:{tmp_path / name}" for name in ("rsa.pem", "rsa.pub", "noise", "none", "key.pub")]
-    for sign in [*wrong, odd.sign, f"key:{tmp_path}", "key:", "gpg:me", str(pair.private)]:
+    for sign in [*wrong, odd.sign, f"key:{tmp_path}", "key:", "gpg:me", "", str(pair.private)]:
         with pytest.raises(BadConfig) as caught:
             release(made, local_hub, sign=sign)
         assert caught.value.hint
     assert not HfApi(endpoint=local_hub.url, token=local_hub.token).repo_exists(REPO)
     release(made, local_hub, sign=pair.sign)
-    for public in (pair.private, tmp_path / "rsa.pub", odd.public, tmp_path / "noise", tmp_path / "none"):
+    for public in (pair.private, tmp_path / "rsa.pub", odd.public, tmp_path / "noise", tmp_path / "none", ""):
         with pytest.raises(BadConfig) as caught:
             hfver.verify(REPO, hub=local_hub, public_key=public)
         assert caught.value.hint
 
 
+def test_without_the_extra_it_says_what_to_install(
+    local_hub: LocalHub, folder: MakeFolder, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = folder()
+    release(made, local_hub, sign=pair.sign)
+    monkeypatch.setitem(sys.modules, "model_signing", None)
+    for sign in (pair.sign, "sigstore"):
+        with pytest.raises(BadConfig, match="need model-signing") as caught:
+            release(made, local_hub, sign=sign, version="1.0.1")
+        assert "hfver[signing]" in caught.value.hint
+    with pytest.raises(BadConfig, match="need model-signing"):
+        hfver.verify(REPO, hub=local_hub, public_key=pair.public)
+    with pytest.raises(BadConfig, match="need model-signing"):
+        hfver.verify(REPO, hub=local_hub, identity="me@example.com", issuer="https://accounts.example.com")
+
+
 def test_whom_to_trust_is_one_and_whole(tmp_path: Path) -> None:
-    for key, identity, issuer in ((None, "me", None), (None, None, "https://x"), ("k", "me", "https://x")):
+    named = [(None, "me", None), (None, None, "https://x"), ("k", "me", "https://x"), (None, "", "")]
+    for key, identity, issuer in named:
         with pytest.raises(BadConfig):
             hfver.verify("acme/bot@1.0.0", hub=tmp_path, public_key=key, identity=identity, issuer=issuer)
 
