@@ -104,7 +104,7 @@ def open_hub(hub: HubLike, token: str | None = None, *, create: bool = False) ->
         yield Hub(None if hub is None else str(hub), token)
         return
     if isinstance(hub, LocalHub):
-        yield Hub(hub.url, hub.token, hub.identity, str(hub.path))
+        yield Hub(hub.url, hub.token, hub.identity, str(hub.path), hub.path)
         return
     folder = Path(hub).expanduser()
     if not create and not folder.is_dir():
@@ -113,7 +113,7 @@ def open_hub(hub: HubLike, token: str | None = None, *, create: bool = False) ->
             f"Release to it first, or make one: hfver hub serve --root {folder}",
         )
     with LocalHub(folder) as local:
-        yield Hub(local.url, local.token, local.identity, str(folder))
+        yield Hub(local.url, local.token, local.identity, str(folder), folder)
 
 
 def _server() -> Any:

@@ -6,17 +6,21 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from hfver.errors import HubDenied, HubError, HubNotFound
+from hfver.hub.answers import commit_id, inside, next_page, object_id, size_of, text, understood
 from hfver.hub.commits import Operation, encode_commit
 from hfver.hub.loopback import is_loopback
 from hfver.hub.session import Session
 
 __all__ = ["Hub", "Refs", "TreeFile"]
 
-MAX_SMALL_FILE = 256 * 1024 * 1024
+MAX_FILES = 250_000
+"""Most files in one commit: more than twice what huggingface.co recommends, and it ends a listing that has no end."""
+MAX_PAGES = 1_000
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Hub:
         token: Access token; None for the user's own.
         identity: What hfver remembers of this Hub is filed under this name; None for its endpoint.
         place: What people call it; None for its endpoint.
+        store: The folder of an embedded Hub that runs in this very process: large files are copied to and from it.
     """
 
     def __init__(
@@ -77,7 +82,9 @@ class Hub:
         token: str | None = None,
         identity: str | None = None,
         place: str | None = None,
+        store: Path | None = None,
     ) -> None:
+        self.store = store
         self.session = Session(endpoint, token, place)
         self.endpoint = self.session.endpoint
         self.identity = identity or self.endpoint
@@ -101,14 +108,18 @@ class Hub:
         """
         if not self.session.headers().get("authorization"):
             raise HubDenied(f"{self.endpoint} needs a token to be written to.", "Set HF_TOKEN, or run: hf auth login")
-        return str(self.session.request("GET", "/api/whoami-v2", "your user").json().get("name") or "unknown")
+        response = self.session.request("GET", "/api/whoami-v2", "your user")
+        with understood("your user", self.place):
+            return text(response.json().get("name") or "unknown")
 
     def refs(self, repo: str, kind: str = "models") -> Refs:
         """List branches, tags and pull requests in one request."""
         path = f"/api/{kind}/{repo}/refs?include_prs=1"
-        data = self.session.request("GET", path, repo).json()
-        pulls = {_number(item["ref"]): item["targetCommit"] for item in data.get("pullRequests") or []}
-        return Refs(_targets(data, "branches"), _targets(data, "tags"), pulls)
+        response = self.session.request("GET", path, repo)
+        with understood(repo, self.place):
+            data = response.json()
+            pulls = {_number(item["ref"]): commit_id(item["targetCommit"]) for item in data.get("pullRequests") or []}
+            return Refs(_targets(data, "branches"), _targets(data, "tags"), pulls)
 
     def find_refs(self, repo: str) -> Refs | None:
         """List the refs, or return None if there is no such repo."""
@@ -120,7 +131,9 @@ class Hub:
     def commit_of(self, repo: str, revision: str, kind: str = "models") -> str:
         """Resolve a branch, tag or short commit to the commit it points to now."""
         path = f"/api/{kind}/{repo}/revision/{quote(revision, safe='')}?expand=sha"
-        return str(self.session.request("GET", path, f"{repo}@{revision}").json()["sha"])
+        response = self.session.request("GET", path, f"{repo}@{revision}")
+        with understood(f"{repo}@{revision}", self.place):
+            return commit_id(response.json()["sha"])
 
     def read(self, repo: str, commit: str, path: str) -> bytes:
         """Read a small file at a commit.
@@ -130,8 +143,6 @@ class Hub:
         """
         url = f"/{repo}/resolve/{commit}/{quote(path)}"
         content: bytes = self.session.request("GET", url, f"{repo}@{commit[:12]}: {path}").content
-        if len(content) > MAX_SMALL_FILE:
-            raise HubError(f"{repo}@{commit[:12]}: {path} has {len(content)} bytes, too many for what it should hold.")
         return content
 
     def read_range(self, repo: str, commit: str, path: str, start: int, size: int) -> bytes:
@@ -158,14 +169,24 @@ class Hub:
             return None
 
     def tree(self, repo: str, commit: str) -> dict[str, TreeFile]:
-        """List every file of a commit, by path."""
-        url: str | None = f"/api/models/{repo}/tree/{commit}?recursive=true"
+        """List every file of a commit, by path.
+
+        Raises:
+            HubError: The listing has no end, or names files that lead out of any folder.
+        """
+        what, url = f"{repo}@{commit[:12]}", f"/api/models/{repo}/tree/{commit}?recursive=true"
         files: dict[str, TreeFile] = {}
-        while url:
-            response = self.session.request("GET", url, f"{repo}@{commit[:12]}")
-            files.update((item["path"], _tree_file(item)) for item in response.json() if item["type"] == "file")
-            url = response.links.get("next", {}).get("url")
-        return files
+        for _ in range(MAX_PAGES):
+            response = self.session.request("GET", url, what)
+            with understood(what, self.place):
+                files.update((file.path, file) for file in map(_tree_file, filter(_is_file, response.json())))
+                link = response.links.get("next", {}).get("url")
+            if not link:
+                return files
+            url = next_page(self.endpoint, link)
+            if len(files) > MAX_FILES:
+                break
+        raise HubError(f"{what}: {self.place} lists files without end; {len(files)} were read.")
 
     def create_repo(self, repo: str, *, private: bool) -> None:
         """Create a model repo; one that appeared meanwhile is fine."""
@@ -217,8 +238,9 @@ class Hub:
                 for one in uploads[start : start + 256]
             ]
             url = f"/api/models/{repo}/preupload/{quote(branch, safe='')}"
-            answer = self.session.request("POST", url, repo, json={"files": files}).json()
-            modes.update((file["path"], file["uploadMode"]) for file in answer["files"])
+            response = self.session.request("POST", url, repo, json={"files": files})
+            with understood(repo, self.place):
+                modes.update((text(file["path"]), text(file["uploadMode"])) for file in response.json()["files"])
         return modes
 
     def commit(
@@ -243,7 +265,8 @@ class Hub:
             content=encode_commit(operations, summary, description, parent),
             headers={"content-type": "application/x-ndjson"},
         )
-        return str(response.json()["commitOid"])
+        with understood(f"{repo}: commit to {branch}", self.place):
+            return commit_id(response.json()["commitOid"])
 
 
 def _number(ref: str) -> int:
@@ -251,10 +274,20 @@ def _number(ref: str) -> int:
 
 
 def _targets(data: Any, kind: str) -> dict[str, str]:
-    return {item["name"]: item["targetCommit"] for item in data.get(kind) or []}
+    return {text(item["name"]): commit_id(item["targetCommit"]) for item in data.get(kind) or []}
+
+
+def _is_file(item: Any) -> bool:
+    return bool(item["type"] == "file")
 
 
 def _tree_file(item: Any) -> TreeFile:
     lfs = item.get("lfs") or {}
-    size, sha256 = lfs.get("size", item["size"]), lfs.get("oid") or lfs.get("sha256")
-    return TreeFile(item["path"], size, item["oid"], sha256, bool(item.get("xetHash")))
+    sha256 = lfs.get("oid") or lfs.get("sha256")
+    return TreeFile(
+        path=inside(item["path"]),
+        size=size_of(lfs.get("size", item["size"])),
+        blob=commit_id(item["oid"]),
+        sha256=object_id(sha256) if sha256 else None,
+        xet=bool(item.get("xetHash")),
+    )

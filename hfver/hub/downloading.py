@@ -15,12 +15,12 @@ from io import FileIO
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from hfver.errors import HubNotFound
 from hfver.hub.client import Hub, TreeFile
 from hfver.hub.retrying import Interrupted, persist
-from hfver.hub.uploading import COPY_TRANSFER, WORKERS, Batch, copy_file, lfs_batch
+from hfver.hub.uploading import COPY_TRANSFER, WORKERS, Batch, copy_file, lfs_batch, stored_path
 from hfver.manifest import FileEntry
 from hfver.progress import Progress
 
@@ -177,28 +177,28 @@ def _place(repo: str, commit: str, file: TreeFile, bring: Callable[[Path], None]
 def _copy_out(hub: Hub, repo: str, commit: str, absent: Mapping[str, TreeFile], tally: _Tally) -> list[str]:
     """Copy large objects straight from the store of an embedded Hub in this process; returns their paths."""
     large = {path: file for path, file in absent.items() if file.sha256 and file.size >= WORTH_COPYING}
-    if not large or not hub.is_loopback:
+    if not large or hub.store is None:
         return []
     entries = [FileEntry(size=file.size, sha256=str(file.sha256)) for file in large.values()]
     batch = lfs_batch(hub, repo, "download", entries)
     if batch.transfer != COPY_TRANSFER:
         return []
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda file: _copy_object(repo, commit, file, batch, tally), large.values()))
+        list(pool.map(lambda file: _copy_object(hub, repo, commit, file, batch, tally), large.values()))
     return list(large)
 
 
-def _copy_object(repo: str, commit: str, file: TreeFile, batch: Batch, tally: _Tally) -> None:
-    _place(repo, commit, file, lambda blob: _copy_blob(repo, batch, blob.name, blob))
+def _copy_object(hub: Hub, repo: str, commit: str, file: TreeFile, batch: Batch, tally: _Tally) -> None:
+    _place(repo, commit, file, lambda blob: _copy_blob(hub, repo, batch, blob.name, blob))
     tally.add(file.size)
 
 
-def _copy_blob(repo: str, batch: Batch, oid: str, blob: Path) -> None:
+def _copy_blob(hub: Hub, repo: str, batch: Batch, oid: str, blob: Path) -> None:
     if oid not in batch.actions:
         raise HubNotFound(f"{repo}: LFS object {oid} is gone from the Hub.")
     part = blob.with_name(f"{oid}.{os.getpid()}.incomplete")
     try:
-        copy_file(Path(unquote(urlsplit(batch.actions[oid]["download"]["href"]).path)), part)
+        copy_file(stored_path(hub, batch.actions[oid]["download"]), part)
         part.replace(blob)
     finally:
         part.unlink(missing_ok=True)

@@ -13,10 +13,14 @@ from urllib.parse import urlsplit
 
 from hfver.about import __version__
 from hfver.errors import HubDenied, HubError, HubNotFound, HubUnreachable
+from hfver.hub.answers import understood, whole
 from hfver.hub.loopback import reach
 from hfver.hub.retrying import PASSING, Interrupted, Patience, asked_pause, http_library, persist
 
 __all__ = ["Session", "Stale", "Taken"]
+
+MAX_ANSWER = 256 * 1024 * 1024
+"""Most bytes of an answer that is held in memory."""
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 T = TypeVar("T")
@@ -64,7 +68,8 @@ class Session:
         from huggingface_hub.utils import get_session, hf_raise_for_status
 
         def send() -> Any:
-            response = get_session().request(method, self._url(path), **options)
+            with get_session().stream(method, self._url(path), **options) as opened:
+                response = whole(opened, what, MAX_ANSWER)
             hf_raise_for_status(response)
             return response
 
@@ -81,7 +86,7 @@ class Session:
         timeout = min(self.patience.timeout, constants.HF_HUB_DOWNLOAD_TIMEOUT)
         options = self._options(path, {"headers": headers, "timeout": timeout})
         with get_session().stream("GET", self._url(path), **options) as response:
-            hf_raise_for_status(response)
+            hf_raise_for_status(whole(response, path, MAX_ANSWER) if response.is_error else response)
             yield response
 
     def lend(self, what: str, call: Callable[[], T], *, lost: bool = True, silence: float = 0.0) -> T:
@@ -106,7 +111,7 @@ class Session:
             finally:
                 _lent.reset(lent)
 
-        with self.translated(what):
+        with understood(what, self.place), self.translated(what):
             return persist(attempt, self.patience, lost=lost)
 
     def _url(self, path: str) -> str:

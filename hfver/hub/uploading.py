@@ -20,11 +20,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from hfver.errors import HubError
+from hfver.hub.answers import object_id, text, understood
 from hfver.hub.client import Hub
 from hfver.manifest import FileEntry
 from hfver.progress import Progress
 
-__all__ = ["Source", "copy_file", "lfs_batch", "missing_objects", "upload_objects"]
+__all__ = ["Source", "copy_file", "lfs_batch", "missing_objects", "stored_path", "upload_objects"]
 
 COPY_TRANSFER = "hfver-copy"
 HASHED_PER_SECOND = 50_000_000
@@ -55,8 +56,9 @@ def lfs_batch(hub: Hub, repo: str, operation: str, entries: Iterable[FileEntry])
     transfer, actions = "basic", dict[str, Mapping[str, Any]]()
     for start in range(0, len(objects), 256):
         answer = _post_batch(hub, repo, operation, objects[start : start + 256])
-        transfer = answer.get("transfer") or "basic"
-        actions.update(_actions(repo, operation, answer))
+        with understood(repo, hub.place):
+            transfer = text(answer.get("transfer") or "basic")
+            actions.update(_actions(hub, repo, operation, answer))
     return Batch(transfer, actions)
 
 
@@ -95,6 +97,18 @@ def upload_objects(
     return total
 
 
+def stored_path(hub: Hub, action: Mapping[str, Any]) -> Path:
+    """Name the file in the store of our own Hub that an action points to.
+
+    Raises:
+        HubError: It is somewhere else on this machine.
+    """
+    path = Path(unquote(urlsplit(str(action["href"])).path))
+    if hub.store is None or not path.resolve().is_relative_to(hub.store.resolve()):
+        raise HubError(f"{hub.place} asks for a copy outside its own folder: {path}.")
+    return path
+
+
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file inside the kernel, sharing its blocks where the file system can."""
     with source.open("rb") as reader, target.open("wb") as writer:
@@ -110,21 +124,36 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def _post_batch(hub: Hub, repo: str, operation: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
-    transfers = [*([COPY_TRANSFER] if hub.is_loopback else []), "basic", "multipart"]
+    transfers = [*([COPY_TRANSFER] if hub.store else []), "basic", "multipart"]
     body = {"operation": operation, "transfers": transfers, "objects": objects, "hash_algo": "sha256"}
     headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
     path = f"/{repo}.git/info/lfs/objects/batch"
-    answer: dict[str, Any] = hub.session.request("POST", path, repo, json=body, headers=headers).json()
-    return answer
+    response = hub.session.request("POST", path, repo, json=body, headers=headers)
+    with understood(repo, hub.place):
+        return dict(response.json())
 
 
-def _actions(repo: str, operation: str, answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for item in answer.get("objects", []):
+def _actions(hub: Hub, repo: str, operation: str, answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for item in answer["objects"]:
         if "error" in item:
             message = item["error"].get("message", "no reason given")
             raise HubError(f"{repo}: the Hub cannot {operation} LFS object {item.get('oid')}: {message}.")
         if item.get("actions"):
-            yield item["oid"], item["actions"]
+            _check_hrefs(hub, repo, item["actions"])
+            yield object_id(item["oid"]), item["actions"]
+
+
+def _check_hrefs(hub: Hub, repo: str, actions: Mapping[str, Any]) -> None:
+    """Refuse addresses that are none, and any but the Hub's own for what the client sends the token to."""
+    schemes = {"http", "https", "file"} if hub.store else {"http", "https"}
+    for name, action in actions.items():
+        href = urlsplit(text(action["href"]))
+        if href.scheme not in schemes:
+            raise HubError(f"{repo}: {hub.place} wants to {name} LFS objects by {href.scheme!r}.")
+        if name == "verify" and href.hostname != urlsplit(hub.endpoint).hostname:
+            raise HubError(
+                f"{repo}: {hub.place} wants LFS objects confirmed to another host ({href.hostname}), with your token."
+            )
 
 
 def _copy_in(hub: Hub, repo: str, batch: Batch, sources: Mapping[str, Source], total: int, progress: Progress) -> None:
@@ -132,7 +161,7 @@ def _copy_in(hub: Hub, repo: str, batch: Batch, sources: Mapping[str, Source], t
 
     def copy(oid: str) -> int:
         actions, source = batch.actions[oid], sources[oid]
-        target = Path(unquote(urlsplit(actions["upload"]["href"]).path))
+        target = stored_path(hub, actions["upload"])
         if isinstance(source, bytes):
             target.write_bytes(source)
         else:
