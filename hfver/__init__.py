@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hfver.embedded import LocalHub as LocalHub
     from hfver.embedded import serve as serve
     from hfver.errors import HfverError as HfverError
+    from hfver.face.adopting import adopt as adopt
     from hfver.face.auditing import audit as audit
     from hfver.face.checking import pins as pins
     from hfver.face.locking import lock as lock
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from hfver.lockfile.outcomes import Outdated as Outdated
     from hfver.lockfile.outcomes import Synced as Synced
     from hfver.records import SmokeReport as SmokeReport
+    from hfver.results import Adoption as Adoption
     from hfver.results import Loaded as Loaded
     from hfver.results import Pulled as Pulled
     from hfver.results import Release as Release
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from hfver.results import Versions as Versions
 
 _HOMES = {
+    "Adoption": "hfver.results",
     "Audit": "hfver.findings",
     "Difference": "hfver.compare",
     "Finding": "hfver.findings",
@@ -63,6 +66,7 @@ _HOMES = {
     "Synced": "hfver.lockfile.outcomes",
     "Verified": "hfver.results",
     "Versions": "hfver.results",
+    "adopt": "hfver.face.adopting",
     "audit": "hfver.face.auditing",
     "changelog": "hfver.face.reading",
     "diff": "hfver.face.reading",

@@ -8,6 +8,7 @@ is never left to fetch objects one by one.
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 import shutil
@@ -15,11 +16,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from configparser import Error as ConfigError
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hfver.errors import HubError, UsageError
 from hfver.hub import Hub, TreeFile
+from hfver.manifest import FileEntry
 from hfver.memory import Memory
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ __all__ = ["Clone", "GitTree", "Tag", "parse_pointer", "with_clone"]
 
 FILTER = "blob:limit=1k"
 """Brings what an LFS pointer can be (git-lfs: less than 1024 bytes), and of other files only their names."""
+MAX_POINTER = 1024
+MAX_SECONDS = 253402300799
+"""The last second of the year 9999: a commit may claim any."""
 BATCH = 10_000
 """Objects asked for in one fetch."""
 REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
@@ -176,10 +182,30 @@ class Clone:
     def tree_file(self, path: str, blob: str) -> TreeFile:
         """Describe a file as a Hub lists it; one that is not at hand has the size -1."""
         size = self.size(blob)
-        pointer = parse_pointer(self.read(blob)) if size is not None and size < 1024 else None
+        pointer = parse_pointer(self.read(blob)) if size is not None and size <= MAX_POINTER else None
         if pointer:
             return TreeFile(path, pointer[1], blob, pointer[0])
         return TreeFile(path, -1 if size is None else size, blob, None)
+
+    def is_pointer(self, blob: str) -> bool:
+        """Tell whether a file that is at hand is an LFS pointer."""
+        return (self.size(blob) or 0) <= MAX_POINTER and parse_pointer(self.read(blob)) is not None
+
+    def entry(self, blob: str) -> FileEntry:
+        """Name a file that is at hand by size and SHA-256: its own, or what its LFS pointer says."""
+        content = self.read(blob)
+        oid, size = parse_pointer(content) or (hashlib.sha256(content).hexdigest(), len(content))
+        return FileEntry(size=size, sha256=oid)
+
+    def made(self, commit: str) -> tuple[datetime, str]:
+        """Tell when a commit was made, and its author's name."""
+        head = self.read(commit).decode("utf-8", "replace").partition("\n\n")[0]
+        who, when = (
+            re.search(r"^author (.*) <[^>\n]*> (\d+)", head, re.MULTILINE),
+            re.search(r"^committer .*> (\d+)", head, re.MULTILINE),
+        )
+        seconds = min(int(when[1]), MAX_SECONDS) if when else 0
+        return datetime.fromtimestamp(seconds, UTC), (who[1].strip() if who else "") or "unknown"
 
     def versions_of(self, path: str, branch: str = "main") -> list[tuple[str, str | None]]:
         """List the commits of a branch's history that changed a file, newest first, with its blob (None: removed)."""
@@ -292,7 +318,7 @@ class Clone:
 
 def parse_pointer(data: bytes) -> tuple[str, int] | None:
     """Read a Git-LFS pointer: SHA-256 and size in bytes; None for any other content."""
-    found = _POINTER.fullmatch(data) if len(data) <= 1024 else None
+    found = _POINTER.fullmatch(data) if len(data) <= MAX_POINTER else None
     return (found[1].decode(), int(found[2])) if found else None
 
 
@@ -318,6 +344,8 @@ def _environment(folder: Path, remote: Mapping[str, str] | None = None) -> dict[
 def _remote(hub: Hub, repo: str) -> dict[str, str]:
     """Say where from and as whom: any user name, and the token as the password."""
     remote = {"remote.origin.url": f"{hub.endpoint}/{repo}"}
+    if hub.is_loopback:
+        remote["remote.origin.proxy"] = ""  # no proxy can reach this machine's own loopback
     _, _, token = hub.session.headers().get("authorization", "").partition(" ")
     if token:
         basic = base64.b64encode(f"hfver:{token}".encode()).decode()

@@ -21,7 +21,7 @@ from hfver.errors import BadCheckpoint, BadConfig
 from hfver.front_matter import split_front_matter
 from hfver.hub import Hub, TreeFile
 from hfver.lineage import Lineage
-from hfver.manifest import CARD, CHANGELOG, LINEAGE, TENSORS, digest_of, is_content
+from hfver.manifest import CARD, CHANGELOG, LINEAGE, TENSORS, Manifest, digest_of, is_content
 from hfver.progress import Progress, silent
 from hfver.resolving import Pinned
 from hfver.verifying import read_verified
@@ -104,6 +104,8 @@ def describe_release(hub: Hub, pinned: Pinned) -> Described:
         return _describe_tree(hub, pinned, pinned.tree or hub.tree(release.repo, release.commit))
     known = {path: f"sha256:{entry.sha256}" for path, entry in manifest.files.items()}
     read = partial(read_verified, hub, release, manifest)
+    if release.adopted:
+        return _describe_adopted(hub, pinned, manifest, known, read)
     return Described(
         name=str(release),
         files={path: digest for path, digest in known.items() if is_content(path)},
@@ -112,6 +114,33 @@ def describe_release(hub: Hub, pinned: Pinned) -> Described:
         read=read,
         tensors=lambda: decode_tensors(read(TENSORS), str(release)),
     )
+
+
+def _describe_adopted(
+    hub: Hub, pinned: Pinned, manifest: Manifest, known: Mapping[str, str], read: Callable[[str], bytes]
+) -> Described:
+    """Describe a release that was made without hfver: its tensors by headers, its lineage only if it is one."""
+    files = {path: TreeFile(path, entry.size, "", entry.sha256) for path, entry in manifest.files.items()}
+    weights = [file for path, file in files.items() if path.endswith(".safetensors")]
+    documents = {path: known[path] for path in DOCUMENTS if path in known}
+    if LINEAGE in documents and not _is_lineage(read(LINEAGE)):
+        del documents[LINEAGE]
+    return Described(
+        name=str(pinned.release),
+        files={path: digest for path, digest in known.items() if is_content(path)},
+        sizes={path: file.size for path, file in files.items()},
+        documents=documents,
+        read=read,
+        tensors=lambda: tuple(tensor for file in weights for tensor in _header(hub, pinned, file)),
+    )
+
+
+def _is_lineage(content: bytes) -> bool:
+    try:
+        Lineage.decode(content, LINEAGE)
+    except BadConfig:
+        return False
+    return True
 
 
 def _describe_tree(hub: Hub, pinned: Pinned, tree: Mapping[str, TreeFile]) -> Described:

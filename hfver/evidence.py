@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from hfver.cloning import Clone, GitTree, Tag
 from hfver.errors import VerificationError
 from hfver.hub import TreeFile
-from hfver.manifest import ADOPTED, ATTRIBUTES, MANIFEST, Manifest
+from hfver.manifest import ADOPTED, MANIFEST, Manifest
 from hfver.records import Entry
 from hfver.storing import LFS_BYTES
+from hfver.verifying import UNLISTED
 from hfver.version import tag_of
 
 __all__ = ["Exhibit", "gather"]
@@ -97,7 +98,7 @@ def _small_files(
     """List the ordinary files that are not here yet, with the size that their manifests claim."""
     for tree, manifest in zip(trees, manifests, strict=True):
         for path, blob in (tree.blobs if tree and manifest else {}).items():
-            if not clone.has(blob) and path not in (MANIFEST, ATTRIBUTES):
+            if not clone.has(blob) and path not in UNLISTED:
                 claimed = manifest.files.get(path) if manifest else None
                 yield min(claimed.size, LFS_BYTES) if claimed else 0, blob
 

@@ -63,7 +63,7 @@ def _bring(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progress: Pr
 
 def _bring_release(hub: Hub, pinned: Pinned, manifest: Manifest, progress: Progress) -> Snapshot:
     repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
-    paths = {MANIFEST, *manifest.files}
+    paths = {*manifest.files, *([] if pinned.release.adopted else [MANIFEST])}
     if any(cached_file(repo, commit, path) is None for path in paths):
         tree = pinned.tree or hub.tree(repo, commit)
         # The signature comes along, so that it can be checked later, and by others, without asking again.

@@ -158,6 +158,18 @@ class Manifest(BaseModel):
             raise VerificationError(f"The manifest of {where} contradicts itself: its content digest is wrong.")
         return manifest
 
+    @staticmethod
+    def check_paths(paths: Iterable[str]) -> None:
+        """Check that paths may be a release's: each safe on any system, and no two the same where case does not count.
+
+        Raises:
+            ValueError: One is not.
+        """
+        paths = list(paths)
+        for path in paths:
+            safe_path(path)
+        _check_collisions(paths)
+
     @property
     def bytes_total(self) -> int:
         """Sum of the sizes of all files, in bytes."""

@@ -197,10 +197,20 @@ def _fill(directory: Path, snapshot: Snapshot, pinned: Pinned) -> Path:
     check_folder(directory, snapshot.files, str(pinned.release), cache=HashCache())
     if pinned.release.manifest is not None:
         _place_signature(snapshot.path / SIGNATURE, directory / SIGNATURE)
-        _place(snapshot.path / MANIFEST, directory / MANIFEST, None)
+        _place_manifest(snapshot.path / MANIFEST, directory / MANIFEST, pinned)
     (directory / MARK).unlink()
     _drop_empty(directory)
     return directory
+
+
+def _place_manifest(source: Path, target: Path, pinned: Pinned) -> None:
+    """Put the manifest where the folder's files are; an adopted release's is not among its commit's files."""
+    if not pinned.release.adopted:
+        _place(source, target, None)
+    elif pinned.raw is not None:
+        part = target.with_name(f"{target.name}.part")
+        part.write_bytes(pinned.raw)
+        part.replace(target)
 
 
 def _begin(directory: Path, pinned: Pinned) -> set[str]:

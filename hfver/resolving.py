@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from hfver.errors import CommitGone, HubNotFound, Refused, VerificationError
+from hfver.errors import CommitGone, FileMissing, HubNotFound, Refused, VerificationError
 from hfver.hub import Hub, TreeFile
-from hfver.manifest import MANIFEST, FileEntry, Manifest, digest_of
+from hfver.manifest import ADOPTED, MANIFEST, FileEntry, Manifest, digest_of
 from hfver.memory import Memory
 from hfver.observing import RepoState, Terms, read_state
 from hfver.records import Entry, Ledger
@@ -42,11 +42,13 @@ class Pinned:
         release: What it is; ``release.manifest`` is None for a commit that was not made by hfver.
         tree: Its files as the Hub lists them; None if that was checked on an earlier day.
         files: Its files as a lock holds them; of a commit that was not made by hfver only.
+        raw: Its manifest's bytes; None for a commit that was not made by hfver, or no release yet.
     """
 
     release: Release
     tree: Mapping[str, TreeFile] | None = None
     files: Mapping[str, FileEntry] | None = None
+    raw: bytes | None = field(default=None, repr=False)
 
 
 def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
@@ -104,17 +106,19 @@ def pin(hub: Hub, state: RepoState, entry: Entry) -> Pinned:
     where = f"{state.repo}@{entry.version}"
     check_tag(state.repo, state.refs.tags, entry)
     memory = Memory(hub.identity, state.repo)
-    raw, tree = memory.manifest(entry.commit), None
+    # Adopted versions may share a commit; each has a manifest of its own, and only one of them is remembered.
+    known = memory.manifest(entry.commit)
+    raw, tree = known if known and digest_of(known) == entry.line.digest else None, None
     if raw is None:
-        raw = _read_manifest(hub, state.repo, entry.commit, where)
+        raw, known = _read_manifest(hub, state, entry, where), None
     check_digest(raw, entry, where)
     manifest = Manifest.decode(raw, where)
     check_binding(manifest, state.names, str(entry.version), where)
-    if memory.manifest(entry.commit) is None:
+    if known is None:
         tree = _read_tree(hub, state.repo, entry.commit, where)
         check_tree(tree, manifest, where)
         memory.remember_manifest(entry.commit, raw)
-    return Pinned(release_of(hub, state.repo, entry, manifest), tree)
+    return Pinned(release_of(hub, state.repo, entry, manifest), tree, raw)
 
 
 def list_versions(hub: Hub, repo: str, terms: Terms = Terms()) -> Versions:
@@ -147,6 +151,7 @@ def release_of(hub: Hub, repo: str, entry: Entry, manifest: Manifest | None) -> 
         date=line.date,
         author=line.author,
         yanked=entry.yanked,
+        adopted=line.event == "adopt",
         manifest=manifest,
         smoke=line.smoke,
     )
@@ -159,7 +164,7 @@ def _remembered(hub: Hub, repo: str, commit: str) -> Pinned | None:
         manifest = Manifest.decode(raw, f"{repo}@{commit}")
         entry = _remembered_entry(memory, repo, manifest.repo, commit)
         known = release_of(hub, repo, entry, manifest) if entry else None
-        return Pinned(known or candidate_release(hub, repo, commit, manifest, digest_of(raw)))
+        return Pinned(known or candidate_release(hub, repo, commit, manifest, digest_of(raw)), raw=raw)
     if memory.files(commit) is not None:
         return Pinned(Release(repo=repo, commit=commit, url=hub.url(repo, commit), published=False))
     return None
@@ -229,7 +234,8 @@ def _nothing_found(state: RepoState, ref: Ref) -> Entry:
     if isinstance(ref.spec, Version) and ref.spec in state.pending:
         raise Refused(
             f"{ref} is pending: its tag is there, and its release was not finished.",
-            "Run the release command again; it completes what is pending.",
+            "Run the release command again; it completes what is pending. "
+            f"A tag that hfver did not make is taken up by: hfver adopt {ref.repo}",
         )
     known = sorted((entry.version for entry in state.ledger.entries), reverse=True)
     if not known:
@@ -246,11 +252,21 @@ def _shortened(versions: Iterable[Version]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
-def _read_manifest(hub: Hub, repo: str, commit: str, where: str) -> bytes:
+def _read_manifest(hub: Hub, state: RepoState, entry: Entry, where: str) -> bytes:
+    """Read a release's manifest: from its commit, or from ``main`` if it was adopted."""
+    if entry.line.event == "adopt":
+        path = f"{ADOPTED}{entry.version}.json"
+        raw = hub.find(state.repo, state.refs.main, path)
+        if raw is None:
+            raise FileMissing(
+                f"{where}: its manifest, {path}, is gone from main.",
+                f"It is in the history of {state.repo}'s main: put it back as it was.",
+            )
+        return raw
     try:
-        return hub.read(repo, commit, MANIFEST)
+        return hub.read(state.repo, entry.commit, MANIFEST)
     except HubNotFound:
-        raise _gone(repo, commit, where) from None
+        raise _gone(state.repo, entry.commit, where) from None
 
 
 def _read_tree(hub: Hub, repo: str, commit: str, where: str) -> dict[str, TreeFile]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from hfver.manifest import Manifest
 from hfver.records import SmokeReport, SmokeSummary
 
-__all__ = ["Loaded", "Pulled", "Release", "Verified", "Versions"]
+__all__ = ["Adopted", "Adoption", "Loaded", "Pulled", "Release", "Skipped", "Verified", "Versions"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Release:
     published: bool = True
     yanked: str | None = None
     """Why it was withdrawn from ranges, or None."""
+    adopted: bool = False
+    """Whether it was made without hfver: its manifest lies on ``main``, not in its commit."""
     stages: tuple[str, ...] = ()
     manifest: Manifest | None = field(default=None, repr=False)
     bytes_sent: int = 0
@@ -86,6 +88,7 @@ class Release:
             "date": self.date.isoformat() if self.date else None,
             "bump": self.bump,
             "yanked": self.yanked,
+            "adopted": self.adopted,
             "stages": list(self.stages),
         }
 
@@ -177,3 +180,47 @@ class Loaded:
     processor: Any
     release: Release
     report: SmokeReport | None = None
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A tagged commit that became a release: how many files it has, and their bytes."""
+
+    version: str
+    commit: str
+    files: int
+    bytes_total: int
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A version tag that was not adopted, and why."""
+
+    tag: str
+    commit: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What was brought under the ledger.
+
+    Attributes:
+        repo: The repo.
+        adopted: What became a release, or would.
+        skipped: Version tags that cannot.
+        left: Tags that are no versions.
+        dry_run: Whether nothing was written.
+        renamed_from: The name that the repo had, if that was noted.
+    """
+
+    repo: str
+    adopted: tuple[Adopted, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    left: tuple[str, ...] = ()
+    dry_run: bool = False
+    renamed_from: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the JSON of ``hfver adopt``."""
+        return asdict(self)

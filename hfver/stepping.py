@@ -163,7 +163,7 @@ def _check_free(state: RepoState | None, version: Version, content: str) -> None
     if tag_of(version) in state.refs.tags:
         raise ReleaseExists(
             f"{state.repo} has a tag {tag_of(version)} that is no hfver release.",
-            "Choose another version, or delete the tag on the Hub if it is yours.",
+            f"Choose another version, or take the tag up as a release: hfver adopt {state.repo}",
         )
 
 

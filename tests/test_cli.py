@@ -17,7 +17,7 @@ from tests.conftest import MakeCheckpoint, move_weights
 
 REPO = "acme/bot"
 RELEASE = {"repo", "version", "tag", "commit", "digest", "bump", "url", "files", "bytes_total", "bytes_sent", "smoke"}
-ROW = {"version", "tag", "commit", "digest", "date", "bump", "yanked", "stages"}
+ROW = {"version", "tag", "commit", "digest", "date", "bump", "yanked", "adopted", "stages"}
 PULL = {"path", "repo", "version", "commit", "digest", "verified"}
 SMOKE = {"status", "device", "dtype", "checks", "load_seconds", "tokens_per_second", "peak_memory_bytes"}
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hfver.cli.commands import (
+    adopt,
     audit,
     changelog,
     diff,
@@ -72,5 +73,6 @@ _add(app, audit, audit.audit)
 _add(app, lock, lock.lock)
 _add(app, sync, sync.sync)
 _add(app, outdated, outdated.outdated)
+_add(app, adopt, adopt.adopt)
 _add(hub_app, hub, hub.serve)
 app.add_typer(hub_app, name="hub")

@@ -128,6 +128,13 @@ class Hub:
         except HubNotFound:
             return None
 
+    def find_name(self, repo: str) -> str | None:
+        """Ask what a repo is called now: another name if it was moved; None if there is no such repo."""
+        try:
+            return str(self.session.request("GET", f"/api/models/{repo}?expand=sha", repo).json()["id"])
+        except HubNotFound:
+            return None
+
     def commit_of(self, repo: str, revision: str, kind: str = "models") -> str:
         """Resolve a branch, tag or short commit to the commit it points to now."""
         path = f"/api/{kind}/{repo}/revision/{quote(revision, safe='')}?expand=sha"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hfver.cli.rendering.basics import date_of, human, plain, print_facts, stdout, table_of
-from hfver.results import Release, Versions
+from hfver.results import Adoption, Release, Versions
 
-__all__ = ["print_release", "print_versions"]
+__all__ = ["print_adoption", "print_release", "print_versions"]
 
 
 def print_release(release: Release, *, dry_run: bool = False) -> None:
@@ -24,6 +24,8 @@ def print_release(release: Release, *, dry_run: bool = False) -> None:
         rows.append(("to send" if dry_run else "sent", human(release.bytes_sent)))
     if release.smoke:
         rows.append(("smoke", f"{release.smoke.status} on {release.smoke.device}"))
+    if release.adopted:
+        rows.append(("adopted", "made without hfver; its manifest is on main"))
     if release.yanked is not None:
         rows.append(("yanked", release.yanked))
     if not release.published and not dry_run:
@@ -42,7 +44,8 @@ def print_versions(versions: Versions) -> None:
     """Print a repo's releases, newest first."""
     table = table_of("version", "bump", "released", "commit", "digest", "")
     for release in versions.releases:
-        note = f"yanked: {release.yanked}" if release.yanked is not None else ", ".join(release.stages)
+        marks = ["adopted"] if release.adopted else []
+        note = f"yanked: {release.yanked}" if release.yanked is not None else ", ".join([*marks, *release.stages])
         digest = (release.digest or "").removeprefix("sha256:")[:12]
         table.add_row(release.version, release.bump or "–", date_of(release.date), release.commit[:12], digest, note)
     console = stdout()
@@ -50,6 +53,24 @@ def print_versions(versions: Versions) -> None:
     console.print(table if versions.releases else "no releases")
     if versions.pending:
         console.print(f"[yellow]pending (tag without a ledger line): {', '.join(versions.pending)}[/]")
+
+
+def print_adoption(adoption: Adoption) -> None:
+    """Print what became a release, what could not and why, and which tags are no versions."""
+    console = stdout()
+    console.print(f"[bold]{adoption.repo}[/]")
+    if adoption.renamed_from:
+        console.print(f"its releases as {adoption.renamed_from} are its own")
+        return
+    table = table_of("version", "commit", "files", "size", "")
+    for one in adoption.adopted:
+        said = "to adopt" if adoption.dry_run else "adopted"
+        table.add_row(one.version, one.commit[:12], str(one.files), human(one.bytes_total), said)
+    for skipped in adoption.skipped:
+        table.add_row(skipped.tag, skipped.commit[:12], "", "", plain(f"skipped: {skipped.reason}"))
+    console.print(table if adoption.adopted or adoption.skipped else "nothing to adopt")
+    if adoption.left:
+        console.print("[dim]tags that are no versions:[/]", plain(", ".join(adoption.left)))
 
 
 def _files(release: Release) -> None:

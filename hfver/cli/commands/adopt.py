@@ -1,0 +1,30 @@
+"""``hfver adopt``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hfver.cli.options import HubOption, JsonOption, RepoArgument
+
+__all__ = ["EXAMPLE", "adopt"]
+
+EXAMPLE = "hfver adopt acme/support-bot --dry-run"
+
+
+def adopt(
+    repo: RepoArgument,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be adopted and write nothing.")] = False,
+    renamed_from: Annotated[
+        str | None, typer.Option(metavar="NS/NAME", help="Note that the repo was moved from this name.")
+    ] = None,
+    hub: HubOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring tags vX.Y.Z that were made without hfver under the ledger; nothing is rewritten."""
+    import hfver
+    from hfver.cli.rendering.basics import put
+    from hfver.cli.rendering.releases import print_adoption
+
+    put(hfver.adopt(repo, dry_run=dry_run, renamed_from=renamed_from, hub=hub), as_json, print_adoption)
