@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from hfver.basing import base_ref, is_loadable
 from hfver.checkpoint import HashCache
-from hfver.errors import VerificationError
+from hfver.errors import CommitGone, HubNotFound, VerificationError
 from hfver.hub import Hub, TreeFile
 from hfver.hub.downloading import cached_file, fetch, snapshot_folder
 from hfver.lineage import Lineage
@@ -83,7 +83,7 @@ def base_of(hub: Hub, release: Release) -> Ref | None:
 def _plain_files(hub: Hub, pinned: Pinned, *, whole: bool, progress: Progress) -> dict[str, FileEntry]:
     """Hash the files of a commit that has no manifest; large ones have their hash on the Hub, and stay there."""
     release = pinned.release
-    listed = pinned.tree if pinned.tree is not None else hub.tree(release.repo, release.commit)
+    listed = pinned.tree if pinned.tree is not None else _tree(hub, release)
     _check_paths(listed, release)
     tree = {path: file for path, file in listed.items() if whole or is_loadable(path)}
     small = {path: file for path, file in tree.items() if not file.sha256}
@@ -91,6 +91,13 @@ def _plain_files(hub: Hub, pinned: Pinned, *, whole: bool, progress: Progress) -
     folder = snapshot_folder(release.repo, release.commit)
     hashed = check_against_tree(folder, small, str(release), cache=HashCache()) if small else {}
     return hashed | {path: FileEntry(size=one.size, sha256=one.sha256) for path, one in tree.items() if one.sha256}
+
+
+def _tree(hub: Hub, release: Release) -> Mapping[str, TreeFile]:
+    try:
+        return hub.tree(release.repo, release.commit)
+    except HubNotFound:
+        raise CommitGone(f"{release}: no such commit in a repo that answers.", "Ask the repo's owner.") from None
 
 
 def _check_paths(tree: Mapping[str, TreeFile], release: Release) -> None:

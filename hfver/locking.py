@@ -153,7 +153,9 @@ def _at_commit(hub: Hub, state: RepoState, commit: str) -> Pinned:
     try:
         found = locate(hub, Ref(state.repo, Commit(commit)), state.terms)
     except HubNotFound:
-        raise CommitGone(f"{state.repo}@{commit}: no such commit in a repo that answers.") from None
+        raise CommitGone(
+            f"{state.repo}@{commit}: no such commit in a repo that answers.", "Ask the repo's owner."
+        ) from None
     if found.release.manifest is not None:
         raise Refused(f"{found.release} is a candidate, not a version yet.", "Lock it when it is released.")
     return found

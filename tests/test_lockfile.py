@@ -84,7 +84,7 @@ names = st.text(string.ascii_letters + string.digits + "._- é'()", min_size=1, 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(st.dictionaries(names, st.integers(0, 2**62), min_size=1, max_size=5), texts, texts)
 def test_every_text_comes_back(files: dict[str, int], name: str, hub: str) -> None:
     made = package(

@@ -19,6 +19,7 @@ from hfver.embedded import LocalHub
 from hfver.errors import (
     BadConfig,
     BadRef,
+    CommitGone,
     DigestMismatch,
     HfverError,
     HubNotFound,
@@ -402,7 +403,7 @@ def test_another_hub_is_left_alone(hub: LocalHub, project: Path, tmp_path: Path,
             assert hfver.resolve(REPO, hub=hub).version == "1.1.0"
         with pytest.raises(Refused, match="on another Hub") as caught:
             hfver.sync(hub=second)
-        assert f"hfver sync --hub {hub.identity}" in caught.value.hint
+        assert "hfver sync --hub DIR" in caught.value.hint
         hfver.pull(REPO, hub=hub)
         assert len(hfver.sync(hub=second).folders) == 2
 
@@ -426,6 +427,17 @@ def test_a_commit_that_hfver_did_not_make(hub: LocalHub, project: Path, requests
     for look in (lambda: hfver.pull("acme/raw", hub=hub), lambda: hfver.sync(hub=hub), lambda: hfver.lock(hub=hub)):
         with pytest.raises(VerificationError, match=r"config\.json"):
             look()
+
+
+def test_a_commit_that_is_gone(hub: LocalHub) -> None:
+    for content in (b"{}", b"[]"):
+        api(hub).delete_repo("acme/raw", missing_ok=True)
+        api(hub).create_repo("acme/raw")
+        made = api(hub).upload_file(path_or_fileobj=content, path_in_repo="config.json", repo_id="acme/raw")
+        if content == b"{}":
+            hfver.lock(f"acme/raw@{made.oid}", hub=hub)
+    with pytest.raises(CommitGone):
+        hfver.lock(hub=hub)
 
 
 def test_what_cannot_be_locked(hub: LocalHub) -> None:
