@@ -118,7 +118,7 @@ def pin(hub: Hub, state: RepoState, entry: Entry) -> Pinned:
         tree = _read_tree(hub, state.repo, entry.commit, where)
         check_tree(tree, manifest, where)
         memory.remember_manifest(entry.commit, raw)
-    return Pinned(release_of(hub, state.repo, entry, manifest), tree, raw)
+    return Pinned(release_of(hub, state.repo, entry, manifest), tree, raw=raw)
 
 
 def list_versions(hub: Hub, repo: str, terms: Terms = Terms()) -> Versions:
