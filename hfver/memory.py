@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -45,7 +46,10 @@ class Memory:
         return RememberedLedger(main.decode("ascii", "replace"), lines) if separator else None
 
     def remember_ledger(self, main: str, raw: bytes) -> None:
-        """Note the ledger that ``main`` held at this head."""
+        """Note the ledger that ``main`` held at this head, unless another process knows of more lines by now."""
+        known = self.ledger()
+        if known is not None and len(known.raw) > len(raw) and known.raw.startswith(raw):
+            return
         self._write("ledger", main.encode() + b"\n" + raw)
 
     def manifest(self, commit: str) -> bytes | None:
@@ -111,7 +115,7 @@ class Memory:
             return None
 
     def _write(self, name: str, data: bytes) -> None:
-        part = self.folder / f".{name}.{os.getpid()}"
+        part = self.folder / f".{name}.{os.getpid()}-{threading.get_ident()}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             part.write_bytes(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from hfver.errors import LedgerRewritten, LedgerTruncated
@@ -13,6 +14,9 @@ from hfver.records import Ledger
 from hfver.version import Version, version_of_tag
 
 __all__ = ["RepoState", "Terms", "check_continues", "check_seen", "observe", "read_state", "state_at"]
+
+LAG = (0.0, 0.25, 1.0)
+"""Seconds after which refs are read again that show fewer lines than this machine has seen."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +79,35 @@ def state_at(hub: Hub, repo: str, refs: Refs, terms: Terms = Terms()) -> RepoSta
     """Read the ledger that belongs to refs which were just read."""
     memory = Memory(hub.identity, repo)
     remembered = memory.ledger()
-    fresh = remembered is None or remembered.main != refs.main
-    raw = (hub.find(repo, refs.main, LEDGER) or b"") if remembered is None or fresh else remembered.raw
+    refs, raw = _catch_up(hub, repo, refs, remembered)
     ledger = Ledger.decode(raw, repo, terms.mirror_of)
     if remembered is not None:
         check_continues(repo, ledger, remembered, memory)
     check_seen(repo, ledger, terms)
-    if fresh:
+    if remembered is None or remembered.main != refs.main:
         memory.remember_ledger(refs.main, raw)
     return RepoState(repo, refs, ledger, terms)
+
+
+def _catch_up(hub: Hub, repo: str, refs: Refs, remembered: RememberedLedger | None) -> tuple[Refs, bytes]:
+    """Read the ledger; refs that show less of it than was seen may be older, and are read again first.
+
+    Another process may have seen more since these were read, and Hubs answer refs from caches for a moment.
+    """
+    raw = _read_ledger(hub, repo, refs, remembered)
+    for pause in LAG:
+        if remembered is None or raw == remembered.raw or not remembered.raw.startswith(raw):
+            break
+        time.sleep(pause)
+        refs = hub.refs(repo)
+        raw = _read_ledger(hub, repo, refs, remembered)
+    return refs, raw
+
+
+def _read_ledger(hub: Hub, repo: str, refs: Refs, remembered: RememberedLedger | None) -> bytes:
+    if remembered is not None and remembered.main == refs.main:
+        return remembered.raw
+    return hub.find(repo, refs.main, LEDGER) or b""
 
 
 def check_continues(repo: str, ledger: Ledger, remembered: RememberedLedger, memory: Memory) -> None:

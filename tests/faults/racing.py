@@ -1,0 +1,43 @@
+"""What the processes of a race do. Nothing here knows of pytest: each process imports this file alone."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import hfver
+from hfver.checkpoint import HashCache
+from hfver.checkpoint.cache import Known
+from hfver.checkpoint.files import Stat
+from hfver.errors import HfverError
+from hfver.memory import Memory
+
+BIG = 200_000
+
+
+def release(folder: Path, repo: str, url: str, token: str, at: float, options: dict[str, Any]) -> tuple[str, str]:
+    """Release at a moment; returns the version, or the error's name, and what was said."""
+    said: list[str] = []
+    time.sleep(max(0.0, at - time.time()))
+    try:
+        done = hfver.release(folder, repo, hub=url, token=token, smoke="off", say=said.append, **options)
+    except HfverError as error:
+        return type(error).__name__, error.message
+    return str(done.version), done.note or ""
+
+
+def remember(number: int, at: float) -> int:
+    """Write and read one repo's memory and one file's hash, as fast as it goes; returns how many reads were torn."""
+    memory, cache = Memory("the hub", "acme/shared"), HashCache(margin=-1e9)
+    found, torn = Stat(1, 2, 3, 4, 5), 0
+    time.sleep(max(0.0, at - time.time()))
+    for _ in range(60):
+        letter = b"%d" % number
+        memory.remember_manifest("c" * 40, letter * BIG)
+        raw = memory.manifest("c" * 40) or b""
+        torn += len(raw) != BIG or len(set(raw)) != 1
+        cache.remember(found, Known(str(number) * 64), time.time_ns())
+        known = cache.lookup(found)
+        torn += known is None or len(set(known.sha256)) != 1
+    return torn
