@@ -52,10 +52,9 @@ def commit_candidate(hub: Hub, state: RepoState, draft: Draft, progress: Progres
     """
     repo, main = state.repo, state.refs.main
     base = hub.tree(repo, main)
-    _start_branch(hub, state, draft.branch)
     files = {**draft.manifest.files, **{path: _entry(data) for path, data in draft.unlisted.items()}}
     sources: dict[str, Source] = {**draft.sources, **draft.unlisted}
-    large = _large_files(hub, repo, draft.branch, sources, files, base)
+    large = _large_files(hub, repo, sources, files, base)
     sent = upload_objects(hub, repo, {path: sources[path] for path in large}, files, progress)
     check_unchanged(draft.checkpoint)
     sources[ATTRIBUTES] = lfs_attributes(large)
@@ -64,6 +63,7 @@ def commit_candidate(hub: Hub, state: RepoState, draft: Draft, progress: Progres
         *_changes(base, content, {path: files[path] for path in large}),
         *(Delete(path) for path in base if path not in sources),
     ]
+    _start_branch(hub, state, draft.branch)
     commit = _commit(hub, repo, draft, operations, parent=main)
     tree = _check_candidate(hub, repo, commit, draft.manifest, content)
     return Candidate(commit, draft.manifest, draft.digest, tree, sent, content)
@@ -98,7 +98,6 @@ def _start_branch(hub: Hub, state: RepoState, branch: str) -> None:
 def _large_files(
     hub: Hub,
     repo: str,
-    branch: str,
     sources: Mapping[str, Source],
     files: Mapping[str, FileEntry],
     base: Mapping[str, TreeFile],
@@ -107,7 +106,7 @@ def _large_files(
     large = {path for path in sources if wants_lfs(path, files[path].size)}
     unsure = [path for path in sources if path not in large and files[path].size and path not in base]
     uploads = [Upload(path, files[path].size, _sample(sources[path])) for path in unsure]
-    modes = hub.upload_modes(repo, branch, uploads) if uploads else {}
+    modes = hub.upload_modes(repo, "main", uploads) if uploads else {}
     kept = {path for path, file in base.items() if file.sha256 and path in sources and files[path].size}
     return large | kept | {path for path, mode in modes.items() if mode == "lfs"}
 
