@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -65,6 +66,10 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
 
 
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices, with any ending."""
+
+
 def safe_path(path: str) -> str:
     """Return a repo path after checking that it stays inside any folder it is written to, on any system.
 
@@ -75,6 +80,8 @@ def safe_path(path: str) -> str:
     if not path or len(path) > 1024 or _UNSAFE.search(path):
         raise ValueError(f"unsafe path {path[:120]!r}")
     if any(part in ("", ".", "..") or part.lower() == ".git" or part[-1] in " ." for part in parts):
+        raise ValueError(f"unsafe path {path[:120]!r}")
+    if any(_RESERVED.fullmatch(part) for part in parts):
         raise ValueError(f"unsafe path {path[:120]!r}")
     return path
 
@@ -213,11 +220,19 @@ def _check_schema(raw: Any, where: str) -> None:
 
 
 def _check_collisions(files: Iterable[str]) -> None:
-    seen: dict[str, str] = {}
+    """Refuse names that are one where case, or the way to compose an accent, does not count, folders included."""
+    seen: dict[str, tuple[str, bool]] = {}
     for path in files:
-        twin = seen.setdefault(path.casefold(), path)
-        if twin != path:
-            raise ValueError(f"{twin!r} and {path!r} are one file where case does not count")
+        parts = path.split("/")
+        for end in range(1, len(parts) + 1):
+            mine = ("/".join(parts[:end]), end == len(parts))
+            twin = seen.setdefault(_folded(mine[0]), mine)
+            if twin != mine:
+                raise ValueError(f"{twin[0]!r} and {mine[0]!r} are one file where case does not count")
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def _first_line(error: Exception) -> str:

@@ -78,7 +78,25 @@ def test_a_newer_schema_says_upgrade() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/a", "a//b", "a/", "./a", "a/../b", "..", "a\\b", "a\x00", "a\n", "C:x", ".git/config", "a/.GIT/x", "x. "],
+    [
+        "",
+        "/a",
+        "a//b",
+        "a/",
+        "./a",
+        "a/../b",
+        "..",
+        "a\\b",
+        "a\x00",
+        "a\n",
+        "C:x",
+        ".git/config",
+        "a/.GIT/x",
+        "x. ",
+        "a/NUL",
+        "con.txt",
+        "Lpt1.a.b",
+    ],
 )
 def test_unsafe_paths(path: str) -> None:
     with pytest.raises(ValueError, match="unsafe"):
@@ -88,3 +106,13 @@ def test_unsafe_paths(path: str) -> None:
 @pytest.mark.parametrize("path", ["a", "a/b.c", ".hfver/x", "1_Pooling/config.json", "a b", "é.json", "...a"])
 def test_safe_paths(path: str) -> None:
     assert safe_path(path) == path
+
+
+@pytest.mark.parametrize(
+    "names", [("x", "X"), ("\u00e9", "e\u0301"), ("\u00c9", "e\u0301"), ("a/x", "A/y"), ("a", "a/b"), ("a", "A/b")]
+)
+def test_names_that_are_one_on_some_disk_collide(names: tuple[str, str]) -> None:
+    files = {name: FileEntry(size=1, sha256="a" * 64) for name in names}
+    listed = {name: entry.model_dump() for name, entry in files.items()}
+    with pytest.raises(VerificationError, match="where case does not count"):
+        Manifest.decode(spoil(files=listed, content_digest=content_digest(files)), "a/b@1.0.0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +12,23 @@ from hfver.cli.options import JsonOption
 
 __all__ = ["EXAMPLE", "serve"]
 
-EXAMPLE = "hfver hub serve --root hub --port 8000 --user acme:hf_secret"
+EXAMPLE = "hfver hub serve --root hub --port 8000 --users users.txt"
 
 
 def serve(
     root: Annotated[Path, typer.Option(metavar="DIR", help="The Hub's folder; made if it does not exist.")],
-    host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback it needs a --user.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback it needs --users.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 0,
+    users: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A line NAME:TOKEN for each user, who owns the namespace NAME; mode 0600. Or HFVER_HUB_USERS.",
+        ),
+    ] = None,
     user: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME:TOKEN", help="A user who owns the namespace NAME; repeat for several."),
+        typer.Option(metavar="NAME:TOKEN", help="Deprecated: the process list shows the token. Use --users."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -34,14 +42,37 @@ def serve(
             return
         typer.echo(url)
         if token:
-            say(f"Anyone may write with the token {token}; --user NAME:TOKEN makes users of your own")
+            say(f"Anyone may write with the token {token}; --users FILE makes users of your own")
             say(f"Use it: HF_ENDPOINT={url} HF_TOKEN={token} hfver versions ns/name")
 
-    hfver.serve(root, host=host, port=port, users=_users(user or []), announce=announce)
+    hfver.serve(root, host=host, port=port, users=_users(users, user or []), announce=announce)
 
 
-def _users(pairs: list[str]) -> dict[str, str]:
-    users = dict(pair.partition(":")[::2] for pair in pairs)
+def _users(file: Path | None, pairs: list[str]) -> dict[str, str]:
+    """Gather name and token of every user: from a file, the environment, and the command line."""
+    from hfver.cli.rendering.basics import say
+
+    if pairs:
+        say("--user shows the token in the process list: put NAME:TOKEN into a file, and name it with --users")
+    lines = _private(file).splitlines() if file else []
+    listed = [*lines, *os.environ.get("HFVER_HUB_USERS", "").split(), *pairs]
+    users = dict(line.strip().partition(":")[::2] for line in listed if line.strip() and not line.startswith("#"))
     if any(not name or not token for name, token in users.items()):
-        raise typer.BadParameter("write NAME:TOKEN", param_hint="--user")
+        raise typer.BadParameter("write NAME:TOKEN", param_hint="--users")
     return users
+
+
+def _private(file: Path) -> str:
+    """Read a file that nobody else can read.
+
+    Raises:
+        BadConfig: It cannot be read, or others can.
+    """
+    from hfver.errors import BadConfig
+
+    try:
+        if file.stat().st_mode & 0o077:
+            raise BadConfig(f"{file} holds tokens, and others can read it.", f"Run: chmod 600 {file}")
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{file} cannot be read: {error}.", "Write a line NAME:TOKEN for each user.") from None

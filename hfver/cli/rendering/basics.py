@@ -52,7 +52,12 @@ def put(result: T, as_json: bool, render: Callable[[T], None]) -> None:
 
 def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    written = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        written.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # half a surrogate from a hostile name, or a terminal that is not UTF-8
+        written = json.dumps(value, indent=2)
+    sys.stdout.write(f"{written}\n")
 
 
 def print_error(message: str, hint: str) -> None:
