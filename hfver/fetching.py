@@ -33,8 +33,13 @@ class Snapshot:
     files: Mapping[str, FileEntry]
 
 
+def everything(path: str) -> bool:  # noqa: ARG001 - a choice of paths like any other
+    """Want every path."""
+    return True
+
+
 def bring(
-    hub: Hub, pinned: Pinned, *, wanted: Callable[[str], bool] = lambda _: True, progress: Progress = silent
+    hub: Hub, pinned: Pinned, *, wanted: Callable[[str], bool] = everything, progress: Progress = silent
 ) -> Snapshot:
     """Have a pinned commit's files in the cache, verified; a file that went bad there is fetched once more.
 
@@ -105,14 +110,15 @@ def _look(folder: Path, files: Iterable[str], where: str) -> str:
 def _bring_commit(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progress: Progress) -> Snapshot:
     repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
     memory, folder = Memory(hub.identity, repo), snapshot_folder(repo, commit)
-    known = memory.files(commit)
+    whole = wanted is everything
+    known = memory.files(commit, whole=True) or (None if whole else memory.files(commit, whole=False))
     if known and all(cached_file(repo, commit, path) for path in known) and pinned.tree is None:
         check_folder(folder, known, where, cache=HashCache(), progress=progress)
         return Snapshot(folder, {path: entry for path, entry in known.items() if wanted(path)})
     tree = {path: file for path, file in (pinned.tree or hub.tree(repo, commit)).items() if wanted(path)}
     _fetch(hub, repo, commit, tree, where, progress)
     files = check_against_tree(folder, tree, where, cache=HashCache(), progress=progress)
-    memory.remember_files(commit, files)
+    memory.remember_files(commit, files, whole=whole)
     return Snapshot(folder, files)
 
 

@@ -60,18 +60,18 @@ class Memory:
         """Note that a commit's tree is exactly this manifest."""
         self._write(f"{commit}.manifest", raw)
 
-    def files(self, commit: str) -> Mapping[str, FileEntry] | None:
-        """Recall the files of a commit that is no release, as they were verified, or None."""
-        raw = self._read(f"{commit}.files")
+    def files(self, commit: str, *, whole: bool) -> Mapping[str, FileEntry] | None:
+        """Recall the files of a commit that is no release, as they were verified: all, or those to load it; or None."""
+        raw = self._read(f"{commit}.{'files' if whole else 'part'}")
         try:
             return {path: FileEntry(**entry) for path, entry in json.loads(raw).items()} if raw else None
         except (ValueError, TypeError, AttributeError):
             return None
 
-    def remember_files(self, commit: str, files: Mapping[str, FileEntry]) -> None:
+    def remember_files(self, commit: str, files: Mapping[str, FileEntry], *, whole: bool) -> None:
         """Note the files of a commit that is no release, after they were verified."""
         data = {path: entry.model_dump() for path, entry in files.items()}
-        self._write(f"{commit}.files", json.dumps(data, sort_keys=True).encode())
+        self._write(f"{commit}.{'files' if whole else 'part'}", json.dumps(data, sort_keys=True).encode())
 
     def verified(self, commit: str) -> str | None:
         """Recall how a commit's files looked on disk when they were last verified, or None."""

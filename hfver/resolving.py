@@ -165,7 +165,7 @@ def _remembered(hub: Hub, repo: str, commit: str) -> Pinned | None:
         entry = _remembered_entry(memory, repo, manifest.repo, commit)
         known = release_of(hub, repo, entry, manifest) if entry else None
         return Pinned(known or candidate_release(hub, repo, commit, manifest, digest_of(raw)), raw=raw)
-    if memory.files(commit) is not None:
+    if memory.files(commit, whole=True) or memory.files(commit, whole=False):
         return Pinned(Release(repo=repo, commit=commit, url=hub.url(repo, commit), published=False))
     return None
 

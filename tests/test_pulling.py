@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import CommitOperationAdd, HfApi
 
 import hfver
-from hfver.embedded import LocalHub
+from hfver.basing import bring_base
+from hfver.embedded import LocalHub, open_hub
 from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, UsageError, VerificationError
+from hfver.lineage import BaseModelLink
 from hfver.manifest import MANIFEST
 from hfver.pulling import MARK
 from tests.conftest import MakeCheckpoint
@@ -168,3 +170,13 @@ def test_a_commit_that_hfver_did_not_make(hub: LocalHub) -> None:
     spoil((pulled.path / "config.json").resolve())
     with pytest.raises(DigestMismatch):
         hfver.pull(f"acme/raw@{made.oid}", hub=hub)
+
+
+def test_what_was_brought_to_load_a_base_is_not_taken_for_the_whole_commit(hub: LocalHub) -> None:
+    client = HfApi(endpoint=hub.url, token=hub.token)
+    client.create_repo("acme/raw")
+    files = [CommitOperationAdd("config.json", b"{}"), CommitOperationAdd("notes.md", b"read me")]
+    made = client.create_commit("acme/raw", files, commit_message="by hand")
+    with open_hub(hub) as opened:
+        bring_base(opened, BaseModelLink(name="raw", source="acme/raw", revision=made.oid), "a test")
+    assert (hfver.pull(f"acme/raw@{made.oid}", hub=hub).path / "notes.md").read_bytes() == b"read me"
