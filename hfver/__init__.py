@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hfver.face.locking import lock as lock
     from hfver.face.locking import outdated as outdated
     from hfver.face.locking import sync as sync
+    from hfver.face.publishing import finish as finish
     from hfver.face.publishing import release as release
     from hfver.face.reading import changelog as changelog
     from hfver.face.reading import diff as diff
@@ -70,6 +71,7 @@ _HOMES = {
     "audit": "hfver.face.auditing",
     "changelog": "hfver.face.reading",
     "diff": "hfver.face.reading",
+    "finish": "hfver.face.publishing",
     "load": "hfver.face.using",
     "lock": "hfver.face.locking",
     "outdated": "hfver.face.locking",

@@ -1,8 +1,8 @@
 """Clone: a repo's refs, commits and small files by one git fetch, kept in hfver's own folder for the next time.
 
-The one file below the verbs that runs git. It runs without the user's configuration, hooks and prompts; the token
-travels in its environment, never in an argument, an address or a file. Content that was not fetched stays away: git
-is never left to fetch objects one by one.
+The file below the verbs that fetches by git; `hfver.pushing` pushes in the same way. git runs without the user's
+configuration, hooks and prompts; the token travels in its environment, never in an argument, an address or a file.
+Content that was not fetched stays away: git is never left to fetch objects one by one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hfver.memory import Memory
 if TYPE_CHECKING:
     from git import Repo
 
-__all__ = ["Clone", "GitTree", "Tag", "parse_pointer", "with_clone"]
+__all__ = ["Clone", "GitTree", "Tag", "git_environment", "git_remote", "parse_pointer", "with_clone"]
 
 FILTER = "blob:limit=1k"
 """Brings what an LFS pointer can be (git-lfs: less than 1024 bytes), and of other files only their names."""
@@ -132,11 +132,11 @@ def _open(folder: Path) -> Repo:
         if not (folder / "HEAD").is_file():
             folder.mkdir(parents=True, exist_ok=True)
             command = ["git", "init", "--quiet", "--bare", "--initial-branch=main", "--template=", str(folder)]
-            Git(str(folder.parent)).execute(command, env=_environment(folder))
+            Git(str(folder.parent)).execute(command, env=git_environment(folder))
         git = Repo(folder)
     except (GitError, OSError, ValueError, ConfigError) as error:
         raise _Broken(error) from None
-    git.git.update_environment(**_environment(folder))
+    git.git.update_environment(**git_environment(folder))
     return git
 
 
@@ -303,7 +303,9 @@ class Clone:
 
     def _fetch(self, *arguments: str, istream: Any = None, settings: Mapping[str, str] | None = None) -> None:
         options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]
-        environment = _environment(Path(self._git.git_dir), {**_remote(self._hub, self._repo), **(settings or {})})
+        environment = git_environment(
+            Path(self._git.git_dir), {**git_remote(self._hub, self._repo), **(settings or {})}
+        )
         self._run("fetch", *options, *arguments, env=environment, istream=istream)
 
     def _run(self, *arguments: str, env: Mapping[str, str] | None = None, istream: Any = None) -> str:
@@ -322,7 +324,7 @@ def parse_pointer(data: bytes) -> tuple[str, int] | None:
     return (found[1].decode(), int(found[2])) if found else None
 
 
-def _environment(folder: Path, remote: Mapping[str, str] | None = None) -> dict[str, str]:
+def git_environment(folder: Path, remote: Mapping[str, str] | None = None) -> dict[str, str]:
     """Make git blind to the user's and the caller's settings; ours go by environment, which no process list shows."""
     settings = {
         "core.hooksPath": os.devnull,
@@ -341,7 +343,7 @@ def _environment(folder: Path, remote: Mapping[str, str] | None = None) -> dict[
     return _NEUTRAL | {"GIT_DIR": str(folder), "GIT_OBJECT_DIRECTORY": str(folder / "objects")} | counted
 
 
-def _remote(hub: Hub, repo: str) -> dict[str, str]:
+def git_remote(hub: Hub, repo: str) -> dict[str, str]:
     """Say where from and as whom: any user name, and the token as the password."""
     remote = {"remote.origin.url": f"{hub.endpoint}/{repo}"}
     if hub.is_loopback:

@@ -67,6 +67,8 @@ class Request:
     trust_remote_code: bool = False
     sign: Signer | None = None
     """Who signs the release, if anybody."""
+    review: bool = False
+    """Whether people decide, in a pull request, if it lands."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ class Draft:
     summary: str
     message: str
     """What changed, in the author's words and by the difference."""
+    step: Step = field(repr=False)
+    """From which release it comes, and how it differs."""
+    metrics: Mapping[str, float] = field(repr=False)
+    words: str | None = None
+    """What changed, in the author's words alone."""
     signature: bytes | None = field(default=None, repr=False)
     """The Model Signing bundle over all of it, where it is signed."""
 
@@ -144,7 +151,18 @@ def prepare(
     refuse_secrets(
         {**ours, MANIFEST: manifest.encode(), "the commit's message": message.encode()}, policy.secrets.allow
     )
-    return Draft(step.version, checkpoint, manifest, manifest.encode(), sources, _title(step.version, request), message)
+    return Draft(
+        step.version,
+        checkpoint,
+        manifest,
+        manifest.encode(),
+        sources,
+        _title(step.version, request),
+        message,
+        step,
+        offer.metrics,
+        request.message,
+    )
 
 
 def _manifest(

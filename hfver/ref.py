@@ -17,6 +17,7 @@ __all__ = [
     "Stage",
     "check_model_id",
     "check_repo",
+    "parse_pull",
     "parse_ref",
 ]
 
@@ -101,6 +102,18 @@ def check_repo(repo: str) -> str:
     if not _REPO.fullmatch(repo) or ".." in repo or "--" in repo or repo.endswith(".git"):
         raise BadRef(f"{repo[:120]!r} is not a repo id.", "Write namespace/name, such as acme/support-bot.")
     return repo
+
+
+def parse_pull(text: str) -> tuple[str, int]:
+    """Parse ``ns/name#N``, a pull request of a repo.
+
+    Raises:
+        BadRef: The text has another form.
+    """
+    repo, _, number = text.partition("#")
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
+        raise BadRef(f"{text[:120]!r} names no pull request.", "Write namespace/name#N, such as acme/support-bot#7.")
+    return check_repo(repo), int(number)
 
 
 def check_model_id(name: str) -> str:

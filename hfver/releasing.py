@@ -30,6 +30,7 @@ from hfver.publishing import complete_pending, publish, tag_candidate
 from hfver.records import Entry, SmokeReport
 from hfver.resolving import Pinned, candidate_release, pin, release_of
 from hfver.results import Release
+from hfver.reviewing import propose, under_review
 from hfver.scanning import refuse_secrets
 from hfver.signing import Signer, check_may_release, sign_manifest
 from hfver.smoke import run_smoke
@@ -98,9 +99,9 @@ def _transact(
             return again
         draft = _signed(prepare(hub, state, checkpoint, base, report, request), request.sign)
         state = state or _create(hub, request, say)
-        say(f"Releasing {request.repo}@{draft.version} to {hub.place}")
+        say(f"{'Proposing' if request.review else 'Releasing'} {request.repo}@{draft.version} to {hub.place}")
         try:
-            return _write(hub, state, draft, base, report, request, progress)
+            return (_propose if request.review else _write)(hub, state, draft, base, report, request, progress)
         except Conflict:
             if request.version is not None or attempt == ATTEMPTS - 1:
                 raise
@@ -138,6 +139,29 @@ def _signed(draft: Draft, signer: Signer | None) -> Draft:
     if signer is None:
         return draft
     return replace(draft, signature=sign_manifest(draft.manifest, draft.manifest_bytes, signer))
+
+
+def _propose(
+    hub: Hub,
+    state: RepoState,
+    draft: Draft,
+    base: BaseModelLink | None,
+    report: SmokeReport | None,
+    request: Request,
+    progress: Progress,
+) -> Release:
+    """Commit, check, and ask for review."""
+    if waiting := under_review(hub, state, draft, request):
+        return waiting
+    try:
+        candidate = commit_candidate(hub, state, draft, progress)
+        if request.smoke == "require":
+            report = _smoke_candidate(hub, candidate, base, request, progress)
+        _remember_receipt(hub, candidate, request)
+        release = propose(hub, state, draft, candidate, report, request)
+    finally:
+        _tidy(hub, state.repo, draft.branch)
+    return replace(release, bytes_sent=candidate.bytes_sent, smoke=report)
 
 
 def _refuse_secrets(checkpoint: Checkpoint) -> None:

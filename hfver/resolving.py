@@ -15,6 +15,7 @@ from hfver.hub import Hub, TreeFile
 from hfver.manifest import ADOPTED, MANIFEST, FileEntry, Manifest, digest_of
 from hfver.memory import Memory
 from hfver.observing import RepoState, Terms, read_state
+from hfver.proposed import behind
 from hfver.records import Entry, Ledger
 from hfver.ref import Commit, Latest, PullRequest, Ref, Stage
 from hfver.results import Release, Versions
@@ -81,7 +82,7 @@ def locate(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
         entry = state.ledger.at_commit(ref.spec.sha)
         return pin(hub, state, entry) if entry else _pin_commit(hub, state, ref.spec.sha)
     if isinstance(ref.spec, PullRequest):
-        return _pin_commit(hub, state, _head_of(state, ref.spec))
+        return _pin_commit(hub, state, behind(hub, ref.repo, _head_of(state, ref.spec)))
     return pin(hub, state, choose(state, ref))
 
 

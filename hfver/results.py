@@ -10,7 +10,15 @@ from typing import Any
 from hfver.manifest import Manifest
 from hfver.records import SmokeReport, SmokeSummary
 
-__all__ = ["Adopted", "Adoption", "Loaded", "Pulled", "Release", "Skipped", "Verified", "Versions"]
+__all__ = ["Adopted", "Adoption", "Loaded", "Pulled", "Release", "Review", "Skipped", "Verified", "Versions"]
+
+
+@dataclass(frozen=True)
+class Review:
+    """A pull request in which a release waits, or waited, to be merged."""
+
+    number: int
+    url: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class Release:
     """The card as it would be written; of a dry run only."""
     note: str | None = None
     """What is worth saying about how it came about."""
+    review: Review | None = None
+    """The pull request that it came through, where releasing it used one."""
 
     @property
     def files(self) -> tuple[dict[str, Any], ...]:
@@ -76,6 +86,7 @@ class Release:
             "smoke": self.smoke.model_dump(mode="json") if self.smoke else None,
             "note": self.note,
             **({"card": self.card} if self.card else {}),
+            **({"review": {"number": self.review.number, "url": self.review.url}} if self.review else {}),
         }
 
     def to_row(self) -> dict[str, Any]:

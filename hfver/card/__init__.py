@@ -5,6 +5,16 @@ from __future__ import annotations
 from hfver.card.changelog import ChangelogEntry, MetricDelta, render_changelog
 from hfver.card.facts import CardFacts
 from hfver.card.readme import render_card
+from hfver.card.review import ReviewFacts, render_review
 from hfver.card.yanks import with_yanks
 
-__all__ = ["CardFacts", "ChangelogEntry", "MetricDelta", "render_card", "render_changelog", "with_yanks"]
+__all__ = [
+    "CardFacts",
+    "ChangelogEntry",
+    "MetricDelta",
+    "ReviewFacts",
+    "render_card",
+    "render_changelog",
+    "render_review",
+    "with_yanks",
+]

@@ -10,11 +10,11 @@ from typing import Literal
 from hfver.embedded import HubLike, PathLike, open_hub
 from hfver.face.targets import one_of
 from hfver.progress import Progress, silent
-from hfver.ref import check_repo
+from hfver.ref import check_repo, parse_pull
 from hfver.results import Release
 from hfver.version import Bump, parse_version
 
-__all__ = ["release"]
+__all__ = ["finish", "release"]
 
 
 def release(
@@ -37,6 +37,7 @@ def release(
     convert: bool = False,
     trust_remote_code: bool = False,
     sign: str | None = None,
+    review: bool = False,
     dry_run: bool = False,
     token: str | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -64,13 +65,15 @@ def release(
         convert: Convert pickled weights to safetensors first, in a process that cannot run their code.
         trust_remote_code: Allow a checkpoint that brings or names code: to be released, and to run in the smoke eval.
         sign: ``key:PATH`` (a private key in PEM form, its password in HFVER_SIGNING_PASSWORD) or ``sigstore``.
+        review: Open a pull request instead of publishing, or refresh the one that is open. Once it is merged,
+            `finish` publishes it.
         dry_run: Describe the release and write nothing.
         token: Access token; None for the user's own.
         say: Told in a sentence what is about to be written.
         progress: Told the bytes.
 
     Returns:
-        The published release.
+        The published release; with ``review`` a candidate, whose ``review`` names the pull request.
 
     Raises:
         UsageError: The folder, the repo id or an option is wrong.
@@ -100,9 +103,34 @@ def release(
             dry_run=dry_run,
             trust_remote_code=trust_remote_code,
             sign=None if sign is None else parse_signer(sign),
+            review=review,
         )
         with open_hub(hub, token, create=not dry_run) as client:
             return run(client, request, say=say, progress=progress)
+
+
+def finish(pull: str, *, hub: HubLike = None, token: str | None = None) -> Release:
+    """Publish the release of a pull request that was merged; running it again says that it is done.
+
+    Args:
+        pull: ``ns/name#N``.
+        hub: None, a URL, or the folder of an embedded Hub.
+        token: Access token; None for the user's own.
+
+    Returns:
+        The published release.
+
+    Raises:
+        BadRef: ``pull`` names no pull request.
+        Refused: It is not merged, or another release overtook it.
+        VerificationError: What it holds is not what its manifest says.
+        HubError: There is no such pull request, or the Hub refused.
+    """
+    from hfver.finishing import finish as run
+
+    repo, number = parse_pull(pull)
+    with open_hub(hub, token) as client:
+        return run(client, repo, number)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hfver.cli.options import CodeOption, DeviceOption, HubOption, JsonOption
+from hfver.errors import UsageError
 
 __all__ = ["EXAMPLE", "release"]
 
@@ -15,8 +16,10 @@ EXAMPLE = "hfver release out/checkpoint --repo acme/support-bot -m 'More refunds
 
 
 def release(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The checkpoint: what save_pretrained wrote.")],
-    repo: Annotated[str, typer.Option(metavar="NS/NAME", help="Where to; created if it does not exist.")],
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="The checkpoint: what save_pretrained wrote.")
+    ] = None,
+    repo: Annotated[str | None, typer.Option(metavar="NS/NAME", help="Where to; created if it does not exist.")] = None,
     version: Annotated[str | None, typer.Option(metavar="X.Y.Z", help="The exact version.")] = None,
     bump: Annotated[str, typer.Option(metavar="LEVEL", help="auto, major, minor or patch.")] = "auto",
     pre: Annotated[str | None, typer.Option(metavar="NAME", help="A prerelease line: rc gives 1.3.0-rc.1.")] = None,
@@ -51,10 +54,20 @@ def release(
         str | None,
         typer.Option(metavar="key:PATH|sigstore", help="Sign it. A key's password: HFVER_SIGNING_PASSWORD."),
     ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Open a pull request instead, or refresh the one that is open.")
+    ] = False,
+    finish: Annotated[
+        str | None, typer.Option(metavar="NS/NAME#N", help="Publish what was merged; takes no DIR.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show all of it and write nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Publish a checkpoint folder as the next immutable version of a repo."""
+    if finish is not None:
+        return _finish(finish, directory, hub, as_json)
+    if directory is None or repo is None:
+        raise UsageError("A release needs a folder and a repo.", f"For example: {EXAMPLE}")
     import hfver
     from hfver.cli.progress import bars
     from hfver.cli.rendering.basics import print_json, say
@@ -80,6 +93,7 @@ def release(
             convert=convert,
             trust_remote_code=trust_remote_code,
             sign=sign,
+            review=review,
             dry_run=dry_run,
             say=say,
             progress=progress,
@@ -88,3 +102,20 @@ def release(
         print_json(done.to_json())
     else:
         print_release(done, dry_run=dry_run)
+    if done.review and not done.published and not as_json:
+        say(f"Review and merge it: {done.review.url}\nThen: hfver release --finish {done.repo}#{done.review.number}")
+    return None
+
+
+def _finish(pull: str, directory: Path | None, hub: str | None, as_json: bool) -> None:
+    import hfver
+    from hfver.cli.rendering.basics import print_json
+    from hfver.cli.rendering.releases import print_release
+
+    if directory is not None:
+        raise UsageError("--finish publishes what was merged, and takes no folder.", f"hfver release --finish {pull}")
+    done = hfver.finish(pull, hub=hub)
+    if as_json:
+        print_json(done.to_json())
+    else:
+        print_release(done)

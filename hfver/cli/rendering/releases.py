@@ -30,6 +30,8 @@ def print_release(release: Release, *, dry_run: bool = False) -> None:
         rows.append(("yanked", release.yanked))
     if not release.published and not dry_run:
         rows.append(("status", "a candidate: not a version yet" if release.version else "a commit, not a release"))
+    if release.review:
+        rows.append(("review", f"#{release.review.number} {release.review.url}"))
     if release.note:
         rows.append(("note", release.note))
     print_facts(release.repo, rows)

@@ -1,0 +1,170 @@
+"""Discussions of a Hub: finding, opening and answering pull requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from hfver.hub.answers import text, understood
+from hfver.hub.client import Hub
+
+__all__ = [
+    "Comment",
+    "Pull",
+    "Thread",
+    "change_status",
+    "edit",
+    "list_pulls",
+    "message_of",
+    "open_pull",
+    "pull_url",
+    "read_thread",
+    "rename",
+    "say_in",
+]
+
+_EVENT_ID = re.compile(r"[0-9a-f]{1,64}")
+MAX_PAGES = 40
+"""Pages of a list of discussions that are read; newest first, so that only old ones are missed."""
+
+
+@dataclass(frozen=True)
+class Pull:
+    """A pull request. Status: draft, open, closed or merged."""
+
+    number: int
+    title: str
+    status: str
+    author: str
+
+    @property
+    def ref(self) -> str:
+        """Its git ref, which is also its SPEC in a reference."""
+        return f"refs/pr/{self.number}"
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What somebody said, as raw Markdown. The first comment of a pull request is its description."""
+
+    id: str
+    author: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A discussion with what was said.
+
+    Attributes:
+        pull: What it is; None for one that is no pull request.
+        comments: What was said, oldest first.
+        in_conflict: Whether ``main`` went on so that it cannot be merged.
+    """
+
+    pull: Pull | None
+    comments: tuple[Comment, ...]
+    in_conflict: bool = False
+
+
+def pull_url(hub: Hub, repo: str, number: int) -> str:
+    """Name the web page of a pull request."""
+    return f"{hub.url(repo)}/discussions/{number}"
+
+
+def list_pulls(hub: Hub, repo: str, author: str) -> Iterator[Pull]:
+    """List an author's pull requests, newest first, whatever became of them."""
+    seen = 0
+    for page in range(MAX_PAGES):
+        query = f"?type=pull_request&author={quote(author, safe='')}&p={page}"
+        what = f"{repo}: pull requests"
+        response = hub.session.request("GET", f"/api/models/{repo}/discussions{query}", what)
+        with understood(what, hub.place):
+            found, total = list(response.json()["discussions"]), int(response.json()["count"])
+            pulls = [_pull(item) for item in found if item["isPullRequest"] and _author(item) == author]
+        yield from pulls
+        seen += len(found)
+        if not found or seen >= total:
+            return
+
+
+def read_thread(hub: Hub, repo: str, number: int) -> Thread:
+    """Read a discussion.
+
+    Raises:
+        HubNotFound: There is none with this number.
+    """
+    what = f"{repo}: pull request {number}"
+    response = hub.session.request("GET", _path(repo, number), what)
+    with understood(what, hub.place):
+        data = response.json()
+        comments = tuple(_comment(event) for event in data["events"] if event["type"] == "comment")
+        pull = _pull(data) if data["isPullRequest"] else None
+        return Thread(pull, comments, bool(data.get("filesWithConflicts")))
+
+
+def open_pull(hub: Hub, repo: str, title: str, said: str) -> int:
+    """Open a pull request, which starts at ``main`` as a draft; returns its number.
+
+    A request whose answer was lost is sent again, so there may be two: look, and keep the first.
+    """
+    body = {"title": title, "description": said, "pullRequest": True}
+    what = f"{repo}: pull request"
+    response = hub.session.request("POST", f"/api/models/{repo}/discussions", what, json=body)
+    with understood(what, hub.place):
+        return int(response.json()["num"])
+
+
+def say_in(hub: Hub, repo: str, number: int, said: str) -> None:
+    """Comment on a pull request."""
+    _post(hub, repo, number, "comment", {"comment": said})
+
+
+def edit(hub: Hub, repo: str, number: int, comment: Comment, said: str) -> None:
+    """Change one's own comment."""
+    _post(hub, repo, number, f"comment/{comment.id}/edit", {"content": said})
+
+
+def rename(hub: Hub, repo: str, number: int, title: str) -> None:
+    """Give a pull request another title."""
+    _post(hub, repo, number, "title", {"title": title})
+
+
+def change_status(hub: Hub, repo: str, number: int, status: str, said: str = "") -> None:
+    """Open a draft for review, or close a pull request; `said` says why."""
+    _post(hub, repo, number, "status", {"status": status, **({"comment": said} if said else {})})
+
+
+def message_of(hub: Hub, repo: str, commit: str) -> str:
+    """Read a commit's message, without its title."""
+    path = f"/api/models/{repo}/commits/{commit}?limit=1"
+    what = f"{repo}@{commit[:12]}"
+    response = hub.session.request("GET", path, what)
+    with understood(what, hub.place):
+        commits = response.json()
+        return text(commits[0].get("message") or "") if commits else ""
+
+
+def _post(hub: Hub, repo: str, number: int, what: str, body: dict[str, str]) -> None:
+    hub.session.request("POST", f"{_path(repo, number)}/{what}", f"{repo}: pull request {number}", json=body)
+
+
+def _path(repo: str, number: int) -> str:
+    return f"/api/models/{repo}/discussions/{number}"
+
+
+def _pull(item: Any) -> Pull:
+    return Pull(int(item["num"]), text(item["title"]), text(item["status"]), _author(item))
+
+
+def _comment(event: Any) -> Comment:
+    if not _EVENT_ID.fullmatch(event["id"]):
+        raise ValueError(f"{str(event['id'])[:60]!r} is no event")
+    return Comment(event["id"], _author(event), text(event["data"]["latest"]["raw"]))
+
+
+def _author(item: Any) -> str:
+    return text((item.get("author") or {}).get("name") or "deleted")
