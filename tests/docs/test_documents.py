@@ -32,6 +32,8 @@ def test_the_readmes_commands_run(
     (tmp_path / "out").mkdir()
     checkpoint(name="out/checkpoint")
     checkpoint(1, name="DIR")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "serve.py").write_text('import hfver\n\nhfver.load("acme/support-bot@1.0.0")\n')
     found = commands((ROOT / "README.md").read_text())
     assert len(found) >= 9
     for command in found:
