@@ -30,7 +30,10 @@ from hfver.version import parse_version
 __all__ = ["MARK", "check_code", "manifest_digest", "pull", "verify_folder", "verify_release"]
 
 MARK = ".hfver/pulling.json"
-"""Stands in a folder while it is being filled, and names the repo and the files that were there before."""
+"""Stands in a folder while it is being filled; it names the repo, and every file that pulls may have left there."""
+
+PART = ".hfver/pulling.part"
+"""The file that is being written: it gets its name when it is whole."""
 
 
 def pull(
@@ -161,7 +164,7 @@ def manifest_digest(directory: Path) -> str:
 
 def _check_target(directory: Path, pinned: Pinned) -> None:
     """Refuse to write into a folder that holds anything but a release of the same repo."""
-    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
+    if not directory.exists() or (directory.is_dir() and _is_bare(directory)):
         return
     repo = _repo_in(directory) if directory.is_dir() else None
     made_for = pinned.release.manifest.repo if pinned.release.manifest else pinned.release.repo
@@ -171,6 +174,12 @@ def _check_target(directory: Path, pinned: Pinned) -> None:
             f"{directory} is not empty: it holds {holds}.",
             "Name a new folder, or one pulled from the same repo.",
         )
+
+
+def _is_bare(directory: Path) -> bool:
+    """Tell whether a folder holds nothing, or no more than a pull that was killed before it wrote its mark."""
+    own = directory / PART
+    return all(path in (own, own.parent) for path in directory.rglob("*")) and not own.parent.is_symlink()
 
 
 def _repo_in(directory: Path) -> str | None:
@@ -189,32 +198,32 @@ def _read_mark(directory: Path) -> dict[str, object]:
 
 def _fill(directory: Path, snapshot: Snapshot, pinned: Pinned) -> Path:
     """Copy a snapshot into a folder: mark it, write what differs, drop what is stale, the manifest last."""
-    stale = _begin(directory, pinned) - {*snapshot.files, MANIFEST}
+    stale = _begin(directory, pinned, snapshot) - {*snapshot.files, MANIFEST}
     for path, entry in snapshot.files.items():
-        _place(snapshot.path / path, directory / path, entry)
+        _place(directory, path, snapshot.path / path, entry)
     for path in stale:
         (directory / path).unlink(missing_ok=True)
     check_folder(directory, snapshot.files, str(pinned.release), cache=HashCache())
     if pinned.release.manifest is not None:
-        _place_signature(snapshot.path / SIGNATURE, directory / SIGNATURE)
-        _place_manifest(snapshot.path / MANIFEST, directory / MANIFEST, pinned)
+        _place_signature(directory, snapshot.path / SIGNATURE)
+        _place_manifest(directory, snapshot.path / MANIFEST, pinned)
+    (directory / PART).unlink(missing_ok=True)
     (directory / MARK).unlink()
     _drop_empty(directory)
     return directory
 
 
-def _place_manifest(source: Path, target: Path, pinned: Pinned) -> None:
+def _place_manifest(directory: Path, source: Path, pinned: Pinned) -> None:
     """Put the manifest where the folder's files are; an adopted release's is not among its commit's files."""
     if not pinned.release.adopted:
-        _place(source, target, None)
+        _place(directory, MANIFEST, source, None)
     elif pinned.raw is not None:
-        part = target.with_name(f"{target.name}.part")
-        part.write_bytes(pinned.raw)
-        part.replace(target)
+        (directory / PART).write_bytes(pinned.raw)
+        (directory / PART).replace(directory / MANIFEST)
 
 
-def _begin(directory: Path, pinned: Pinned) -> set[str]:
-    """Mark the folder as unfinished; returns the files that an earlier pull left there."""
+def _begin(directory: Path, pinned: Pinned, snapshot: Snapshot) -> set[str]:
+    """Mark the folder as unfinished; returns the files that earlier pulls left there."""
     before: set[str] = set()
     if (directory / MARK).is_file():
         before.update(map(str, _as_list(_read_mark(directory)["files"])))
@@ -222,8 +231,8 @@ def _begin(directory: Path, pinned: Pinned) -> set[str]:
         before.update(_manifest_in(directory).files)
     mark = directory / MARK
     mark.parent.mkdir(parents=True, exist_ok=True)
-    part = mark.with_suffix(".part")
-    part.write_text(json.dumps({"repo": pinned.release.repo, "files": sorted(before)}))
+    part = directory / PART
+    part.write_text(json.dumps({"repo": pinned.release.repo, "files": sorted({*before, *snapshot.files})}))
     part.replace(mark)
     (directory / MANIFEST).unlink(missing_ok=True)
     return before
@@ -233,21 +242,22 @@ def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _place(source: Path, target: Path, entry: FileEntry | None) -> None:
+def _place(directory: Path, path: str, source: Path, entry: FileEntry | None) -> None:
+    """Copy a file into the folder, unless it is there as it should be; it appears whole or not at all."""
+    target, part = directory / path, directory / PART
     if entry is not None and target.is_file() and hash_files({"": target}, cache=HashCache())[""] == entry:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
     copy_file(source, part)
     part.replace(target)
 
 
-def _place_signature(source: Path, target: Path) -> None:
+def _place_signature(directory: Path, source: Path) -> None:
     """Put the release's signature beside it; one of another release must not stay."""
     if source.is_file():
-        _place(source, target, None)
+        _place(directory, SIGNATURE, source, None)
     else:
-        target.unlink(missing_ok=True)
+        (directory / SIGNATURE).unlink(missing_ok=True)
 
 
 def _drop_empty(directory: Path) -> None:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ from tests.crash.points import CALLS, OPENING, SOCKET, Point, describe, places
 __all__ = ["Job", "Outcome", "Seen"]
 
 SILENCE = 60.0
+MODULES = (
+    "hfver.cli.app",
+    "hfver.server.app",
+    "hfver.server.serving",
+    "uvicorn.loops.uvloop",
+    "uvicorn.protocols.http.httptools_impl",
+)
+"""What would be imported in every child anew."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,8 @@ class Outcome:
 
 def main() -> None:
     """Answer jobs until standard input ends."""
+    for module in MODULES:
+        import_module(module)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:
@@ -180,7 +191,7 @@ def _place(points: list[Point]) -> list[int]:
 
 def _next(listener: int, child: int) -> Notice | None:
     try:
-        return next_notice(listener, SILENCE)
+        return next_notice(listener, child, SILENCE)
     except TimeoutError:
         os.kill(child, signal.SIGKILL)
         raise

@@ -14,6 +14,7 @@ import platform
 import select
 import struct
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ _SET_FILTER, _NEW_LISTENER = 1, 1 << 3
 _ALLOW, _NOTIFY = 0x7FFF0000, 0x7FC00000
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _LOAD, _EQUAL, _ANY, _RETURN = 0x20, 0x15, 0x45, 0x06
+_LOOK_MS = 500  # an older kernel does not tell that the last process ended before it was collected
 _WRITES = 0o1 | 0o2 | 0o100 | 0o1000  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC
 _NOTICE = struct.Struct("=QIIiIQ6Q")
 
@@ -77,18 +79,23 @@ def _program(calls: Sequence[int], opening: dict[int, int]) -> bytes:
     return b"".join(struct.pack("=HBBI", *line) for line in code)
 
 
-def next_notice(listener: int, seconds: float) -> Notice | None:
-    """Wait for the next notice; None when every filtered process has ended.
+def next_notice(listener: int, process: int, seconds: float) -> Notice | None:
+    """Wait for the next notice; None when the process has ended.
 
     Raises:
         TimeoutError: Nothing happened for so long.
     """
+    end = time.monotonic() + seconds
     poll = select.poll()
     poll.register(listener, select.POLLIN)
     while True:
-        events = poll.poll(seconds * 1000)
-        if not events:
+        events = poll.poll(_LOOK_MS)
+        if not events and time.monotonic() > end:
             raise TimeoutError(f"no system call for {seconds} s")
+        if not events and os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            continue
+        if not events:
+            return None
         if not events[0][1] & select.POLLIN:
             return None
         buffer = bytearray(_NOTICE.size)

@@ -73,6 +73,13 @@ def places(points: Sequence[Point]) -> list[Place]:
 
 def describe(notice: Notice) -> Point | None:
     """Say what a notice is about; None for what leaves no trace on disk or network, such as a pipe."""
+    try:
+        return _describe(notice)
+    except OSError:  # it was killed meanwhile
+        return None
+
+
+def _describe(notice: Notice) -> Point | None:
     name, arguments = _NAMES[notice.call], notice.arguments
     if name in _ON_SOCKETS:
         return Point(name, SOCKET, arguments[2] if name == "sendto" else 0)
@@ -86,10 +93,7 @@ def describe(notice: Notice) -> Point | None:
 def _on_handle(notice: Notice, name: str) -> Point | None:
     _, handle, size = _WRITING.get(name, (0, 0, -1))
     number = notice.arguments[handle]
-    try:
-        path = str(Path(f"/proc/{notice.thread}/fd/{number}").readlink())
-    except OSError:
-        return None
+    path = str(Path(f"/proc/{notice.thread}/fd/{number}").readlink())
     if number <= 2 or not path.startswith("/") or (path.startswith("/dev/") and not path.startswith("/dev/shm/")):  # noqa: S108
         return None
     start = notice.arguments[3] if name == "pwrite64" else _position(notice.thread, number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,6 +111,16 @@ class Forks:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asdict(job)) + "\n")
         self._process.stdin.flush()
+
+    @property
+    def pid(self) -> int:
+        """The fork server's process."""
+        return self._process.pid
+
+    def answered(self) -> bool:
+        """Tell whether the run has ended."""
+        assert self._process.stdout is not None
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
 
     def wait(self) -> Outcome:
         """Wait for the end of the run."""
