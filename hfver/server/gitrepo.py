@@ -206,9 +206,27 @@ def _break_stale_lock(path: Path, name: str) -> None:
 
     We hold api.lock, so no API writer owns it; and when no push is running either, nobody does.
     """
+    with _no_push(path) as alone:
+        if alone:
+            (path / f"{name}.lock").unlink(missing_ok=True)
+
+
+def break_stale_locks(path: Path) -> None:
+    """Remove ref locks of processes that were killed, before a push meets them; git would give up."""
+    with (path / "api.lock").open("wb") as file, contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with _no_push(path) as alone:
+            for lock in (path / "refs").rglob("*.lock") if alone else ():
+                lock.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _no_push(path: Path) -> Iterator[bool]:
+    """Keep pushes out, if none is running; tells whether that is so."""
     with (path / "push.lock").open("wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return
-        (path / f"{name}.lock").unlink(missing_ok=True)
+            yield False
+        else:
+            yield True

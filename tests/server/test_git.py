@@ -173,3 +173,13 @@ def test_nonsense_for_git_is_no_fault(http: httpx.Client, repo: str) -> None:
             assert http.post(f"/{REPO}.git/{service}", content=body, headers=headers | kind).status_code < 500
             assert http.post(f"/{REPO}.git/{service}", content=body).status_code < 500
     assert http.get(f"/api/models/{REPO}/refs").status_code == 200
+
+
+def test_a_lock_that_a_killed_writer_left_stops_no_push(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+    clone = _clone(hub, home)
+    _commit(clone, {"t.txt": b"text"})
+    lock = hub.root / "repos" / "models" / f"{REPO}.git" / "refs" / "heads" / "main.lock"
+    lock.touch()
+    git("push", "-q", "origin", "main", cwd=clone, HOME=str(home))
+    assert head_of(api) == git("rev-parse", "HEAD", cwd=clone).stdout.strip()
+    assert not lock.exists()

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from hfver.server.access import Caller, check_files, check_write
 from hfver.server.database import RepoRow
 from hfver.server.gitprogram import GIT, git_environment
+from hfver.server.gitrepo import break_stale_locks
 from hfver.server.hub import Hub
 from hfver.server.problems import Problem, unauthorized
 from hfver.server.proposing import may_add
@@ -142,6 +143,7 @@ def _start(call: _Call, stack: ExitStack) -> subprocess.Popen[bytes]:
     """Start the backend. A push holds push.lock for as long as its processes live, even without us."""
     locks = []
     if call.service == "git-receive-pack":
+        break_stale_locks(call.repo)
         lock = stack.enter_context((call.repo / "push.lock").open("wb"))
         fcntl.flock(lock, fcntl.LOCK_SH)
         locks.append(lock.fileno())

@@ -1,0 +1,173 @@
+"""A Hub that is killed: at every system call by which it changes its folder.
+
+A kill loses nothing that was handed to the kernel, so this says nothing of power cuts; that the disk is asked before
+a file gets its name, and before the client gets its answer, is checked by the order of the calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from hfver.server import LocalHub
+from tests.crash.forking import Outcome
+from tests.crash.hub_story import ACTIONS, observe
+from tests.crash.picking import Kill, kills
+from tests.crash.points import Point
+from tests.crash.scene import TOKEN, USER, Forks
+
+AUTHORIZATION = {"Authorization": f"Bearer {TOKEN}"}
+SNAPSHOTS = list[dict[str, Any]]
+
+
+class Acknowledged:
+    """What the Hub has told the client: how many actions are done, and which commits were made."""
+
+    def __init__(self) -> None:
+        self.actions = 0
+        self.commits: list[str] = []
+
+    def act(self, http: httpx.Client, start: int = 0) -> None:
+        """Do the actions from one on."""
+        for action in ACTIONS[start:]:
+            commit = action(http)
+            self.commits += [commit] if commit else []
+            self.actions += 1
+
+
+def client(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, headers=AUTHORIZATION, timeout=60)
+
+
+def served(forks: Forks, root: Path, told: Acknowledged, kill: Kill | None = None) -> Outcome:
+    """Serve a folder in a child that may be killed, and do to it what can be done."""
+    output = root.with_suffix(".url")
+    at, torn = kill or (None, False)
+    forks.start("hub", "serve", "--root", str(root), "--user", f"{USER}:{TOKEN}", at=at, torn=torn, output=str(output))
+    server = _child_of(forks)
+    try:
+        if server and (url := _url_of(server, output)):
+            with client(url) as http:
+                told.act(http)
+    except httpx.HTTPError:
+        pass
+    finally:
+        if server and kill is None:
+            server.terminate()
+        elif server and told.actions == len(ACTIONS):
+            server.kill()
+    return forks.wait()
+
+
+def _child_of(forks: Forks) -> psutil.Process | None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not forks.answered():
+        if children := psutil.Process(forks.pid).children():
+            return children[0]
+        time.sleep(0.001)
+    return None
+
+
+def _url_of(server: psutil.Process, output: Path) -> str | None:
+    while server.is_running() and server.status() != psutil.STATUS_ZOMBIE:
+        if output.exists() and (text := output.read_text()).endswith("\n"):
+            return text.strip()
+        time.sleep(0.002)
+    return None
+
+
+def snapshots(root: Path) -> SNAPSHOTS:
+    """Do every action on a Hub that lives, and observe it before and after each."""
+    with LocalHub(root, users={USER: TOKEN}) as hub, client(hub.url) as http:
+        seen = [observe(http)]
+        for action in ACTIONS:
+            action(http)
+            seen.append(observe(http))
+        return seen
+
+
+def check_folder(root: Path, acknowledged: Sequence[str], *, deleted: bool) -> None:
+    """Check repositories and objects on disk."""
+    known = set[str]()
+    for repository in (root / "repos").glob("models/*/*.git"):
+        done = git(repository, "fsck", "--full", "--strict")
+        assert done.returncode == 0, done.stderr
+        assert "error" not in done.stdout + done.stderr
+        known |= set(git(repository, "rev-list", "--all").stdout.split())
+    assert deleted or set(acknowledged) <= known
+    for path in (root / "lfs" / "objects").glob("??/??/*"):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+
+
+def git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["git", "-c", "safe.directory=*", "--git-dir", str(repository), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_hub(forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = snapshots(room / "model")
+    outcome = served(forks, room / "dry", Acknowledged())
+    assert outcome.code == 0, outcome.stderr
+    chosen, killed = kills(outcome.points, every=29), 0
+    for number, kill in enumerate(chosen):
+        try:
+            killed += _tell(forks, room / f"hub-{number}", kill, seen)
+        except BaseException as error:
+            error.add_note(f"killed {'within' if kill[1] else 'before'} {kill[0]}")
+            raise
+    with capsys.disabled():
+        print(f"\n{len(outcome.points)} points, {len(chosen)} runs, {killed} killed")
+    assert killed >= 0.8 * len(chosen)
+
+
+def _tell(forks: Forks, root: Path, kill: Kill, seen: SNAPSHOTS) -> bool:
+    """Kill a Hub, start it again on its folder, compare it with what was acknowledged, and finish the work."""
+    told = Acknowledged()
+    outcome = served(forks, root, told, kill)
+    done, last = told.actions, outcome.points[-1]
+    try:
+        with LocalHub(root, users={USER: TOKEN}) as hub, client(hub.url) as http:
+            found = observe(http)
+            possible = [step for step in (done, min(done + 1, len(ACTIONS))) if seen[step] == found]
+            assert possible, f"after {done} actions: {found}"
+            check_folder(root, told.commits, deleted=done >= len(ACTIONS) - 1)
+            told.act(http, possible[-1] if found != seen[done] else done)
+            assert observe(http) == seen[-1]
+        check_folder(root, (), deleted=True)
+        assert not list(root.glob("repos/models/**/refs/**/*.lock"))
+        assert not list(root.glob("repos/.drafts/*"))
+    except BaseException as error:
+        error.add_note(f"{last}, after {[action.__name__ for action in ACTIONS[:done]]}")
+        raise
+    shutil.rmtree(root)
+    return outcome.code < 0
+
+
+def test_the_disk_is_asked_before_a_file_gets_its_name(forks: Forks, room: Path) -> None:
+    outcome = served(forks, room / "hub", Acknowledged())
+    points = outcome.points
+    for kind in (".pack", ".idx", "/lfs/objects/", "/refs/heads/main"):
+        renames = [number for number, point in enumerate(points) if _names(point, kind)]
+        assert renames, kind
+        for number in renames:
+            source, target = points[number].path.split(" -> ")
+            assert _synced(points[:number], source), f"{source} gets its name before it is on disk"
+            assert _synced(points[number:], str(Path(target).parent)), f"nobody asks the disk for the name {target}"
+
+
+def _names(point: Point, kind: str) -> bool:
+    target = point.path.partition(" -> ")[2]
+    return point.call in ("rename", "link") and kind in target and "/.drafts/" not in target
+
+
+def _synced(points: Sequence[Point], path: str) -> bool:
+    return any(point.call in ("fsync", "fdatasync") and point.path.rstrip("/") == path.rstrip("/") for point in points)
