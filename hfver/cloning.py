@@ -35,6 +35,8 @@ FILTER = "blob:limit=1k"
 MAX_POINTER = 1024
 MAX_SECONDS = 253402300799
 """The last second of the year 9999: a commit may claim any."""
+MAX_FILES = 250_000
+MAX_DEPTH = 64
 BATCH = 10_000
 """Objects asked for in one fetch."""
 REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
@@ -201,8 +203,8 @@ class Clone:
         """Tell when a commit was made, and its author's name."""
         head = self.read(commit).decode("utf-8", "replace").partition("\n\n")[0]
         who, when = (
-            re.search(r"^author (.*) <[^>\n]*> (\d+)", head, re.MULTILINE),
-            re.search(r"^committer .*> (\d+)", head, re.MULTILINE),
+            re.search(r"^author (.*) <[^>\n]*> \d", head, re.MULTILINE),
+            re.search(r"^committer .*> (\d{1,12})\b", head, re.MULTILINE),
         )
         seconds = min(int(when[1]), MAX_SECONDS) if when else 0
         return datetime.fromtimestamp(seconds, UTC), (who[1].strip() if who else "") or "unknown"
@@ -220,25 +222,39 @@ class Clone:
                 found.append((commit, None if blob == NO_OBJECT else blob))
         return found
 
-    def _files(self, tree: str) -> tuple[dict[str, str], dict[str, str]]:
+    def _files(self, tree: str, depth: int = 0) -> tuple[dict[str, str], dict[str, str]]:
         """List a tree and what is below it; trees are remembered, as releases share most of theirs."""
+        if tree not in self._trees:
+            blobs, odd = self._walk(tree, depth)
+            if len(blobs) > MAX_FILES or depth > MAX_DEPTH:
+                blobs, odd = (
+                    {},
+                    {"…": "beyond what a release can hold: too many files, or too many folders in each other"},
+                )
+            self._trees[tree] = blobs, odd
+        return self._trees[tree]
+
+    def _walk(self, tree: str, depth: int) -> tuple[dict[str, str], dict[str, str]]:
         from git.objects.fun import tree_entries_from_data
 
-        if tree in self._trees:
-            return self._trees[tree]
         blobs: dict[str, str] = {}
         odd: dict[str, str] = {}
-        for binary, mode, name in tree_entries_from_data(self.read(tree)):
+        try:
+            entries = tree_entries_from_data(self.read(tree)) if depth <= MAX_DEPTH and self.has(tree) else []
+        except ValueError as error:
+            return {}, {"…": f"a folder that git would not check out ({str(error)[:80]})"}
+        for binary, mode, name in entries:
             oid, kind = binary.hex(), mode >> 12
             if kind == 0o04:
-                below, strange = self._files(oid)
+                below, strange = self._files(oid, depth + 1)
                 blobs.update((f"{name}/{path}", blob) for path, blob in below.items())
                 odd.update((f"{name}/{path}", what) for path, what in strange.items())
             elif kind == 0o10:
                 blobs[name] = oid
             else:
                 odd[name] = "a symbolic link" if kind == 0o12 else "a submodule"
-        self._trees[tree] = blobs, odd
+            if len(blobs) > MAX_FILES:  # a few trees that name each other many times can stand for billions of files
+                break
         return blobs, odd
 
     def _refs(self) -> tuple[dict[str, str], dict[str, Tag]]:

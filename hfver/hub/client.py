@@ -131,9 +131,11 @@ class Hub:
     def find_name(self, repo: str) -> str | None:
         """Ask what a repo is called now: another name if it was moved; None if there is no such repo."""
         try:
-            return str(self.session.request("GET", f"/api/models/{repo}?expand=sha", repo).json()["id"])
+            response = self.session.request("GET", f"/api/models/{repo}?expand=sha", repo)
         except HubNotFound:
             return None
+        with understood(repo, self.place):
+            return text(response.json()["id"])
 
     def commit_of(self, repo: str, revision: str, kind: str = "models") -> str:
         """Resolve a branch, tag or short commit to the commit it points to now."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 from hfver.errors import HubNotFound, HubUnreachable
+from hfver.hub.answers import text, understood
 from hfver.hub.client import Hub
 from hfver.hub.uploading import LFS_JSON
 from hfver.manifest import FileEntry
@@ -31,9 +32,11 @@ def lacking_objects(hub: Hub, repo: str, entries: Iterable[FileEntry]) -> set[st
         }
         headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
         path = f"/{repo}.git/info/lfs/objects/batch"
-        answer = hub.session.request("POST", path, f"{repo}: LFS objects", json=body, headers=headers).json()
-        there = {item.get("oid") for item in answer.get("objects") or () if (item.get("actions") or {}).get("download")}
-        lacking |= {str(one["oid"]) for one in body["objects"] if one["oid"] not in there}  # type: ignore[index]
+        response = hub.session.request("POST", path, f"{repo}: LFS objects", json=body, headers=headers)
+        with understood(repo, hub.place):
+            items = response.json()["objects"]
+            there = {text(item["oid"]) for item in items if (item.get("actions") or {}).get("download")}
+        lacking |= {str(one["oid"]) for one in objects[start : start + PER_REQUEST]} - there
     return lacking
 
 
