@@ -397,6 +397,31 @@ def test_of_many_who_finish_at_once_one_publishes(local_hub: LocalHub, checkpoin
     assert len(ledger(local_hub)) == 1
 
 
+def test_the_same_command_many_times_at_once_opens_one_request(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+    release(checkpoint(), local_hub)
+    folder, outcomes = checkpoint(1), list[Any]()
+
+    def work() -> None:
+        try:
+            outcomes.append(propose(folder, local_hub).review.number)
+        except Conflict as conflict:
+            outcomes.append(conflict)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    again = propose(folder, local_hub)
+    found = list(api(local_hub).get_repo_discussions(REPO, discussion_status="open"))
+    assert [one.num for one in found] == [again.review.number]
+    assert {one for one in outcomes if not isinstance(one, Conflict)} <= {one.num for one in found}
+    assert details(local_hub, again.review.number).conflicting_files == []
+    assert hfver.resolve(f"{REPO}@refs/pr/{again.review.number}", hub=local_hub).commit == again.commit
+    merge(local_hub, again.review.number)
+    assert finish(local_hub, again.review.number).commit == again.commit
+
+
 def test_the_command_line(local_hub: LocalHub, checkpoint: MakeCheckpoint, capsys: pytest.CaptureFixture[str]) -> None:
     where = ["--hub", str(local_hub.path)]
     folder = str(checkpoint(1))

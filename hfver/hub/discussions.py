@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from hfver.errors import HubError
 from hfver.hub.answers import text, understood
 from hfver.hub.client import Hub
+from hfver.hub.session import Taken
 
 __all__ = [
     "Comment",
@@ -124,8 +126,11 @@ def say_in(hub: Hub, repo: str, number: int, said: str) -> None:
 
 
 def edit(hub: Hub, repo: str, number: int, comment: Comment, said: str) -> None:
-    """Change one's own comment."""
-    _post(hub, repo, number, f"comment/{comment.id}/edit", {"content": said})
+    """Change one's own comment; of two who do so at once, the later one wins."""
+    try:
+        _post(hub, repo, number, f"comment/{comment.id}/edit", {"content": said})
+    except Taken:
+        _post(hub, repo, number, f"comment/{comment.id}/edit", {"content": said})
 
 
 def rename(hub: Hub, repo: str, number: int, title: str) -> None:
@@ -134,8 +139,13 @@ def rename(hub: Hub, repo: str, number: int, title: str) -> None:
 
 
 def change_status(hub: Hub, repo: str, number: int, status: str, said: str = "") -> None:
-    """Open a draft for review, or close a pull request; `said` says why."""
-    _post(hub, repo, number, "status", {"status": status, **({"comment": said} if said else {})})
+    """Open a draft for review, or close a pull request; `said` says why. One that is there already is fine."""
+    try:
+        _post(hub, repo, number, "status", {"status": status, **({"comment": said} if said else {})})
+    except HubError:
+        pull = read_thread(hub, repo, number).pull
+        if pull is None or pull.status != status:
+            raise
 
 
 def message_of(hub: Hub, repo: str, commit: str) -> str:
