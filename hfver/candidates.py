@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from hfver.checkpoint import check_unchanged
-from hfver.errors import Conflict, HubNotFound, VerificationError
+from hfver.errors import Conflict, HubError, HubNotFound, VerificationError
 from hfver.hub import Delete, Hub, Operation, Put, PutLfs, Stale, Taken, TreeFile
 from hfver.hub.client import Upload
 from hfver.hub.uploading import Source, upload_objects
@@ -21,7 +21,7 @@ from hfver.storing import lfs_attributes, wants_lfs
 from hfver.verifying import check_tree, git_blob_id
 from hfver.version import Version, parse_version
 
-__all__ = ["Candidate", "commit_candidate", "find_candidate"]
+__all__ = ["Candidate", "commit_candidate", "drop_branch", "find_candidate"]
 
 
 @dataclass(frozen=True)
@@ -168,3 +168,9 @@ def _check_candidate(
         if path not in tree or tree[path].blob != git_blob_id(data):
             raise VerificationError(f"{where}: the Hub holds another {path} than was sent.")
     return tree
+
+
+def drop_branch(hub: Hub, repo: str, branch: str) -> None:
+    """Remove the candidate's branch; one that stays is removed by the next run."""
+    with suppress(HubError):
+        hub.delete_branch(repo, branch)
