@@ -18,6 +18,7 @@ from hfver.checkpoint.leaving_out import (
     why_file,
     why_folder,
 )
+from hfver.checkpoint.links import homes_of, stay_home
 from hfver.checkpoint.values import LeftOut
 from hfver.errors import BadCheckpoint
 from hfver.manifest import GENERATED, MANIFEST, safe_path
@@ -53,16 +54,17 @@ class Listing:
 
 
 def list_folder(directory: Path) -> Listing:
-    """Walk a folder and sort its files, without following links to folders.
+    """Walk a folder and sort its files, without following links to folders, or out of it.
 
     Raises:
         BadCheckpoint: It is no folder, or holds what cannot be part of a release and cannot be left out:
-            names that are unsafe or differ only in case, links that lead nowhere, pipes, unreadable files.
+            names that are unsafe or differ only in case, links that lead nowhere or out, pipes, unreadable files.
     """
     if not directory.is_dir():
         raise BadCheckpoint(f"{shown(directory)} is not a folder.", "Name the folder that save_pretrained wrote.")
     left_out: list[LeftOut] = []
-    found = {path: _find(directory, path) for path in _walk(directory, "", left_out)}
+    homes = homes_of(directory)
+    found = {path: _find(directory / path, homes) for path in _walk(directory, "", left_out)}
     generated = {path: file for path, file in found.items() if path in GENERATED}
     pickles = {path: file for path, file in found.items() if path not in generated and _is_pickle(path, file)}
     files = {path: found[path] for path in sorted(found.keys() - generated.keys() - pickles.keys())}
@@ -145,13 +147,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     return True
 
 
-def _find(directory: Path, path: str) -> Found:
-    real = directory / path
+def _find(real: Path, homes: tuple[Path, ...]) -> Found:
+    if real.is_symlink():
+        stay_home(real, homes)
     try:
         result = real.stat()
     except OSError as error:
-        if real.is_symlink():
-            raise BadCheckpoint(f"{shown(real)} is a link that leads nowhere.", "Remove it.") from None
         raise unreadable(real, error) from None
     if not stat.S_ISREG(result.st_mode):
         raise BadCheckpoint(

@@ -135,16 +135,73 @@ def test_what_hfver_writes_is_not_the_authors(folder: Path) -> None:
     assert pulled.content_digest == checkpoint.content_digest
 
 
-def test_links_to_files_are_read_through(model_folder: Path, tmp_path: Path) -> None:
-    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshot"
-    snapshot.mkdir()
+def test_links_of_a_cached_snapshot_are_read_through(model_folder: Path, tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / ("a" * 40)
+    snapshot.mkdir(parents=True)
     blobs.mkdir()
     for file in model_folder.iterdir():
         (blobs / f"blob-{file.stem}").write_bytes(file.read_bytes())
-        (snapshot / file.name).symlink_to(f"../blobs/blob-{file.stem}")
+        (snapshot / file.name).symlink_to(f"../../blobs/blob-{file.stem}")
     # Two files of one stem would share a blob.
     assert len(list(blobs.iterdir())) == len(list(model_folder.iterdir()))
     assert read_checkpoint(snapshot).files == read_checkpoint(model_folder).files
+    (tmp_path / "alias").symlink_to(snapshot)
+    assert read_checkpoint(tmp_path / "alias").files == read_checkpoint(model_folder).files
+    (tmp_path / "secret").write_bytes(b"x")
+    (snapshot / "notes.txt").symlink_to("../../secret")
+    assert "leads out of the folder" in refusal(snapshot).message
+    (snapshot / "notes.txt").unlink()
+    (blobs / "linked").symlink_to(tmp_path / "secret")
+    (snapshot / "notes.txt").symlink_to("../../blobs/linked")
+    assert "leads out of the folder" in refusal(snapshot).message
+
+
+def test_only_a_snapshot_has_blobs(folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "blobs" / "blob"
+    outside.parent.mkdir()
+    outside.write_bytes(b"x")
+    for name in ("snapshots/main", f"shots/{'a' * 40}"):
+        place = tmp_path / name
+        place.parent.mkdir(exist_ok=True)
+        shutil.copytree(folder, place)
+        (place / "notes.txt").symlink_to(outside)
+        assert str(outside.resolve()) in refusal(place).message
+
+
+def test_links_inside_the_folder_are_read_through(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "alias").symlink_to(folder)
+    (folder / "relative.txt").symlink_to("config.json")
+    (folder / "absolute.txt").symlink_to(folder.absolute() / "config.json")
+    (folder / "chained.txt").symlink_to("relative.txt")
+    (folder / "detour.txt").symlink_to(tmp_path / "alias" / "chained.txt")
+    for place in (folder, tmp_path / "alias"):
+        files = read_checkpoint(place).files
+        names = ("relative.txt", "absolute.txt", "chained.txt", "detour.txt")
+        assert {files[name].sha256 for name in names} == {files["config.json"].sha256}
+
+
+@pytest.mark.parametrize(
+    "target", ["absolute", "relative", "a chain", "past a linked folder", "a name that says inside"]
+)
+def test_links_out_of_the_folder(target: str, folder: Path, tmp_path: Path) -> None:
+    """What a name in the folder would publish, and nobody meant to: the message says where the link leads."""
+    outside = tmp_path / f"{folder.name}-secret" / "key.txt"
+    outside.parent.mkdir()
+    outside.write_bytes(b"x")
+    (tmp_path / "hop").symlink_to(outside)
+    (folder / "runs").symlink_to(outside.parent)
+    links: dict[str, str | Path] = {
+        "absolute": outside,
+        "relative": f"../{outside.parent.name}/key.txt",
+        "a chain": tmp_path / "hop",
+        "past a linked folder": "runs/key.txt",
+        "a name that says inside": folder / ".." / outside.parent.name / "key.txt",
+    }
+    (folder / "notes.txt").symlink_to(links[target])
+    told = refusal(folder)
+    assert "notes.txt is a link" in told.message
+    assert str(outside.resolve()) in told.message
+    assert "remove the link" in told.hint
 
 
 def test_a_link_to_a_folder(folder: Path, tmp_path: Path) -> None:

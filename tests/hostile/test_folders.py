@@ -44,6 +44,9 @@ def odd(*names: str | bytes) -> Spoil:
 FOLDERS: dict[str, tuple[Spoil, int]] = {
     "a link to a file that is not there": (link("notes.txt", "/nowhere/at/all"), 2),
     "a link to itself": (link("notes.txt", "notes.txt"), 2),
+    "a link to a file outside": (link("notes.txt", "/etc/passwd"), 2),
+    "a card that is a link outside": (link("README.md", "/etc/passwd"), 2),
+    "a link that climbs": (link("notes.txt", "sub/../../sound/config.json"), 2),
     "a link to a folder": (link("more", "/etc"), 2),
     "a link to a device": (link("zero.txt", "/dev/zero"), 2),
     "a pipe": (lambda folder: os.mkfifo(folder / "pipe.txt"), 2),
