@@ -244,15 +244,15 @@ def test_a_ledger_that_was_rewritten_shows_in_the_history(hub: LocalHub, forget:
     assert "mallory" in found.findings[0].message
 
 
-def test_what_only_memory_can_show(hub: LocalHub, forget: Forget) -> None:
-    hfver.versions(REPO, hub=hub)
-    head = str(ledger_of(hub).head)
+def test_what_only_memory_or_a_lock_can_show(hub: LocalHub, forget: Forget, tmp_path: Path) -> None:
+    lock = tmp_path / "hfver.lock"
+    hfver.lock(f"{REPO}@1.2.0", path=lock, hub=hub)
     put_on_main(hub, rewrite(hub, "1.2.0", author="mallory"), by_force=True)
     assert [finding.error for finding in audit(hub).findings] == ["LedgerRewritten"]
     forget()
     assert audit(hub).clean
     forget()
-    assert [finding.error for finding in audit(hub, seen=head).findings] == ["LedgerRewritten"]
+    assert [finding.error for finding in audit(hub, lock=lock).findings] == ["LedgerRewritten"]
 
 
 def test_a_commit_that_is_gone(hub: LocalHub, forget: Forget) -> None:

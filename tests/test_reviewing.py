@@ -194,6 +194,7 @@ def test_an_overtaken_request_is_refreshed_by_the_same_command(local_hub: LocalH
     audited = hfver.audit(REPO, hub=local_hub)
     assert audited.to_json()["clean"] is True, audited.to_json()
     assert hfver.verify(f"{REPO}@1.2.0", hub=local_hub).evidence == "ledger"
+    assert hfver.audit(REPO, hub=local_hub).clean
 
 
 def test_a_yank_meanwhile_is_kept(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from hfver.embedded import HubLike, open_hub
+from hfver.embedded import HubLike, PathLike, open_hub
 from hfver.face.targets import terms_of
 from hfver.findings import Audit
 from hfver.progress import Progress, silent
@@ -19,7 +17,7 @@ def audit(
     deep: bool = False,
     hub: HubLike = None,
     mirror_of: str | None = None,
-    seen: str | None = None,
+    lock: PathLike | bool = True,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Audit:
@@ -30,7 +28,7 @@ def audit(
         deep: Download every LFS object too and hash it; nothing is kept.
         hub: None, a URL, or the folder of an embedded Hub.
         mirror_of: The repo that this one is knowingly a copy of.
-        seen: The head of its ledger as it was seen elsewhere, ``sha256:…``: the ledger must still hold that line.
+        lock: Compare with what the nearest ``hfver.lock`` saw of the ledger; False for none, or a path.
         token: Access token; None for the user's own.
         progress: Told the bytes that are hashed.
 
@@ -39,11 +37,14 @@ def audit(
 
     Raises:
         UsageError: There is no git program here.
+        BadConfig: The lock is broken.
         HubError: There is no such repo, or no answer.
     """
     from hfver.auditing import audit as run
+    from hfver.locked import terms_for
 
     name = check_repo(repo)
-    terms = replace(terms_of(mirror_of), seen=seen, seen_by="whoever asks")
+    terms = terms_of(mirror_of, lock)
     with open_hub(hub, token) as client:
-        return run(client, name, terms, deep=deep, progress=progress)
+        package = terms.lock.find(name, client.identity) if terms.lock else None
+        return run(client, name, terms_for(package, terms), deep=deep, progress=progress)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hfver.cli.options import HubOption, JsonOption, MirrorOption, RepoArgument
+from hfver.cli.options import HubOption, JsonOption, MirrorOption, NoLockOption, RepoArgument
 
 __all__ = ["EXAMPLE", "audit"]
 
@@ -18,6 +18,7 @@ def audit(
     deep: Annotated[bool, typer.Option("--deep", help="Download all weights too, and hash them.")] = False,
     hub: HubOption = None,
     mirror_of: MirrorOption = None,
+    no_lock: NoLockOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Check every release, its tag, the ledger and its history; exit code 3 if anything was tampered with."""
@@ -27,6 +28,6 @@ def audit(
     from hfver.cli.rendering.basics import put
 
     with bars() as progress:
-        found = hfver.audit(repo, deep=deep, hub=hub, mirror_of=mirror_of, progress=progress)
+        found = hfver.audit(repo, deep=deep, hub=hub, mirror_of=mirror_of, lock=not no_lock, progress=progress)
     put(found, as_json, print_audit)
     return 0 if found.clean else 3
