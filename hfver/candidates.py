@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from hfver.checkpoint import check_unchanged
 from hfver.errors import Conflict, HubError, HubNotFound, VerificationError
 from hfver.hub import Delete, Hub, Operation, Put, PutLfs, Stale, Taken, TreeFile
@@ -15,13 +17,14 @@ from hfver.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest, digest_of
 from hfver.observing import RepoState
 from hfver.preparing import Draft
 from hfver.progress import Progress
+from hfver.records import Ledger, SmokeSummary
 from hfver.resolving import candidate_release
 from hfver.signing import check_signed
 from hfver.storing import lfs_attributes, wants_lfs
-from hfver.verifying import check_tree, git_blob_id
+from hfver.verifying import check_past, check_tree, git_blob_id
 from hfver.version import Version, parse_version
 
-__all__ = ["Candidate", "commit_candidate", "drop_branch", "find_candidate"]
+__all__ = ["Candidate", "check_publishable", "commit_candidate", "drop_branch", "find_candidate"]
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,27 @@ def find_candidate(hub: Hub, state: RepoState, version: Version, commit: str) ->
         manifest = Manifest.decode(raw, where)
         tree = hub.tree(state.repo, commit)
         check_tree(tree, manifest, where)
+        check_publishable(state.ledger, manifest, digest_of(raw), where)
         check_signed(hub, candidate_release(hub, state.repo, commit, manifest, digest_of(raw)))
     except (VerificationError, HubNotFound):
         return None
     ours = manifest.repo.lower() == state.repo.lower() and manifest.version == str(version)
-    if not ours or not state.ledger.extends(manifest.ledger_head):
-        return None
-    return Candidate(commit, manifest, digest_of(raw), tree)
+    return Candidate(commit, manifest, digest_of(raw), tree) if ours else None
+
+
+def check_publishable(ledger: Ledger, manifest: Manifest, digest: str, where: str) -> None:
+    """Check of a candidate's manifest what no reader could undo once it has its line.
+
+    Raises:
+        LedgerRewritten: It was made after something that is not in the ledger.
+        VerificationError: What it says of its smoke eval is no summary of one.
+    """
+    check_past(ledger, manifest, digest, where)
+    try:
+        if manifest.smoke:
+            SmokeSummary.model_validate(manifest.smoke)
+    except ValidationError:
+        raise VerificationError(f"The manifest of {where} is broken: smoke is no summary of a smoke eval.") from None
 
 
 def _start_branch(hub: Hub, state: RepoState, branch: str) -> None:

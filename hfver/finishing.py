@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hfver.candidates import Candidate
+from hfver.candidates import Candidate, check_publishable
 from hfver.errors import Conflict, HubNotFound, Refused, VerificationError
 from hfver.hub import Hub
 from hfver.hub.discussions import Thread, pull_url, read_thread, say_in
@@ -38,7 +38,8 @@ def finish(hub: Hub, repo: str, number: int) -> Release:
         HubNotFound: There is no such pull request, or it holds no release.
         Refused: It is not merged.
         Conflict: Another release overtook it.
-        VerificationError: What it holds is not what its manifest says, or is not signed as the policy asks.
+        VerificationError: What it holds is not what its manifest says, was made after something that never was, or is
+            not signed as the policy asks.
     """
     thread = read_thread(hub, repo, number)
     _check_merged(hub, repo, number, thread)
@@ -86,6 +87,7 @@ def _candidate(hub: Hub, state: RepoState, number: int) -> Candidate:
     except VerificationError as error:
         hint = "Somebody changed it after hfver made it. Take the changes into your folder, and release that."
         raise type(error)(error.message, hint) from None
+    check_publishable(state.ledger, manifest, digest_of(raw), where)
     check_signed(hub, candidate_release(hub, repo, commit, manifest, digest_of(raw)))
     return Candidate(commit, manifest, digest_of(raw), tree, content={MANIFEST: raw})
 

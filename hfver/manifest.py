@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from hfver.errors import VerificationError
-from hfver.version import Bump
+from hfver.version import Bump, is_canonical
 
 __all__ = [
     "ADOPTED",
@@ -28,6 +28,7 @@ __all__ = [
     "LEDGER",
     "LINEAGE",
     "MANIFEST",
+    "MARK",
     "SCHEMA",
     "SIGNATURE",
     "STAGES",
@@ -36,6 +37,7 @@ __all__ = [
     "Digest",
     "FileEntry",
     "Manifest",
+    "RepoName",
     "Sha256",
     "content_digest",
     "digest_of",
@@ -56,12 +58,16 @@ CHANGELOG = "CHANGELOG.md"
 VERSION_FILE = "VERSION"
 ATTRIBUTES = ".gitattributes"
 SIGNATURE = "model.sig"
+MARK = ".hfver/pulling.json"
+"""Stands in a folder while a pull fills it; no file of a release."""
 
 GENERATED = frozenset({CARD, CHANGELOG, LINEAGE, VERSION_FILE, ATTRIBUTES, SIGNATURE})
 """Files of a release that hfver writes; they are no part of the content digest, nor is ``.hfver/``."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+RepoName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\-.0-9A-Z_a-z]*/[A-Za-z0-9][\-.0-9A-Z_a-z]*$")]
+"""``namespace/name``: it becomes part of addresses and of folders."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
 
@@ -87,6 +93,12 @@ def safe_path(path: str) -> str:
 
 
 SafePath = Annotated[str, AfterValidator(safe_path)]
+
+
+def _canonical(text: str) -> str:
+    if not is_canonical(text):
+        raise ValueError(f"{text[:80]!r} is not a version as hfver writes it")
+    return text
 
 
 class FileEntry(BaseModel):
@@ -125,8 +137,8 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     schema_: Annotated[Literal[1], Field(alias="schema")] = 1
-    repo: str
-    version: str
+    repo: RepoName
+    version: Annotated[str, AfterValidator(_canonical)]
     previous: Digest | None = None
     ledger_head: Digest | None = None
     content_digest: Digest
@@ -151,13 +163,14 @@ class Manifest(BaseModel):
         """Read a manifest's bytes; ``where`` names it in errors.
 
         Raises:
-            VerificationError: The bytes are no manifest, name unsafe or colliding paths, do not match their
-                own content digest, or come from a newer hfver.
+            VerificationError: The bytes are no manifest, name unsafe or colliding paths or hfver's own, do not
+                match their own content digest, or come from a newer hfver.
         """
         try:
             raw = load_json(data, limit=MAX_BYTES)
             _check_schema(raw, where)
             manifest = cls.model_validate(raw)
+            _check_own(manifest.files)
             _check_collisions(manifest.files)
         except (ValueError, ValidationError) as error:
             raise VerificationError(f"The manifest of {where} is broken: {_first_line(error)}.") from None
@@ -175,6 +188,7 @@ class Manifest(BaseModel):
         paths = list(paths)
         for path in paths:
             safe_path(path)
+        _check_own(path for path in paths if path not in _OWN)
         _check_collisions(paths)
 
     @property
@@ -184,15 +198,20 @@ class Manifest(BaseModel):
 
 
 def load_json(data: bytes, *, limit: int) -> Any:
-    """Parse JSON strictly: bounded size, no duplicate keys, no NaN.
+    """Parse JSON strictly: bounded size, UTF-8, no duplicate keys, no NaN.
 
     Raises:
         ValueError: The bytes break one of these rules.
     """
     if len(data) > limit:
         raise ValueError(f"{len(data)} bytes are more than the {limit} allowed")
+    # json by itself takes bytes in other encodings, and half surrogates, which no file and no terminal can hold.
+    text = data.decode()
     try:
-        return json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -217,6 +236,17 @@ def _check_schema(raw: Any, where: str) -> None:
             f"The manifest of {where} has schema {schema}; this hfver reads up to {SCHEMA}.",
             "Run: pip install --upgrade hfver",
         )
+
+
+_OWN = frozenset({MANIFEST, ATTRIBUTES, SIGNATURE, MARK})
+"""Files that no manifest lists, beside the repo's state."""
+
+
+def _check_own(paths: Iterable[str]) -> None:
+    """Refuse a release that brings what is hfver's own: on ``main`` its state would take the place of the repo's."""
+    for path in paths:
+        if is_state(_folded(path)) or _folded(path) in _OWN:
+            raise ValueError(f"{path[:120]!r} is hfver's own, and no file of a release")
 
 
 def _check_collisions(files: Iterable[str]) -> None:

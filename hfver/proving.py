@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 from hfver.cloning import Clone
 from hfver.errors import (
@@ -18,8 +17,6 @@ from hfver.errors import (
     DigestMismatch,
     FileMissing,
     FileUnexpected,
-    LedgerRewritten,
-    ManifestMismatch,
     ObjectGone,
     TagMoved,
     VerificationError,
@@ -28,9 +25,9 @@ from hfver.evidence import Exhibit
 from hfver.findings import Finding
 from hfver.hub import TreeFile
 from hfver.lineage import Lineage
-from hfver.manifest import ADOPTED, LINEAGE, MANIFEST, VERSION_FILE, FileEntry, Manifest, digest_of
+from hfver.manifest import ADOPTED, LINEAGE, MANIFEST, VERSION_FILE, FileEntry, Manifest
 from hfver.observing import RepoState
-from hfver.verifying import check_binding, check_digest, check_tag, check_tree
+from hfver.verifying import check_binding, check_content_digest, check_digest, check_past, check_tag, check_tree
 from hfver.version import tag_of
 
 __all__ = ["Case", "examine", "remark", "sized"]
@@ -54,17 +51,6 @@ class Case:
     lacking: Set[str] = frozenset()
     hashed: Mapping[str, FileEntry] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def heads(self) -> dict[str, int]:
-        """The hash of every line of the ledger, with its number."""
-        return {digest_of(line): number for number, line in enumerate(self.state.ledger.raw.splitlines())}
-
-    @cached_property
-    def numbers(self) -> dict[str, int]:
-        """The digest of every release, with the number of its line."""
-        lines = enumerate(self.state.ledger.lines)
-        return {line.digest: number for number, line in lines if line.digest and line.event in ("release", "adopt")}
 
     def read(self, exhibit: Exhibit, path: str) -> bytes | None:
         """Read an ordinary file of a release, if it is at hand."""
@@ -148,32 +134,13 @@ def _binding(case: Case, exhibit: Exhibit) -> None:
 
 
 def _content_digest(_: Case, exhibit: Exhibit) -> None:
-    """Compare the line's content digest with that of the manifest, which was checked against its files."""
-    said = exhibit.entry.line.content_digest
-    if exhibit.manifest is not None and said not in (None, exhibit.manifest.content_digest):
-        raise ManifestMismatch(
-            f"{exhibit.where}: the ledger says content {said}; its manifest says {exhibit.manifest.content_digest}."
-        )
+    if exhibit.manifest is not None:
+        check_content_digest(exhibit.manifest, exhibit.entry, exhibit.where)
 
 
 def _past(case: Case, exhibit: Exhibit) -> None:
-    """Check that what the manifest was made after is in the ledger, before the release's own line."""
-    manifest, own = exhibit.manifest, case.numbers.get(str(exhibit.entry.line.digest))
-    if manifest is None or own is None:
-        return
-    hint = "The ledger was written anew around this release. The history of main may tell when."
-    if manifest.ledger_head is not None and case.heads.get(manifest.ledger_head, own) >= own:
-        raise LedgerRewritten(
-            f"{exhibit.where}: it was made when the ledger ended with line {manifest.ledger_head}; "
-            "the ledger has no such line before it.",
-            hint,
-        )
-    if manifest.previous is not None and case.numbers.get(manifest.previous, own) >= own:
-        raise LedgerRewritten(
-            f"{exhibit.where}: it was made after release {manifest.previous}; "
-            "the ledger has no such release before it.",
-            hint,
-        )
+    if exhibit.manifest is not None:
+        check_past(case.state.ledger, exhibit.manifest, str(exhibit.entry.line.digest), exhibit.where)
 
 
 def _tree(_: Case, exhibit: Exhibit) -> None:

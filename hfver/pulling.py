@@ -16,7 +16,7 @@ from hfver.fetching import Snapshot, bring, files_in
 from hfver.hub import Hub
 from hfver.hub.uploading import copy_file
 from hfver.locked import code_is_allowed, resolve_locked
-from hfver.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, digest_of, safe_path
+from hfver.manifest import MANIFEST, MARK, SIGNATURE, FileEntry, Manifest, digest_of, safe_path
 from hfver.memory import Memory
 from hfver.observing import Terms
 from hfver.progress import Progress, silent
@@ -28,9 +28,6 @@ from hfver.verifying import check_folder, check_names
 from hfver.version import parse_version
 
 __all__ = ["MARK", "check_code", "manifest_digest", "pull", "verify_folder", "verify_release"]
-
-MARK = ".hfver/pulling.json"
-"""Stands in a folder while it is being filled; it names the repo, and every file that pulls may have left there."""
 
 PART = ".hfver/pulling.part"
 """The file that is being written: it gets its name when it is whole."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from hfver.errors import BadVersion, LedgerBroken, LedgerTruncated, ReleaseReplayed
-from hfver.manifest import Digest, digest_of, load_json
-from hfver.version import Bump, Version, parse_version
+from hfver.errors import LedgerBroken, LedgerTruncated, ReleaseReplayed
+from hfver.manifest import Digest, RepoName, digest_of, load_json
+from hfver.version import Bump, Version, is_canonical, parse_version
 
 __all__ = ["Ledger", "Line", "SmokeCheck", "SmokeReport", "SmokeSummary"]
 
@@ -77,7 +77,7 @@ class Line(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     event: Literal["release", "yank", "unyank", "rename", "adopt"]
-    repo: str
+    repo: RepoName
     version: str | None = None
     commit: Sha1 | None = None
     digest: Digest | None = None
@@ -166,7 +166,18 @@ class Ledger:
 
     def extends(self, older_head: str | None) -> bool:
         """Tell whether this ledger still holds the line that an older look at it ended with."""
-        return older_head is None or any(digest_of(raw) == older_head for raw in _split(self.raw))
+        return older_head is None or older_head in self.heads
+
+    @cached_property
+    def heads(self) -> Mapping[str, int]:
+        """The hash of every line, with its number, counted from 0."""
+        return {digest_of(raw): number for number, raw in enumerate(_split(self.raw))}
+
+    @cached_property
+    def digests(self) -> Mapping[str, int]:
+        """The digest of every release, with the number of its line."""
+        lines = enumerate(self.lines)
+        return {line.digest: number for number, line in lines if line.digest and line.event in ("release", "adopt")}
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
@@ -249,11 +260,11 @@ def _read_lines(raw: bytes, repo: str) -> Iterator[Line]:
 def _read_line(data: bytes, number: int, repo: str) -> Line:
     try:
         line = Line.model_validate(load_json(data, limit=1024 * 1024))
-        if line.version is not None:
-            parse_version(line.version)
-        return line
-    except (ValueError, ValidationError, BadVersion):
+    except (ValueError, ValidationError):
         raise _broken(repo, f"line {number} cannot be read") from None
+    if line.version is not None and not is_canonical(line.version):
+        raise _broken(repo, f"line {number} writes a version as {line.version[:80]!r}")
+    return line
 
 
 def _broken(repo: str, what: str, kind: type[LedgerBroken] = LedgerBroken) -> LedgerBroken:

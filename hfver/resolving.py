@@ -20,7 +20,7 @@ from hfver.records import Entry, Ledger
 from hfver.ref import Commit, Latest, PullRequest, Ref, Stage
 from hfver.results import Release, Versions
 from hfver.signing import check_signed
-from hfver.verifying import check_binding, check_digest, check_tag, check_tree
+from hfver.verifying import check_binding, check_content_digest, check_digest, check_past, check_tag, check_tree
 from hfver.version import Range, Version, tag_of
 
 __all__ = [
@@ -103,7 +103,7 @@ def choose(state: RepoState, ref: Ref) -> Entry:
 
 
 def pin(hub: Hub, state: RepoState, entry: Entry) -> Pinned:
-    """Check a ledger entry's chain of evidence: tag, manifest, tree."""
+    """Check a ledger entry's chain of evidence: tag, manifest, what was before it, tree."""
     where = f"{state.repo}@{entry.version}"
     check_tag(state.repo, state.refs.tags, entry)
     memory = Memory(hub.identity, state.repo)
@@ -115,6 +115,8 @@ def pin(hub: Hub, state: RepoState, entry: Entry) -> Pinned:
     check_digest(raw, entry, where)
     manifest = Manifest.decode(raw, where)
     check_binding(manifest, state.names, str(entry.version), where)
+    check_content_digest(manifest, entry, where)
+    check_past(state.ledger, manifest, digest_of(raw), where)
     if known is None:
         tree = _read_tree(hub, state.repo, entry.commit, where)
         check_tree(tree, manifest, where)

@@ -12,6 +12,7 @@ from hfver.errors import (
     FileMissing,
     FileUnexpected,
     HubNotFound,
+    LedgerRewritten,
     ManifestMismatch,
     ObjectGone,
     ReleaseReplayed,
@@ -20,16 +21,18 @@ from hfver.errors import (
 from hfver.hub import Hub, TreeFile
 from hfver.manifest import ATTRIBUTES, MANIFEST, SIGNATURE, FileEntry, Manifest, digest_of
 from hfver.progress import Progress, silent
-from hfver.records import Entry
+from hfver.records import Entry, Ledger
 from hfver.results import Release
 from hfver.version import tag_of
 
 __all__ = [
     "check_against_tree",
     "check_binding",
+    "check_content_digest",
     "check_digest",
     "check_folder",
     "check_names",
+    "check_past",
     "check_tag",
     "check_tree",
     "git_blob_id",
@@ -105,6 +108,42 @@ def check_binding(manifest: Manifest, names: Collection[str], version: str, wher
             f"{where}: its manifest is that of {manifest.repo}@{manifest.version}.",
             f"It was published as {manifest.repo}@{manifest.version}, and as nothing else: load it under that name, "
             f"or allow a copy of the repo knowingly: --mirror-of {manifest.repo}",
+        )
+
+
+def check_content_digest(manifest: Manifest, entry: Entry, where: str) -> None:
+    """Compare the line's content digest with that of the manifest, which was checked against its files.
+
+    Raises:
+        ManifestMismatch: It is another one.
+    """
+    said = entry.line.content_digest
+    if said not in (None, manifest.content_digest):
+        raise ManifestMismatch(
+            f"{where}: the ledger says content {said}; its manifest says {manifest.content_digest}.",
+            "The ledger was written anew. The history of the repo's main tells who did it, and when.",
+        )
+
+
+def check_past(ledger: Ledger, manifest: Manifest, digest: str, where: str) -> None:
+    """Check that what a release was made after is in the ledger, before the release's own line.
+
+    So every release vouches for the lines before it, and who rewrites one must make all that followed anew.
+
+    Raises:
+        LedgerRewritten: The ledger's end, or the release, that the manifest names is not there.
+    """
+    own = ledger.digests.get(digest, len(ledger.lines))
+    hint = "The ledger was written anew around this release. The history of main may tell when."
+    if manifest.ledger_head is not None and ledger.heads.get(manifest.ledger_head, own) >= own:
+        raise LedgerRewritten(
+            f"{where}: it was made when the ledger ended with line {manifest.ledger_head}; "
+            "the ledger has no such line before it.",
+            hint,
+        )
+    if manifest.previous is not None and ledger.digests.get(manifest.previous, own) >= own:
+        raise LedgerRewritten(
+            f"{where}: it was made after release {manifest.previous}; the ledger has no such release before it.", hint
         )
 
 

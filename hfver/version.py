@@ -19,6 +19,7 @@ __all__ = [
     "Bump",
     "Range",
     "Version",
+    "is_canonical",
     "next_version",
     "parse_bump",
     "parse_range",
@@ -71,7 +72,8 @@ def parse_version(text: str) -> Version:
     """
     bare = text[1:] if text[:1] in "vV" else text
     try:
-        version = Version.parse(bare) if len(bare) <= 128 else None
+        # Python takes other scripts' digits for digits, so two texts would be one version.
+        version = Version.parse(bare) if len(bare) <= 128 and bare.isascii() else None
     except ValueError:
         version = None
     if version is None:
@@ -98,6 +100,11 @@ def version_of_tag(tag: str) -> Version | None:
     except BadVersion:
         return None
     return version if tag == tag_of(version) else None
+
+
+def is_canonical(text: str) -> bool:
+    """Tell whether a text is a version as hfver writes it: the one way, so that equal versions are equal texts."""
+    return version_of_tag(f"v{text}") is not None
 
 
 def next_version(newest: Version | None, bump: Bump) -> Version:

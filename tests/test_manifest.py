@@ -63,11 +63,40 @@ def spoil(**changes: Any) -> bytes:
         spoil(files={name: {"size": 1, "sha256": "a" * 64} for name in ("x", "X")}),
         spoil(previous="no digest"),
         spoil(created_at="never"),
+        spoil(version="banana"),
+        spoil(version="v1.0.0"),
+        spoil(version="1\u0662.0.0"),
+        spoil(repo="../../x"),
+        spoil(repo="a/b?c"),
+        spoil(repo="a/\u212ait"),
+        spoil(created_by="\ud800"),
+        spoil().replace(b'"me"', b'"\xed\xa0\x80"'),
+        spoil().decode().encode("utf-16"),
     ],
 )
 def test_a_broken_manifest_is_a_verification_error(raw: bytes) -> None:
     with pytest.raises(VerificationError):
         Manifest.decode(raw, "a/b@1.0.0")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".hfver/releases.jsonl",
+        ".hfver/stages.json",
+        ".hfver/adopted/1.0.0.json",
+        ".HFVER/Releases.jsonl",
+        ".hfver/manifest.json",
+        ".hfver/pulling.json",
+        ".gitattributes",
+        "Model.SIG",
+    ],
+)
+def test_what_is_hfvers_own_is_no_file_of_a_release(path: str) -> None:
+    files = {**FILES, path: FileEntry(size=1, sha256="a" * 64)}
+    listed = {name: entry.model_dump() for name, entry in files.items()}
+    with pytest.raises(VerificationError, match="hfver's own"):
+        Manifest.decode(spoil(files=listed, content_digest=content_digest(files)), "a/b@1.0.0")
 
 
 def test_a_newer_schema_says_upgrade() -> None:

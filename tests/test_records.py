@@ -78,6 +78,12 @@ def broken() -> list[bytes]:
         ledger("1.0.0").append(line("1.0.0")).raw,
         Ledger.empty().append(line("1.0.0", commit=None)).raw,
         Ledger.empty().append(line("not.a.version")).raw,
+        ledger("1.0.0").append(line("v1.0.0", commit="b" * 40)).raw,
+        ledger("1.0.0").append(line("V1.0.0", "yank", reason="hidden")).raw,
+        ledger("1.0.0-12").append(line("1.0.0-1\u0662")).raw,
+        ledger("1.0.0").raw.replace(b'"author":"me"', b'"author":"\\ud800"'),
+        ledger("1.0.0").raw.replace(b'"author":"me"', b'"author":"\xed\xa0\x80"'),
+        ledger("1.0.0").raw.replace(b'"repo":"a/b"', b'"repo":"../.."'),
         b"\xff\xfe\n",
     ]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import CommitOperationAdd, HfApi
 
 import hfver
 from hfver.candidates import commit_candidate
@@ -244,6 +245,34 @@ def test_a_tag_without_a_line_is_no_version(local_hub: LocalHub, checkpoint: Mak
     assert caught.value.exit_code == 1
     with pytest.raises(HfverError, match="no hfver releases"):
         hfver.resolve(f"{REPO}@^1", hub=local_hub)
+
+
+@pytest.mark.parametrize(
+    ("change", "brings"),
+    [
+        ({"smoke": {"status": "odd"}}, {}),
+        ({"ledger_head": "sha256:" + "0" * 64}, {}),
+        ({"previous": "sha256:" + "0" * 64}, {}),
+        ({}, {LEDGER: b"{}\n"}),
+        ({}, {".hfver/stages.json": b"{}\n"}),
+    ],
+)
+def test_what_would_spoil_the_ledger_stays_pending(
+    local_hub: LocalHub, checkpoint: MakeCheckpoint, change: dict[str, Any], brings: dict[str, bytes]
+) -> None:
+    done = release(checkpoint(1), local_hub)
+    client = api(local_hub)
+    client.create_branch(REPO, branch="forged", revision=done.commit)
+    manifest = json.loads(Path(client.hf_hub_download(REPO, MANIFEST, revision=done.commit)).read_bytes())
+    brought = {path: {"size": len(data), "sha256": sha256(data).hexdigest()} for path, data in brings.items()}
+    manifest |= {"version": "1.0.1", "files": manifest["files"] | brought, **change}
+    forged = {MANIFEST: json.dumps(manifest).encode(), **brings}
+    operations = [CommitOperationAdd(path, data) for path, data in forged.items()]
+    made = client.create_commit(REPO, operations, commit_message="forge", revision="forged")
+    client.create_tag(REPO, tag="v1.0.1", revision=str(made.oid))
+    hfver.yank(f"{REPO}@1.0.0", "broken", hub=local_hub)
+    assert hfver.versions(REPO, hub=local_hub).pending == ("v1.0.1",)
+    assert [line["event"] for line in ledger(local_hub)] == ["release", "yank"]
 
 
 def test_the_next_writer_completes_what_is_pending(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:

@@ -275,6 +275,22 @@ def test_a_ledger_rewritten_consistently_is_seen_by_who_saw_it(hub: LocalHub, fo
     assert hfver.resolve(f"{REPO}@1.0.0", hub=hub).version == "1.0.0"
 
 
+def test_a_ledger_rewritten_consistently_is_seen_by_the_releases_after_it(hub: LocalHub, forget: Any) -> None:
+    first, second, third = (json.loads(line) for line in lines(hub))
+    change_main(hub, chained(first, second | {"author": "mallory"}, third))
+    forget()
+    with pytest.raises(LedgerRewritten, match="it was made when the ledger ended with"):
+        hfver.resolve(f"{REPO}@2.0.0-rc.1", hub=hub)
+
+
+def test_a_line_that_lies_about_the_content(hub: LocalHub, forget: Any) -> None:
+    first, *_ = (json.loads(line) for line in lines(hub))
+    change_main(hub, chained(first | {"content_digest": "sha256:" + "0" * 64}))
+    forget()
+    with pytest.raises(ManifestMismatch, match="the ledger says content sha256:0000"):
+        hfver.resolve(f"{REPO}@1.0.0", hub=hub)
+
+
 def test_a_yank_that_was_wiped_out_is_seen_by_who_saw_it(hub: LocalHub) -> None:
     whole = b"".join(lines(hub))
     hfver.yank(f"{REPO}@1.1.0", "broken", hub=hub)
