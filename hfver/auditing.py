@@ -186,7 +186,7 @@ def _download(hub: Hub, repo: str, objects: Objects, progress: Progress) -> dict
             progress("hashing", done, total)
 
     def get(place: tuple[FileEntry, str, str]) -> FileEntry | None:
-        return hash_file(hub, repo, place[1], place[2], told)
+        return hash_file(hub, repo, place[1:], place[0].size, told)
 
     with ThreadPoolExecutor(WORKERS) as pool:
         return dict(zip(objects, pool.map(get, objects.values()), strict=True))

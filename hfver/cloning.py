@@ -112,7 +112,10 @@ def with_clone(hub: Hub, repo: str, work: Callable[[Clone], _T]) -> _T:
         try:
             return _work(hub, repo, folder / "clone.git", work)
         except _Broken as error:
-            raise HubError(f"{repo}: git could not fetch it from {hub.place} ({error}).") from None
+            raise HubError(
+                f"{repo}: git could not fetch it from {hub.place} ({error}).",
+                "Check the address and your token; a proxy or a login page may have answered in the Hub's place.",
+            ) from None
 
 
 def _work(hub: Hub, repo: str, folder: Path, work: Callable[[Clone], _T]) -> _T:
@@ -151,6 +154,8 @@ class Clone:
         self._sizes = self._at_hand()
         self._trees: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
         self.branches, self.tags = self._refs()
+        if "main" not in self.branches:  # git takes a page of anything for the refs of an old, empty server
+            raise _Broken(ValueError("fatal: what it answered with names no branch main"))
 
     def has(self, oid: str) -> bool:
         """Tell whether an object is at hand."""

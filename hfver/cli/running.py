@@ -69,4 +69,6 @@ def _fail(kind: str, message: str, hint: str, code: int, as_json: bool) -> int:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    sys.stderr.write(f"warning: {message}\n")
+    from hfver.cli.rendering.basics import shown
+
+    sys.stderr.write(f"warning: {shown(str(message))}\n")

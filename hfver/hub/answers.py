@@ -15,7 +15,7 @@ __all__ = ["commit_id", "inside", "next_page", "object_id", "size_of", "text", "
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
-_OF_BODY = {"content-encoding", "content-length", "transfer-encoding"}
+_OF_BODY = {b"content-encoding", b"content-length", b"transfer-encoding"}
 _LARGEST = 2**63 - 1
 
 
@@ -31,7 +31,7 @@ def whole(response: Any, what: str, limit: int) -> Any:
         size += len(block)
         if size > limit:
             raise HubError(f"{what}: the answer has more than {limit} bytes, too many for what it should hold.")
-    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _OF_BODY]
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _OF_BODY]
     return type(response)(response.status_code, headers=headers, content=b"".join(blocks), request=response.request)
 
 

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-from hfver.errors import HubNotFound, HubUnreachable
+from hfver.errors import HubNotFound
 from hfver.hub.answers import text, understood
 from hfver.hub.client import Hub
+from hfver.hub.retrying import persist
 from hfver.hub.uploading import LFS_JSON
 from hfver.manifest import FileEntry
 
@@ -16,7 +17,6 @@ __all__ = ["hash_file", "lacking_objects"]
 
 PER_REQUEST = 256
 BLOCK = 1024 * 1024
-ATTEMPTS = 3
 
 
 def lacking_objects(hub: Hub, repo: str, entries: Iterable[FileEntry]) -> set[str]:
@@ -45,41 +45,39 @@ def _once_each(entries: Iterable[FileEntry]) -> list[FileEntry]:
     return sorted({(entry.sha256, entry.size): entry for entry in entries}.values(), key=lambda entry: entry.sha256)
 
 
-def hash_file(hub: Hub, repo: str, commit: str, path: str, told: Callable[[int], None]) -> FileEntry | None:
-    """Download a file at a commit and hash it on the way; None if the Hub lacks it.
+def hash_file(hub: Hub, repo: str, place: tuple[str, str], size: int, told: Callable[[int], None]) -> FileEntry | None:
+    """Download a file and hash it on the way; None if the Hub lacks it.
 
     Args:
         hub: Where from.
         repo: The repo.
-        commit: The commit.
-        path: The file.
-        told: Called with the number of bytes as they come.
+        place: The commit, and the file's path in it.
+        size: How many bytes it should have; one that has more is not read to its end.
+        told: Called with the number of bytes as they come; a negative one when they must come again.
 
     Raises:
         HubError: The download broke off again and again.
     """
-    what = f"{repo}@{commit[:12]}: {path}"
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            with hub.session.translated(what):
-                return _hash_once(hub, f"{hub.endpoint}/{repo}/resolve/{commit}/{quote(path)}", told)
-        except HubNotFound:
-            return None
-        except HubUnreachable:
-            if not left:
-                raise
-    return None
+    commit, path = place
+    try:
+        with hub.session.translated(f"{repo}@{commit[:12]}: {path}"):
+            url = f"/{repo}/resolve/{commit}/{quote(path)}"
+            return persist(lambda: _hash_once(hub, url, size, told), hub.session.patience)
+    except HubNotFound:
+        return None
 
 
-def _hash_once(hub: Hub, url: str, told: Callable[[int], None]) -> FileEntry:
-    from huggingface_hub.utils import hf_raise_for_status, http_stream_backoff
-
-    headers = {**hub.session.headers(), "accept-encoding": "identity"}
-    size, digest = 0, hashlib.sha256()
-    with http_stream_backoff("GET", url, headers=headers, base_wait_time=0.25) as response:
-        hf_raise_for_status(response)
-        for block in response.iter_bytes(BLOCK):
-            digest.update(block)
-            size += len(block)
-            told(len(block))
-    return FileEntry(size=size, sha256=digest.hexdigest())
+def _hash_once(hub: Hub, url: str, size: int, told: Callable[[int], None]) -> FileEntry:
+    came, digest = 0, hashlib.sha256()
+    try:
+        with hub.session.stream(url, {"accept-encoding": "identity"}) as response:
+            for block in response.iter_bytes(BLOCK):
+                digest.update(block)
+                came += len(block)
+                told(len(block))
+                if came > size:
+                    break
+    except Exception:
+        told(-came)
+        raise
+    return FileEntry(size=came, sha256=digest.hexdigest())

@@ -99,7 +99,7 @@ def persist(
             if waited + pause > MAX_WAIT:
                 raise
             if pause >= WORTH_SAYING:
-                _logger.warning("Waiting %.0f s before trying again: %s", pause, str(error).strip().splitlines()[0])
+                _logger.warning("Waiting %.0f s before trying again: %s", pause, _reason(error))
         time.sleep(pause)
         waited += pause
 
@@ -128,6 +128,12 @@ def http_library() -> ModuleType:
 
     names = [kind.__module__.partition(".")[0] for kind in type(get_session()).__mro__]
     return import_module(next(name for name in names if name in ("httpx", "httpx2")))
+
+
+def _reason(error: BaseException) -> str:
+    """Say in a line what went wrong; what a Hub says cannot move the cursor."""
+    said = "".join(char if char.isprintable() else " " for char in str(error)[:1000])
+    return said.strip()[:200] or type(error).__name__
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -51,6 +52,7 @@ class Session:
         stored = None if self.endpoint == constants.ENDPOINT else False
         self.token: str | bool | None = explicit or stored
         reach(self.endpoint)
+        logging.getLogger("huggingface_hub.utils._http").addFilter(_printable)  # it logs what Hubs send to be said
 
     def headers(self) -> dict[str, str]:
         """Build the headers of every request: user agent and authorization."""
@@ -203,6 +205,14 @@ def _stop_at_once(response: Any) -> None:
     if _lent.get() is not None and response.status_code in PASSING:
         response.read()
         hf_raise_for_status(response)
+
+
+def _printable(record: logging.LogRecord) -> bool:
+    """Take out of a log line what a terminal would obey."""
+    said = record.getMessage()
+    if not said.isprintable():
+        record.msg, record.args = "".join(char if char.isprintable() else " " for char in said), ()
+    return True
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

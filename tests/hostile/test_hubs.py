@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ import pytest
 import hfver
 from hfver.cli import main
 from hfver.embedded import LocalHub
-from hfver.errors import HubError
+from hfver.errors import HfverError, HubError, UsageError
 from hfver.hub import Hub
-from tests.hostile.building import REPO, listing, model
+from tests.hostile.building import REPO, config, listing, model
 from tests.hostile.doctoring import Lie, doctored
 
 TREE, REFS, BATCH = r"/tree/", r"/refs\?", r"/objects/batch"
@@ -99,6 +100,7 @@ READING: dict[str, tuple[str, Any, int]] = {
     "a redirect without end": (REFS, Lie(b"", 307, {"location": "/api/models/acme/bot/refs?x"}), 4),
     "a redirect to a file": (REFS, Lie(b"", 307, {"location": "file:///etc/passwd"}), 4),
     "a refusal with escapes": (REFS, Lie(b"", 403, {"x-error-message": "\x1b]0;x\x07\x1b[2J no"}), 4),
+    "a warning with escapes": (REFS, as_json({"branches": []}, **{"x-hf-warning": "x; \x1b[2J\x9b2J\x07 hi"}), 4),
     "a refusal of ten megabytes": (REFS, Lie(b"x" * 10_000_000, 400), 4),
     "a status that nobody knows": (REFS, Lie(b"", 299), 4),
     "a manifest that is a page": (r"/resolve/.*manifest\.json", Lie(b"<html>"), 3),
@@ -185,6 +187,73 @@ def test_reading_from_a_liar(
         assert (tmp_path / "target").exists() is (code == 0)
         assert not [one for one in hub.strayed if one[1]]
     assert (listing(tmp_path / "outside"), set(tmp_path.iterdir()) - {fresh.parent, tmp_path / "target"}) == before
+
+
+@pytest.mark.parametrize("name", READING)
+def test_loading_from_a_liar(
+    name: str, released: LocalHub, tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load refuses before any library is asked to build a model: here there is none."""
+    path, lie, expected = READING[name]
+    for library in ("torch", "transformers"):
+        monkeypatch.setitem(sys.modules, library, None)
+    with doctored(released.url, path, lie) as hub, pytest.raises(HfverError) as caught:
+        hfver.load(REPO, hub=hub.url, token=released.token, device="cpu", lock=False)
+    assert caught.value.exit_code == (expected or UsageError.exit_code), caught.value
+    assert ("torch" in str(caught.value)) is (expected == 0)
+    assert not [one for one in hub.strayed if one[1]]
+    assert set(tmp_path.iterdir()) <= {fresh.parent}
+
+
+PORTAL = Lie(b"<!doctype html><title>Welcome to the airport</title>", 200, {"content-type": "text/html"})
+ANYWHERE = "^/"
+ASKING: dict[str, tuple[str, list[str]]] = {
+    "versions": (ANYWHERE, ["versions", REPO]),
+    "show": (ANYWHERE, ["show", REPO]),
+    "diff": (ANYWHERE, ["diff", REPO, f"{REPO}@1.0.0"]),
+    "pull": (ANYWHERE, ["pull", REPO]),
+    "verify": (ANYWHERE, ["verify", REPO]),
+    "smoke": (ANYWHERE, ["smoke", REPO, "--device", "cpu"]),
+    "changelog": (ANYWHERE, ["changelog", REPO]),
+    "lock": (ANYWHERE, ["lock", REPO]),
+    "yank": (ANYWHERE, ["yank", f"{REPO}@1.0.0", "--reason", "x"]),
+    "adopt": (ANYWHERE, ["adopt", REPO]),
+    "audit": (ANYWHERE, ["audit", REPO]),
+    "an audit's objects": (BATCH, ["audit", REPO]),
+    "an audit's git": (r"git-upload-pack", ["audit", REPO]),
+    "finish": (ANYWHERE, ["release", "--finish", f"{REPO}#1"]),
+    "finish's thread": (r"/discussions", ["release", "--finish", f"{REPO}#1"]),
+    "release": (ANYWHERE, ["release", "model", "--repo", REPO, "--smoke", "off"]),
+    "review": (
+        r"/discussions",
+        ["release", "model", "--repo", REPO, "--smoke", "off", "--review", "--version", "9.0.0"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_a_page_where_an_answer_should_be(
+    name: str,
+    released: LocalHub,
+    tmp_path: Path,
+    fresh: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, arguments = ASKING[name]
+    monkeypatch.chdir(tmp_path)
+    if "model" in arguments:
+        config(model(tmp_path / "model"), vocab_size=9)
+    with doctored(released.url, path, PORTAL) as hub:
+        code, said = run(released.token, capsys, *arguments, "--hub", hub.url, "--json")
+    assert code == 4, said
+    error = json.JSONDecoder().raw_decode(said)[0]["error"]
+    assert error["hint"], said
+
+
+def test_a_page_is_no_name(released: LocalHub, fresh: Path) -> None:
+    with doctored(released.url, "expand=sha", PORTAL) as hub, pytest.raises(HubError, match="no Hub says"):
+        Hub(hub.url, released.token).find_name(REPO)
 
 
 @pytest.mark.parametrize("name", WRITING)

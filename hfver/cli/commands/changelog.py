@@ -22,10 +22,10 @@ def changelog(
 ) -> None:
     """Print what changed, newest first, as the releases say it."""
     import hfver
-    from hfver.cli.rendering.basics import print_json
+    from hfver.cli.rendering.basics import print_json, shown
 
     text = hfver.changelog(repo, after=after, upto=upto, hub=hub)
     if as_json:
         print_json({"repo": repo, "changelog": text})
     else:
-        typer.echo(text, nl=False)
+        typer.echo(shown(text), nl=False)

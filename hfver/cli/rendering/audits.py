@@ -25,7 +25,7 @@ def print_audit(audit: Audit) -> None:
             MARKS[verdict.status], verdict.version, status, verdict.commit[:12], digest, plain("\n".join(said))
         )
     console = stdout()
-    console.print(f"[bold]{audit.repo}[/]")
+    console.print(plain(audit.repo), style="bold")
     console.print(table if audit.verdicts else "no releases")
     _say("[red]✗[/]", audit.findings)
     _say("[yellow]![/]", audit.remarks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -23,12 +24,15 @@ __all__ = [
     "print_json",
     "put",
     "say",
+    "shown",
     "stderr",
     "stdout",
     "table_of",
 ]
 
 LEVELS = {"major": "[red]", "minor": "[yellow]", "patch": "[green]", None: "[dim]"}
+# JSON escapes the control characters of ASCII itself; terminals obey those above it too.
+_UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[dim]–[/]"}
 
 
@@ -52,12 +56,16 @@ def put(result: T, as_json: bool, render: Callable[[T], None]) -> None:
 
 def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object on stdout."""
-    written = json.dumps(value, indent=2, ensure_ascii=False)
+    written = _UNSEEN.sub(_escaped, json.dumps(value, indent=2, ensure_ascii=False))
     try:
         written.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:  # half a surrogate from a hostile name, or a terminal that is not UTF-8
         written = json.dumps(value, indent=2)
     sys.stdout.write(f"{written}\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def print_error(message: str, hint: str) -> None:
@@ -92,7 +100,7 @@ def print_facts(title: str, rows: Iterable[tuple[str, str]]) -> None:
     for name, value in rows:
         table.add_row(name, plain(value))
     console = stdout()
-    console.print(f"[bold]{title}[/]")
+    console.print(plain(title), style="bold")
     console.print(table)
 
 
@@ -111,7 +119,12 @@ def plain(text: str) -> Any:
     """Show text as it is: what comes from a Hub is no markup, and cannot move the cursor."""
     from rich.text import Text
 
-    return Text("".join(char for char in text if char.isprintable() or char in "\n\t"))
+    return Text(shown(text))
+
+
+def shown(text: str) -> str:
+    """Leave out what nobody can see: escapes that a terminal obeys, marks that turn the order of letters round."""
+    return "".join(char for char in text if char.isprintable() or char in "\n\t")
 
 
 def date_of(moment: datetime | None) -> str:

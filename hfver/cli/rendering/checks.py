@@ -36,7 +36,7 @@ def print_smoke(report: SmokeReport) -> None:
     """Print a smoke report."""
     table = table_of("", "check", "evidence")
     for check in report.checks:
-        table.add_row(MARKS[check.status], check.name, plain(check.detail))
+        table.add_row(MARKS[check.status], plain(check.name), plain(check.detail))
     console = stdout()
     console.print(table)
     figures = [f"{report.device}, {report.dtype}"]

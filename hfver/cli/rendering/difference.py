@@ -16,7 +16,7 @@ def print_difference(before: str, after: str, difference: Difference) -> None:
     table = table_of("level", "rule", "where", "what it means")
     for change in difference.changes:
         table.add_row(
-            f"{LEVELS[change.level]}{change.level}[/]", change.rule, plain(change.where), plain(change.message)
+            f"{LEVELS[change.level]}{change.level}[/]", plain(change.rule), plain(change.where), plain(change.message)
         )
     if difference.changes:
         console.print(table)

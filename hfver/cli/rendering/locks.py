@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from hfver.cli.rendering.basics import LEVELS, human, plain, say, stdout, table_of
+from hfver.cli.rendering.basics import LEVELS, human, plain, say, shown, stdout, table_of
 from hfver.lockfile.outcomes import Locked, Outdated, Synced
 
 __all__ = ["print_locked", "print_outdated", "print_synced"]
@@ -56,4 +56,4 @@ def _level(bump: str | None) -> str:
 
 def _notes(notes: tuple[str, ...]) -> None:
     for note in notes:
-        sys.stderr.write(f"warning: {plain(note)}\n")
+        sys.stderr.write(f"warning: {shown(note)}\n")

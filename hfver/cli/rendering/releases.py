@@ -49,9 +49,11 @@ def print_versions(versions: Versions) -> None:
         marks = ["adopted"] if release.adopted else []
         note = f"yanked: {release.yanked}" if release.yanked is not None else ", ".join([*marks, *release.stages])
         digest = (release.digest or "").removeprefix("sha256:")[:12]
-        table.add_row(release.version, release.bump or "–", date_of(release.date), release.commit[:12], digest, note)
+        table.add_row(
+            release.version, release.bump or "–", date_of(release.date), release.commit[:12], digest, plain(note)
+        )
     console = stdout()
-    console.print(f"[bold]{versions.repo}[/]")
+    console.print(plain(versions.repo), style="bold")
     console.print(table if versions.releases else "no releases")
     if versions.pending:
         console.print(f"[yellow]pending (tag without a ledger line): {', '.join(versions.pending)}[/]")
@@ -60,16 +62,16 @@ def print_versions(versions: Versions) -> None:
 def print_adoption(adoption: Adoption) -> None:
     """Print what became a release, what could not and why, and which tags are no versions."""
     console = stdout()
-    console.print(f"[bold]{adoption.repo}[/]")
+    console.print(plain(adoption.repo), style="bold")
     if adoption.renamed_from:
-        console.print(f"its releases as {adoption.renamed_from} are its own")
+        console.print(plain(f"its releases as {adoption.renamed_from} are its own"))
         return
     table = table_of("version", "commit", "files", "size", "")
     for one in adoption.adopted:
         said = "to adopt" if adoption.dry_run else "adopted"
         table.add_row(one.version, one.commit[:12], str(one.files), human(one.bytes_total), said)
     for skipped in adoption.skipped:
-        table.add_row(skipped.tag, skipped.commit[:12], "", "", plain(f"skipped: {skipped.reason}"))
+        table.add_row(plain(skipped.tag), skipped.commit[:12], "", "", plain(f"skipped: {skipped.reason}"))
     console.print(table if adoption.adopted or adoption.skipped else "nothing to adopt")
     if adoption.left:
         console.print("[dim]tags that are no versions:[/]", plain(", ".join(adoption.left)))
