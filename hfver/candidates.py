@@ -17,6 +17,7 @@ from hfver.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest, digest_of
 from hfver.observing import RepoState
 from hfver.preparing import Draft
 from hfver.progress import Progress
+from hfver.proposed import behind
 from hfver.records import Ledger, SmokeSummary
 from hfver.resolving import candidate_release
 from hfver.signing import check_signed
@@ -165,7 +166,7 @@ def _commit(hub: Hub, repo: str, draft: Draft, operations: Iterable[Operation], 
     except Stale:
         head = hub.refs(repo).branches.get(draft.branch)
         if head and hub.find(repo, head, MANIFEST) == draft.manifest_bytes:
-            return head
+            return behind(hub, repo, head)
     except HubNotFound:
         pass
     raise Conflict(

@@ -25,13 +25,21 @@ _SECONDS = 300
 _REJECTED = ("[rejected]", "[remote rejected]", "fetch first", "non-fast-forward")
 
 
-def advance(hub: Hub, repo: str, ref: str, branch: str, message: str) -> str:
+def advance(hub: Hub, repo: str, ref: str, branch: str, new: str, message: str) -> str:
     """Move a pull request's ref to the head of a branch, on top of where it is; returns where it is then.
 
     If the branch does not go on from the ref, a merge of both is made, which holds exactly the branch's files.
 
+    Args:
+        hub: Where to.
+        repo: The repo.
+        ref: The pull request's ref.
+        branch: The branch.
+        new: The commit that the branch must be at.
+        message: What a merge says.
+
     Raises:
-        Conflict: Somebody else pushed to it meanwhile.
+        Conflict: Somebody else pushed to it meanwhile, or took the branch.
         UsageError: There is no git program.
         HubError: The Hub did not let git fetch or push.
     """
@@ -39,13 +47,34 @@ def advance(hub: Hub, repo: str, ref: str, branch: str, message: str) -> str:
         git = _Git(hub, repo, Path(folder))
         git("init", "--quiet", "--bare", "--template=", folder)
         specs = [f"+{ref}:refs/hfver/old", f"+refs/heads/{branch}:refs/hfver/new"]
-        git("fetch", "--quiet", "--no-tags", f"--depth={DEPTH}", "--filter=blob:none", "origin", *specs)
-        old, new = (git("rev-parse", f"refs/hfver/{name}").strip() for name in ("old", "new"))
+        _fetch(git, repo, specs)
+        old, found = (git("rev-parse", f"refs/hfver/{name}").strip() for name in ("old", "new"))
+        if found != new:
+            raise _taken(repo, branch)
         if old == new:
             return new
         target = new if _goes_on(git, old, new) else _merge(git, old, new, message)
-        _push(hub, repo, git, ref, target)
+        try:
+            git("push", "--quiet", "origin", f"{target}:{ref}")
+        except HubError as error:
+            _explain(hub, repo, error, ref=ref, target=target, branch=branch, new=new)
     return target
+
+
+def _fetch(git: _Git, repo: str, specs: list[str]) -> None:
+    try:
+        git("fetch", "--quiet", "--no-tags", f"--depth={DEPTH}", "--filter=blob:none", "origin", *specs)
+    except HubError as error:
+        if "couldn't find remote ref refs/heads/" in error.message:
+            raise _taken(repo, specs[1].partition(":")[0].removeprefix("+refs/heads/")) from None
+        raise
+
+
+def _taken(repo: str, branch: str) -> Conflict:
+    return Conflict(
+        f"{repo}: branch {branch} was taken away; the same content is being released elsewhere.",
+        "Wait for it to finish, then run the command again.",
+    )
 
 
 def _goes_on(git: _Git, old: str, new: str) -> bool:
@@ -57,19 +86,19 @@ def _merge(git: _Git, old: str, new: str, message: str) -> str:
     return git("commit-tree", tree, "-p", old, "-p", new, "-m", message).strip()
 
 
-def _push(hub: Hub, repo: str, git: _Git, ref: str, target: str) -> None:
-    """Push; a failure whose commit arrived all the same was only a lost answer."""
-    try:
-        git("push", "--quiet", "origin", f"{target}:{ref}")
-    except HubError as error:
-        if hub.refs(repo).pull_requests.get(int(ref.rpartition("/")[2])) == target:
-            return
-        if any(sign in error.message for sign in _REJECTED):
-            raise Conflict(
-                f"{repo}: {ref} does not take the release: somebody else pushed to it meanwhile, or it is merged.",
-                "Run the same command again.",
-            ) from None
-        raise
+def _explain(hub: Hub, repo: str, error: HubError, *, ref: str, target: str, branch: str, new: str) -> None:
+    """Look why a push failed; one whose commit arrived all the same was only a lost answer."""
+    refs = hub.refs(repo)
+    if refs.pull_requests.get(int(ref.rpartition("/")[2])) == target:
+        return
+    if refs.branches.get(branch) != new:  # then git would have to send what it has never fetched
+        raise _taken(repo, branch) from None
+    if any(sign in error.message for sign in _REJECTED):
+        raise Conflict(
+            f"{repo}: {ref} does not take the release: somebody else pushed to it meanwhile, or it is merged.",
+            "Run the same command again.",
+        ) from None
+    raise error
 
 
 class _Git:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hfver.candidates import Candidate
 from hfver.card import MetricDelta, ReviewFacts, render_review
-from hfver.errors import HubNotFound, Refused, UsageError
+from hfver.errors import Conflict, HubNotFound, Refused, UsageError
 from hfver.hub import Hub, Stale
 from hfver.hub.discussions import (
     Comment,
@@ -88,12 +88,12 @@ def propose(
         Conflict: Somebody pushed to it just now.
     """
     repo = state.repo
-    _head_of_candidate(hub, state, draft, candidate)
+    new = _head_of_candidate(hub, state, draft, candidate)
     found = _find(hub, repo, draft) or _open(hub, repo, draft)
     pull = found.pull
     _check_ours(hub, repo, found)
     message = f"Go on from main: {draft.summary}\n\n{pointer_to(candidate.commit)}"
-    head = advance(hub, repo, pull.ref, draft.branch, message)
+    head = advance(hub, repo, pull.ref, draft.branch, new, message)
     if found.head and found.head != head:
         say_in(hub, repo, pull.number, _why_refreshed(hub, repo, draft, found))
     _describe(hub, repo, found, draft, candidate, smoke, f"<!-- hfver {_asked(request)} {head} -->")
@@ -199,13 +199,17 @@ def _check_ours(hub: Hub, repo: str, found: _Open) -> None:
         )
 
 
-def _head_of_candidate(hub: Hub, state: RepoState, draft: Draft, candidate: Candidate) -> None:
-    """Put the repo's state back on top of the candidate, see `hfver.proposed`; nothing where there is none."""
+def _head_of_candidate(hub: Hub, state: RepoState, draft: Draft, candidate: Candidate) -> str:
+    """Put the repo's state back on top of the candidate, see `hfver.proposed`; nothing where there is none.
+
+    Raises:
+        Conflict: A twin of this command, which releases the same content, took the branch.
+    """
     operations = put_state_back(hub, state.repo, state.refs.main)
     if not operations:
-        return
+        return candidate.commit
     try:
-        hub.commit(
+        return hub.commit(
             state.repo,
             draft.branch,
             operations,
@@ -213,10 +217,14 @@ def _head_of_candidate(hub: Hub, state: RepoState, draft: Draft, candidate: Cand
             description=pointer_to(candidate.commit),
             parent=candidate.commit,
         )
-    except Stale:
+    except (Stale, HubNotFound):
         head = hub.refs(state.repo).branches.get(draft.branch)
-        if head is None or behind(hub, state.repo, head) != candidate.commit:
-            raise
+        if head is not None and behind(hub, state.repo, head) == candidate.commit:
+            return head
+        raise Conflict(
+            f"{state.repo}: branch {draft.branch} was taken away; the same content is being released elsewhere.",
+            "Wait for it to finish, then run the command again.",
+        ) from None
 
 
 def _why_refreshed(hub: Hub, repo: str, draft: Draft, found: _Open) -> str:

@@ -314,7 +314,7 @@ def test_a_request_that_arrived_twice_counts_once(local_hub: LocalHub, checkpoin
 def killing(monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[list[str]]:
     """Stop the process when the answer to its write of that number is on the way; 0 stops before the first."""
     writes: list[str] = []
-    request, push = Session.request, pushing._push
+    request, git = Session.request, pushing._Git.__call__
 
     def counted(name: str, act: Callable[[], Any]) -> Any:
         writes.append(name)
@@ -330,12 +330,13 @@ def killing(monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[list[str]]
             return act()
         return counted(f"{method} {path}", act)
 
-    def pushed(*arguments: Any) -> None:
-        counted("push", lambda: push(*arguments))
+    def ran(self: pushing._Git, *arguments: str) -> str:
+        act: Callable[[], Any] = lambda: git(self, *arguments)  # noqa: E731
+        return str(counted("git push", act) if arguments[0] == "push" else act())
 
     with monkeypatch.context() as patch:
         patch.setattr(Session, "request", watched)
-        patch.setattr(pushing, "_push", pushed)
+        patch.setattr(pushing._Git, "__call__", ran)
         yield writes
 
 

@@ -10,7 +10,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -176,13 +176,15 @@ class Discussions:
                 (merger, commit, base, repo, number),
             )
 
-    def revise(self, event: Event, data: Mapping[str, Any]) -> Event | None:
-        """Replace a comment's data; None when somebody else did meanwhile."""
+    def revise(self, event: Event, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Event:
+        """Replace a comment's data by what `change` makes of it; those who do so at once take turns."""
         with self._writing() as db:
-            done = db.execute(
-                "UPDATE events SET data = ? WHERE id = ? AND data = ?", (_dump(data), event.id, _dump(event.data))
-            )
-        return Event(event.id, event.kind, event.author, event.created, data) if done.rowcount else None
+            rows = db.execute(f"SELECT {_EVENT_COLUMNS} FROM events WHERE id = ?", (event.id,)).fetchall()  # noqa: S608
+            if not rows:
+                raise repo_not_found(anonymous=False)  # deleted meanwhile
+            data = change(_event(rows[0]).data)
+            db.execute("UPDATE events SET data = ? WHERE id = ?", (_dump(data), event.id))
+        return Event(event.id, event.kind, event.author, event.created, data)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

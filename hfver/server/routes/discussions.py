@@ -6,7 +6,7 @@ Whoever may read a repo may speak; whoever may write it may merge, and close wha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -167,11 +167,16 @@ def edit_comment(request: Request, fields: dict[str, Any]) -> Response:
         event = _comment(request, here, found)
         if not _is(here, event.author):
             raise forbidden("Only its author can edit a comment")
-        if event.data["hidden"]:
-            raise conflict("A hidden comment cannot be edited")
-        earlier = {"raw": event.data["raw"], "updatedAt": event.data["updated"]}
-        data = {**comment(text), "editor": here.caller.name, "history": [*event.data["history"], earlier]}
-        return _revised(here, event, data)
+        name = here.caller.name or ""
+        revised = here.hub.discussions.revise(event, lambda data: _edited(data, text, name))
+        return json_response({"updatedComment": describe_event(revised)})
+
+
+def _edited(data: Mapping[str, Any], text: str, editor: str) -> dict[str, Any]:
+    if data["hidden"]:
+        raise conflict("A hidden comment cannot be edited")
+    earlier = {"raw": data["raw"], "updatedAt": data["updated"]}
+    return {**comment(text), "editor": editor, "history": [*data["history"], earlier]}
 
 
 def hide_comment(request: Request, fields: dict[str, Any]) -> Response:  # noqa: ARG001
@@ -179,7 +184,9 @@ def hide_comment(request: Request, fields: dict[str, Any]) -> Response:  # noqa:
     with _joined(request) as (here, found):
         event = _comment(request, here, found)
         _check_owner(here, event.author, "hide this comment")
-        return _revised(here, event, {**comment(""), "hidden": True, "editor": here.caller.name})
+        hidden = {**comment(""), "hidden": True, "editor": here.caller.name or ""}
+        revised = here.hub.discussions.revise(event, lambda _: hidden)
+        return json_response({"updatedComment": describe_event(revised)})
 
 
 def _comment(request: Request, here: Visit, found: Discussion) -> Event:
@@ -190,13 +197,6 @@ def _comment(request: Request, here: Visit, found: Discussion) -> Event:
     if event is None or event.kind != "comment":
         raise Problem(404, "There is no such comment")
     return event
-
-
-def _revised(here: Visit, event: Event, data: dict[str, Any]) -> Response:
-    revised = here.hub.discussions.revise(event, data)
-    if revised is None:
-        raise conflict("The comment was just changed; try again")
-    return json_response({"updatedComment": describe_event(revised)})
 
 
 def rename(request: Request, fields: dict[str, Any]) -> Response:
