@@ -6,7 +6,7 @@ import re
 from pathlib import PurePath
 
 from hfver.checkpoint import BaseHint, Checkpoint
-from hfver.errors import BadRef, HubNotFound, UsageError
+from hfver.errors import BadRef, DigestMismatch, HubNotFound, UsageError
 from hfver.fetching import Snapshot, bring
 from hfver.hub import Hub
 from hfver.lineage import BaseModelLink
@@ -16,6 +16,7 @@ from hfver.observing import Terms, state_at
 from hfver.progress import Progress, silent
 from hfver.ref import Commit, Ref, check_model_id, parse_ref
 from hfver.resolving import Pinned, locate
+from hfver.version import is_canonical
 
 __all__ = ["base_ref", "bring_base", "find_base", "is_loadable"]
 
@@ -61,8 +62,10 @@ def bring_base(
 
     Raises:
         UsageError: The lineage does not pin a base to a commit.
+        DigestMismatch: The commit is not the release that the lineage names.
     """
     pinned = locate_locked(hub, base_ref(base, where), Terms(lock=lock))
+    _check_base(base, pinned, where)
     return bring(hub, pinned, wanted=is_loadable, progress=progress)
 
 
@@ -78,6 +81,18 @@ def base_ref(base: BaseModelLink | None, where: str) -> Ref:
             "Release it again with --base ns/name@<version or 40 hex digits>.",
         )
     return Ref(check_model_id(base.source), Commit(base.revision))
+
+
+def _check_base(base: BaseModelLink | None, pinned: Pinned, where: str) -> None:
+    """Compare a base with the digest that the lineage took down when it was a release of hfver's."""
+    if base is None or base.digest is None or not is_canonical(base.version or ""):
+        return
+    if pinned.release.digest != base.digest:
+        raise DigestMismatch(
+            f"{where}: its lineage names {base.source}@{base.version} with digest {base.digest}; "
+            f"commit {base.revision} is {pinned.release.digest or 'no release'}.",
+            "Trust nothing of that repo until its owner explains that.",
+        )
 
 
 def is_loadable(path: str) -> bool:

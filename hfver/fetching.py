@@ -16,8 +16,8 @@ from hfver.hub.downloading import cached_file, fetch, forget_cached, snapshot_fo
 from hfver.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest
 from hfver.memory import Memory
 from hfver.progress import Progress, silent
-from hfver.resolving import Pinned
-from hfver.verifying import check_against_tree, check_folder, check_names
+from hfver.resolving import Pinned, read_tree
+from hfver.verifying import check_against_tree, check_folder, check_names, check_tree
 
 __all__ = ["Snapshot", "bring", "files_in"]
 
@@ -70,7 +70,10 @@ def _bring_release(hub: Hub, pinned: Pinned, manifest: Manifest, progress: Progr
     repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
     paths = {*manifest.files, *([] if pinned.release.adopted else [MANIFEST])}
     if any(cached_file(repo, commit, path) is None for path in paths):
-        tree = pinned.tree or hub.tree(repo, commit)
+        tree = pinned.tree or read_tree(hub, repo, commit, where)
+        check_tree(tree, manifest, where)
+        if MANIFEST in paths - tree.keys():
+            raise FileMissing(f"{where}: {MANIFEST} is gone from its commit.")
         # The signature comes along, so that it can be checked later, and by others, without asking again.
         paths |= {SIGNATURE} & tree.keys()
         _fetch(hub, repo, commit, {path: tree[path] for path in paths}, where, progress)

@@ -48,12 +48,15 @@ def pin_locked(hub: Hub, package: Package, terms: Terms = Terms()) -> Pinned:
 
     Raises:
         DigestMismatch: The lock contradicts the manifest of the very commit that it names.
+        LedgerRewritten: The ledger was asked, and does not name that commit.
     """
     if package.digest is None:
         release = Release(package.repo, package.commit, hub.url(package.repo, package.commit), published=False)
         return Pinned(release, files=package.files)
     _learn_from_cache(hub, package)
     pinned = locate(hub, Ref(package.repo, Commit(package.commit)), terms_for(package, terms))
+    if pinned.tree is not None and not pinned.release.published:
+        raise _unnamed(package, _name(terms.lock))
     return _checked(pinned, package, _name(terms.lock))
 
 
@@ -66,10 +69,7 @@ def confirm(hub: Hub, state: RepoState, package: Package, name: str = LOCK) -> P
     """
     entry = state.ledger.at_commit(package.commit)
     if entry is None:
-        raise LedgerRewritten(
-            f"{package}: {name} holds commit {package.commit}, and the ledger does not name it.",
-            "Trust nothing of this repo until its owner explains that.",
-        )
+        raise _unnamed(package, name)
     return _checked(pin(hub, state, entry), package, name)
 
 
@@ -115,6 +115,13 @@ def _learn_from_cache(hub: Hub, package: Package) -> None:
     raw = found.read_bytes()
     if digest_of(raw) == package.digest:
         memory.remember_manifest(package.commit, raw)
+
+
+def _unnamed(package: Package, name: str) -> LedgerRewritten:
+    return LedgerRewritten(
+        f"{package}: {name} holds commit {package.commit}, and the ledger does not name it.",
+        "Trust nothing of this repo until its owner explains that.",
+    )
 
 
 def _checked(pinned: Pinned, package: Package, name: str) -> Pinned:

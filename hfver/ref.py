@@ -122,7 +122,8 @@ def check_model_id(name: str) -> str:
     Raises:
         BadRef: It has another form.
     """
-    return name if re.fullmatch(_SEGMENT, name) and ".." not in name else check_repo(name)
+    # Two dashes stand for the slash in folders' names: "a--b" would be taken for a/b.
+    return name if re.fullmatch(_SEGMENT, name) and ".." not in name and "--" not in name else check_repo(name)
 
 
 def _parse_spec(repo: str, spec: str) -> Spec:

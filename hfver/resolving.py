@@ -29,6 +29,7 @@ __all__ = [
     "list_versions",
     "locate",
     "pin",
+    "read_tree",
     "release_of",
     "resolve",
     "warn_if_yanked",
@@ -75,7 +76,7 @@ def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
 
 def locate(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
     """Resolve a reference without asking for a signature: for a base, which its lineage pins to a commit."""
-    if isinstance(ref.spec, Commit) and (known := _remembered(hub, ref.repo, ref.spec.sha)):
+    if isinstance(ref.spec, Commit) and (known := _remembered(hub, ref.repo, ref.spec.sha, terms)):
         return known
     state = read_state(hub, ref.repo, terms)
     if isinstance(ref.spec, Commit):
@@ -118,7 +119,7 @@ def pin(hub: Hub, state: RepoState, entry: Entry) -> Pinned:
     check_content_digest(manifest, entry, where)
     check_past(state.ledger, manifest, digest_of(raw), where)
     if known is None:
-        tree = _read_tree(hub, state.repo, entry.commit, where)
+        tree = read_tree(hub, state.repo, entry.commit, where)
         check_tree(tree, manifest, where)
         memory.remember_manifest(entry.commit, raw)
     return Pinned(release_of(hub, state.repo, entry, manifest), tree, raw=raw)
@@ -160,12 +161,12 @@ def release_of(hub: Hub, repo: str, entry: Entry, manifest: Manifest | None) -> 
     )
 
 
-def _remembered(hub: Hub, repo: str, commit: str) -> Pinned | None:
+def _remembered(hub: Hub, repo: str, commit: str, terms: Terms) -> Pinned | None:
     """Recall a commit that was verified before: nothing about it can have changed."""
     memory = Memory(hub.identity, repo)
     if raw := memory.manifest(commit):
         manifest = Manifest.decode(raw, f"{repo}@{commit}")
-        entry = _remembered_entry(memory, repo, manifest.repo, commit)
+        entry = _remembered_entry(memory, repo, terms, commit)
         known = release_of(hub, repo, entry, manifest) if entry else None
         return Pinned(known or candidate_release(hub, repo, commit, manifest, digest_of(raw)), raw=raw)
     if memory.files(commit, whole=True) or memory.files(commit, whole=False):
@@ -173,10 +174,10 @@ def _remembered(hub: Hub, repo: str, commit: str) -> Pinned | None:
     return None
 
 
-def _remembered_entry(memory: Memory, repo: str, mirror_of: str, commit: str) -> Entry | None:
+def _remembered_entry(memory: Memory, repo: str, terms: Terms, commit: str) -> Entry | None:
     """Recall the line of a release: whether it was yanked when its ledger was last seen."""
     ledger = memory.ledger()
-    return Ledger.decode(ledger.raw, repo, mirror_of).at_commit(commit) if ledger else None
+    return Ledger.decode(ledger.raw, repo, terms.mirror_of).at_commit(commit) if ledger else None
 
 
 def _spelled(repo: str, manifest: Manifest | None) -> str:
@@ -272,7 +273,12 @@ def _read_manifest(hub: Hub, state: RepoState, entry: Entry, where: str) -> byte
         raise _gone(state.repo, entry.commit, where) from None
 
 
-def _read_tree(hub: Hub, repo: str, commit: str, where: str) -> dict[str, TreeFile]:
+def read_tree(hub: Hub, repo: str, commit: str, where: str) -> dict[str, TreeFile]:
+    """List the files of a release's commit.
+
+    Raises:
+        CommitGone: The repo answers, and does not have it.
+    """
     try:
         return hub.tree(repo, commit)
     except HubNotFound:

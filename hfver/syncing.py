@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hfver.checkpoint import HashCache, refuse_code
 from hfver.errors import DigestMismatch, Refused, UsageError
-from hfver.fetching import Snapshot, bring
+from hfver.fetching import Snapshot, bring, files_in
 from hfver.hub import Hub
 from hfver.hub.downloading import cached_file, snapshot_folder
 from hfver.locked import confirm, pin_locked, terms_for
@@ -21,7 +21,7 @@ from hfver.progress import Progress, silent
 from hfver.pulling import check_code
 from hfver.ref import parse_ref
 from hfver.signing import check_signed
-from hfver.verifying import check_folder
+from hfver.verifying import check_folder, check_names
 from hfver.wishing import Asked
 
 __all__ = ["sync"]
@@ -107,6 +107,7 @@ def _check_here(package: Package, hub: Hub | None, progress: Progress) -> tuple[
     folder = snapshot_folder(package.repo, package.commit)
     check_folder(folder, package.files, str(package), cache=HashCache(), progress=progress)
     if package.digest is not None:
+        check_names(files_in(folder), package.files, str(package))
         _check_manifest(package)
     if not package.allow_code:
         refuse_code(folder, name=str(package), paths=package.files)

@@ -11,26 +11,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import CommitOperationAdd, HfApi
 
 import hfver
+from hfver.basing import bring_base
 from hfver.cli import main
-from hfver.embedded import LocalHub
+from hfver.embedded import LocalHub, open_hub
 from hfver.errors import (
     BadConfig,
     BadRef,
     CommitGone,
     DigestMismatch,
+    FileUnexpected,
     HfverError,
     HubNotFound,
     LedgerBroken,
+    LedgerRewritten,
     PolicyViolation,
     Refused,
     UsageError,
     VerificationError,
 )
+from hfver.lineage import BaseModelLink
 from hfver.lockfile import LOCK, read_lock
-from hfver.manifest import LEDGER, MANIFEST
+from hfver.manifest import LEDGER, MANIFEST, digest_of
 from tests.conftest import MakeCheckpoint, move_weights
 
 REPO = "acme/bot"
@@ -520,6 +524,11 @@ def test_an_adapter_brings_its_base(
     requests.clear()
     assert hfver.load("acme/lora", hub=local_hub, device="cpu").release.version == "1.0.0"
     assert requests == []
+    link = BaseModelLink(
+        name="base", source=base.repo, version="1.0.0", revision=base.commit, digest="sha256:" + "0" * 64
+    )
+    with open_hub(local_hub) as client, pytest.raises(DigestMismatch, match="names acme/base@1.0.0 with digest"):
+        bring_base(client, link, "acme/lora")
     both = hfver.lock("acme/base@^1.1", hub=local_hub).lock
     assert [(one.repo, one.version) for one in both.packages] == [
         ("acme/base", "1.1.0"),
@@ -558,6 +567,45 @@ def test_an_adapter_on_a_base_that_hfver_did_not_release(
     (project / LOCK).write_text(text.replace(base.files["model.safetensors"].sha256, "0" * 64))
     with pytest.raises(DigestMismatch, match=r"model\.safetensors"):
         hfver.load("acme/lora", hub=local_hub, device="cpu")
+
+
+def test_a_lock_that_came_with_a_release_speaks_for_nobody(
+    hub: LocalHub, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hfver.lock(f"{REPO}@1.0.0", hub=hub)
+    inside = hfver.pull(REPO, project / "pulled", hub=hub).path / "inside"
+    inside.mkdir()
+    (project / LOCK).rename(inside / LOCK)
+    shutil.copy(inside / LOCK, inside.parent / LOCK)
+    for folder in (inside, inside.parent):
+        monkeypatch.chdir(folder)
+        assert hfver.resolve(REPO, hub=hub).version == "2.0.0"
+    shutil.copy(inside / LOCK, project / LOCK)
+    assert hfver.resolve(REPO, hub=hub).version == "1.0.0"
+
+
+def test_a_lock_makes_no_release_of_a_candidate(
+    hub: LocalHub, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (package,) = hfver.lock(f"{REPO}@1.0.0", hub=hub).lock.packages
+    client = api(hub)
+    client.create_branch(REPO, branch="forged", revision=package.commit)
+    manifest = json.loads(Path(client.hf_hub_download(REPO, MANIFEST, revision=package.commit)).read_bytes())
+    raw = json.dumps(manifest | {"created_by": "mallory"}).encode()
+    made = client.create_commit(REPO, [CommitOperationAdd(MANIFEST, raw)], commit_message="x", revision="forged")
+    text = (project / LOCK).read_text().replace(package.commit, str(made.oid))
+    (project / LOCK).write_text(text.replace(str(package.digest), digest_of(raw)))
+    another_machine(tmp_path, monkeypatch)
+    with pytest.raises(LedgerRewritten, match="the ledger does not name it"):
+        hfver.pull(REPO, hub=hub)
+
+
+def test_a_file_beside_the_locked_ones_is_seen_offline(hub: LocalHub) -> None:
+    hfver.lock(f"{REPO}@1.0.0", hub=hub)
+    ((_, folder),) = hfver.sync(hub=hub).folders
+    (folder / "modeling_evil.py").write_text("import os\n")
+    with pytest.raises(FileUnexpected, match=r"modeling_evil\.py"):
+        hfver.sync(offline=True)
 
 
 def test_nothing_half_is_left_when_locking_fails(hub: LocalHub, project: Path, checkpoint: MakeCheckpoint) -> None:

@@ -335,6 +335,8 @@ def test_a_release_in_a_copied_repo(hub: LocalHub) -> None:
     assert "--mirror-of acme/bot" in caught.value.hint
     found = hfver.resolve("mallory/bot@^1", hub=hub, mirror_of=REPO)
     assert (found.repo, found.version) == ("mallory/bot", "1.1.0")
+    with pytest.raises(ReleaseReplayed):  # allowed once is not allowed for ever
+        hfver.resolve(f"mallory/bot@{found.commit}", hub=hub)
     with pytest.raises(ReleaseReplayed):
         hfver.resolve("mallory/bot@1.0.0", hub=hub, mirror_of="acme/other")
 

@@ -96,3 +96,11 @@ def test_the_command(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     assert "answers in French" in capsys.readouterr().out
     assert main(["yank", f"{REPO}@1.1.0", "--undo", "--json", "--hub", str(hub.path)]) == 0
     assert '"yanked": null' in capsys.readouterr().out
+
+
+def test_a_reason_moves_no_cursor(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+    hfver.yank(f"{REPO}@1.0.0", "\x1b[2Jgone [link=http://localhost]here[/link]", hub=hub)
+    assert main(["versions", REPO, "--hub", str(hub.path)]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "[link=http://localhost]here" in said

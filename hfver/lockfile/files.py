@@ -9,6 +9,7 @@ from pathlib import Path
 from hfver.errors import BadConfig
 from hfver.lockfile.encoding import MAX_BYTES, decode_lock, encode_lock, refuse
 from hfver.lockfile.values import Lock
+from hfver.manifest import MANIFEST, MARK
 
 __all__ = ["LOCK", "find_lock", "locate_lock", "read_lock", "write_lock"]
 
@@ -19,7 +20,7 @@ def find_lock(start: Path) -> Lock | None:
     """Read the nearest ``hfver.lock``, from a folder upward; None if there is none.
 
     The search ends at the home folder or the root. It ends before a shared temporary folder too (as ``/tmp`` is),
-    where anybody could lay a lock in wait.
+    where anybody could lay a lock in wait. A lock in a pulled release came with it, and speaks for nobody.
 
     Raises:
         BadConfig: The nearest one is broken, or a newer hfver's.
@@ -30,15 +31,22 @@ def find_lock(start: Path) -> Lock | None:
 
 def locate_lock(start: Path) -> Path | None:
     """Find the nearest ``hfver.lock``, from a folder upward, as :func:`find_lock` does."""
-    start = start.absolute()
+    start, found = start.absolute(), None
     for folder in (start, *start.parents):
         if folder != start and _is_shared(folder):
-            return None
-        if (folder / LOCK).is_file():
-            return folder / LOCK
+            break
+        if _is_release(folder):
+            found = None
+        elif found is None and (folder / LOCK).is_file():
+            found = folder / LOCK
         if folder == Path.home():
-            return None
-    return None
+            break
+    return found
+
+
+def _is_release(folder: Path) -> bool:
+    """Tell a folder that a pull filled, or began to fill."""
+    return (folder / MANIFEST).is_file() or (folder / MARK).is_file()
 
 
 def _is_shared(folder: Path) -> bool:

@@ -14,8 +14,9 @@ import pytest
 import hfver
 from hfver.cli import main
 from hfver.embedded import LocalHub
-from hfver.errors import HfverError, HubError, UsageError
+from hfver.errors import FileMissing, HfverError, HubError, UsageError
 from hfver.hub import Hub
+from hfver.manifest import MANIFEST
 from tests.hostile.building import REPO, config, listing, model
 from tests.hostile.doctoring import Lie, doctored
 
@@ -282,6 +283,20 @@ def test_an_object_is_not_confirmed_to_another_host(
         code, said = run(local_hub.token, capsys, "release", folder, "--repo", REPO, "--smoke", "off", "--hub", hub.url)
     assert code == 4
     assert "another host (localhost)" in said
+
+
+@pytest.mark.parametrize("gone", ["config.json", MANIFEST])
+def test_a_listing_that_changes_after_it_was_believed(gone: str, released: LocalHub, fresh: Path) -> None:
+    lying = False
+
+    def lie(body: bytes) -> bytes:
+        return json.dumps([one for one in json.loads(body) if one["path"] != gone]).encode() if lying else body
+
+    with doctored(released.url, TREE, lie) as hub:
+        hfver.resolve(REPO, hub=hub.url, token=released.token)
+        lying = True
+        with pytest.raises(FileMissing, match=gone):
+            hfver.pull(REPO, hub=hub.url, token=released.token)
 
 
 def test_an_answer_of_any_size_has_an_end(
