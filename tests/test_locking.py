@@ -327,8 +327,8 @@ def test_a_ledger_that_was_rewritten_consistently_is_seen(
     hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hfver.lock(f"{REPO}@^1", hub=hub)
-    first, *rest = ledger_lines(hub)
-    change_main(hub, rechained([first.replace(b'"author":"', b'"author":"not '), *rest]))
+    *before, last = ledger_lines(hub)
+    change_main(hub, rechained([*before, last.replace(b'"author":"', b'"author":"not ')]))
     another_machine(tmp_path, monkeypatch)
     assert hfver.resolve(f"{REPO}@1.1.0", hub=hub, lock=False).version == "1.1.0"
     for look in (lambda: hfver.sync(hub=hub), lambda: hfver.lock(hub=hub), lambda: hfver.outdated(hub=hub)):
