@@ -25,7 +25,7 @@ from hfver.storing import lfs_attributes, wants_lfs
 from hfver.verifying import check_past, check_tree, git_blob_id
 from hfver.version import Version, parse_version
 
-__all__ = ["Candidate", "check_publishable", "commit_candidate", "drop_branch", "find_candidate"]
+__all__ = ["Candidate", "check_publishable", "commit_candidate", "drop_branch", "drop_left", "find_candidate"]
 
 
 @dataclass(frozen=True)
@@ -192,3 +192,9 @@ def drop_branch(hub: Hub, repo: str, branch: str) -> None:
     """Remove the candidate's branch; one that stays is removed by the next run."""
     with suppress(HubError):
         hub.delete_branch(repo, branch)
+
+
+def drop_left(hub: Hub, state: RepoState, branch: str) -> None:
+    """Remove the branch of a run that was killed when all but that was done."""
+    if branch in state.refs.branches:
+        drop_branch(hub, state.repo, branch)

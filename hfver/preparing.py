@@ -63,6 +63,8 @@ class Request:
     metrics: Path | None = None
     lineage: Path | None = None
     private: bool = True
+    named: Path | None = None
+    """The folder as the user named it, where ``directory`` is a converted copy of it; None: the same."""
     dry_run: bool = False
     trust_remote_code: bool = False
     sign: Signer | None = None

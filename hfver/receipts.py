@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hfver.candidates import Candidate, drop_branch
+from hfver.candidates import Candidate, drop_left
 from hfver.checkpoint import Checkpoint
 from hfver.hub import Hub
 from hfver.manifest import digest_of
@@ -26,9 +26,8 @@ def done_before(hub: Hub, state: RepoState | None, checkpoint: Checkpoint, reque
     receipt = Memory(hub.identity, request.repo).receipt(checkpoint.content_digest)
     if request.version is None and receipt != _receipt(entry.commit, request):
         return None
-    branch = branch_of(checkpoint.content_digest)
-    if branch in state.refs.branches and not request.dry_run:
-        drop_branch(hub, request.repo, branch)
+    if not request.dry_run:
+        drop_left(hub, state, branch_of(checkpoint.content_digest))
     return replace(pin(hub, state, entry).release, note="published already by an earlier run of this command")
 
 
@@ -47,5 +46,6 @@ def _same_content(state: RepoState, checkpoint: Checkpoint, request: Request) ->
 
 
 def _receipt(commit: str, request: Request) -> bytes:
-    asked = replace(request, directory=request.directory.resolve(), dry_run=False)
+    folder = (request.named or request.directory).resolve()
+    asked = replace(request, directory=folder, named=None, dry_run=False)
     return f"{commit} {digest_of(repr(asked).encode())}\n".encode()

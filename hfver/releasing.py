@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hfver.basing import find_base
-from hfver.candidates import Candidate, commit_candidate, drop_branch
+from hfver.candidates import Candidate, commit_candidate, drop_branch, drop_left
 from hfver.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code
 from hfver.errors import Conflict
 from hfver.hub import Hub
@@ -144,6 +144,7 @@ def _publish(work: _Work, state: RepoState, draft: Draft) -> Release:
 def _propose(work: _Work, state: RepoState, draft: Draft) -> Release:
     """Commit, check, and ask for review."""
     if waiting := under_review(work.hub, state, draft, work.request):
+        drop_left(work.hub, state, draft.branch)
         return waiting
     with _candidate(work, state, draft) as (candidate, report):
         release = propose(work.hub, state, draft, candidate, report, work.request)

@@ -131,7 +131,8 @@ def _title_mark(draft: Draft) -> str:
 def _asked(request: Request) -> str:
     """Name what was asked for, the same on every machine: options, and the content of files that they name."""
     files = [path.read_bytes() if path else b"" for path in (request.metrics, request.lineage)]
-    plain = replace(request, directory=Path(), metrics=None, lineage=None, dry_run=False, private=True, device="auto")
+    here = {"directory": Path(), "named": None, "metrics": None, "lineage": None}
+    plain = replace(request, **here, dry_run=False, private=True, device="auto")  # type: ignore[arg-type]
     return digest_of(repr((plain, *map(digest_of, files))).encode())
 
 

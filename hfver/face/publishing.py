@@ -87,6 +87,7 @@ def release(
     with _source(Path(directory), convert, progress, say) as folder:
         request = Request(
             directory=folder,
+            named=Path(directory),
             repo=check_repo(repo),
             version=parse_version(version) if version else None,
             bump=_bump(bump),
@@ -139,13 +140,12 @@ def _source(directory: Path, convert: bool, progress: Progress, say: Callable[[s
     if not convert:
         yield directory
         return
-    from tempfile import TemporaryDirectory
-
     from hfver.checkpoint import convert_pickles
+    from hfver.face.scratch import scratch_folder
 
-    with TemporaryDirectory(prefix="hfver-") as scratch:
+    with scratch_folder() as scratch:
         say(f"Converting pickled weights of {directory} to safetensors")
-        yield convert_pickles(directory, Path(scratch) / "checkpoint", progress=progress)
+        yield convert_pickles(directory, scratch / "checkpoint", progress=progress)
 
 
 def _bump(bump: str) -> Bump | None:

@@ -46,6 +46,7 @@ def check_nothing_half(hub: Hub, repo: str, before: Sequence[str], memory: Path)
             _check_newest(hub, repo, found[0])
         elif found:
             assert hfver.resolve(f"{repo}@>=0.0.1", hub=hub.url, token=TOKEN).version == before[0]
+        assert hfver.audit(repo, hub=hub.url, token=TOKEN).clean
         return len(found) > len(before)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.kernel import is_supported
-from tests.crash.scene import Forks, Hub, running_forks, running_hub
+from tests.crash.scene import TOKEN, Forks, Hub, checkpoint, running_forks, running_hub
 
 HERE = Path(__file__).parent
 
@@ -47,7 +47,14 @@ def hub(memory_folder: Path) -> Iterator[Hub]:
 
 
 @pytest.fixture(scope="session")
-def forks(memory_folder: Path) -> Iterator[Forks]:
-    """Run a fork server, warm."""
+def forks(memory_folder: Path, hub: Hub) -> Iterator[Forks]:
+    """Run a fork server that has done before what its children will do."""
+    warm, repo = memory_folder / "warm", "crash/warm"
+    paths = {"HF_TOKEN": TOKEN, "HFVER_CACHE": warm / "hfver", "HF_HUB_CACHE": warm / "hub"}
     with running_forks(memory_folder) as running:
+        release = ("release", str(checkpoint(warm / "checkpoint", 0)), "--repo", repo, "--smoke", "off")
+        running.warm_up(*release, "--hub", hub.url, **paths)
+        running.warm_up("pull", repo, str(warm / "pulled"), "--hub", hub.url, **paths)
+        running.warm_up("verify", str(warm / "pulled"), "--offline", **paths)
+        shutil.rmtree(warm)
         yield running

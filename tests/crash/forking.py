@@ -101,10 +101,11 @@ def _warm(job: Job) -> Outcome:
 
 
 def _settle(environment: dict[str, str]) -> None:
-    """Take over environment variables, one of which the client reads when it is imported."""
+    """Take over environment variables, also where they were read already."""
     import huggingface_hub.constants
 
     os.environ.update(environment)
+    tempfile.tempdir = None
     huggingface_hub.constants.HF_HUB_CACHE = environment.get("HF_HUB_CACHE", huggingface_hub.constants.HF_HUB_CACHE)
 
 

@@ -21,7 +21,7 @@ import pytest
 from hfver.server import LocalHub
 from tests.crash.forking import Outcome
 from tests.crash.hub_story import ACTIONS, observe
-from tests.crash.picking import Kill, kills
+from tests.crash.picking import ALL, Kill, kills
 from tests.crash.points import Point
 from tests.crash.scene import TOKEN, USER, Forks
 
@@ -126,7 +126,7 @@ def test_a_hub(forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> 
             raise
     with capsys.disabled():
         print(f"\n{len(outcome.points)} points, {len(chosen)} runs, {killed} killed")
-    assert killed >= 0.8 * len(chosen)
+    assert killed >= (0.6 if ALL else 0.8) * len(chosen)
 
 
 def _tell(forks: Forks, root: Path, kill: Kill, seen: SNAPSHOTS) -> bool:

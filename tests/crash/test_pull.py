@@ -12,7 +12,7 @@ import pytest
 import hfver
 from hfver.manifest import MANIFEST, digest_of
 from tests.crash.checks import fresh_reader
-from tests.crash.picking import Kill, kills
+from tests.crash.picking import ALL, Kill, kills
 from tests.crash.points import Point
 from tests.crash.scene import TOKEN, Forks, Hub, checkpoint
 
@@ -71,7 +71,7 @@ def kill_everywhere(
             raise
     with capsys.disabled():
         print(f"\n{len(points)} points, {len(chosen)} runs, {killed} killed")
-    assert killed >= share * len(chosen)
+    assert killed >= (0.5 if ALL else share) * len(chosen)
 
 
 def test_into_the_cache(releases: Releases, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,10 +91,6 @@ def test_into_the_cache(releases: Releases, forks: Forks, room: Path, capsys: py
         shutil.rmtree(room / "caches")
         return bool(first.code < 0)
 
-    forks.warm_up(
-        "pull", releases.ref("2.0.0"), "--hub", releases.hub.url,
-        HF_TOKEN=TOKEN, HFVER_CACHE=room / "warm" / "hfver", HF_HUB_CACHE=room / "warm" / "hub",
-    )  # fmt: skip
     points = pull(room / "caches").points
     shutil.rmtree(room / "caches")
     kill_everywhere(points, run, capsys, every=10, share=0.6)  # threads download at once, and points move
@@ -133,8 +129,6 @@ def test_into_a_folder(
         assert forks.run("verify", str(target), "--offline", **paths).code == 0
         return bool(first.code < 0)
 
-    forks.warm_up("pull", releases.ref("2.0.0"), str(target), "--hub", releases.hub.url, **paths)
-    forks.warm_up("verify", str(target), "--offline", **paths)
     for version in ("2.0.0", "1.0.0"):
         shutil.rmtree(target, ignore_errors=True)
         outcome = pull(version)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.crash.checks import check_nothing_half, check_whole
-from tests.crash.picking import Kill, kills
+from tests.crash.picking import ALL, Kill, kills
 from tests.crash.points import Point
 from tests.crash.scene import TOKEN, Forks, Hub, checkpoint, look, sizes
 
@@ -48,11 +48,11 @@ class Story:
         return ["release", folder, "--repo", repo, "--hub", self.hub.url, "--smoke", "off", "--json", *self.options]
 
     def dry_run(self) -> list[Point]:
-        """Let two releases through: one to warm up, one to see where the points are."""
+        """Let two releases through, the second to see where the points are."""
         for run in (0, 1):
             checkpoint(self.room / f"checkpoint-{run}", seed=run)
         time.sleep(2.1)  # what was written just now is not remembered by the cache of hashes
-        self.forks.warm_up(*self.command(0), **self._environment)
+        assert self.forks.run(*self.command(0), **self._environment).code == 0
         self._end(0)
         outcome = self.forks.run(*self.command(1), **self._environment)
         assert outcome.code == 0, outcome.stderr
@@ -96,7 +96,7 @@ def tell_all(story: Story, capsys: pytest.CaptureFixture[str], *, every: int = 1
             raise
     with capsys.disabled():
         print(f"\n{len(points)} points, {len(chosen)} runs, {killed} killed")
-    assert killed >= 0.9 * len(chosen)  # threads take turns as they like: a last point may not come
+    assert killed >= (0.7 if ALL else 0.9) * len(chosen)  # threads take turns as they like: a last point may not come
 
 
 def test_a_first_release(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,39 @@
+"""A folder for large files of one run, which a later run removes if this one is killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
+
+__all__ = ["scratch_folder"]
+
+_PREFIX, _LOCK = "hfver-convert-", "lock"
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Make a folder among the system's temporary ones; it goes at the end, and so do those of runs that died."""
+    for left in Path(gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            _sweep(left)
+    with TemporaryDirectory(prefix=_PREFIX) as folder, (Path(folder) / _LOCK).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield Path(folder)
+
+
+def _sweep(left: Path) -> None:
+    """Remove a folder of ours whose lock nobody holds: the kernel drops it when its holder dies."""
+    handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(handle).st_uid != os.geteuid():
+            return
+        with (left / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+    finally:
+        os.close(handle)

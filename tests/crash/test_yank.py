@@ -1,0 +1,44 @@
+"""A yank that is killed: it is in the ledger whole or not at all, and once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hfver
+from tests.crash.checks import check_nothing_half, fresh_reader
+from tests.crash.picking import ALL, kills
+from tests.crash.scene import TOKEN, Forks, Hub, checkpoint
+
+
+def test_a_yank_and_its_undoing(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    repo, paths = "crash/yanked", dict[str, Any](HF_TOKEN=TOKEN, HFVER_CACHE=room / "memory")
+    known = ["1.1.0", "1.0.0"]
+    for seed, version in enumerate(reversed(known)):
+        folder = checkpoint(room / version, seed)
+        with fresh_reader(room):
+            hfver.release(folder, repo, version=version, hub=hub.url, token=TOKEN, smoke="off")
+
+    def yank(run: int, **options: Any) -> Any:
+        words = ["--undo"] if run % 2 else ["--reason", f"run {run}"]
+        return forks.run("yank", f"{repo}@1.0.0", *words, "--hub", hub.url, **paths, **options)
+
+    points, killed = [yank(run).points for run in (0, 1, 2)][-1], 0
+    chosen = kills(points)
+    for run, (at, torn) in enumerate(chosen, 3):
+        first = yank(run, at=at, torn=torn)
+        killed += first.code < 0
+        check_nothing_half(hub, repo, known, room)
+        again = yank(run)
+        assert again.code == 0, again.stderr
+        with fresh_reader(room):
+            found = hfver.resolve(f"{repo}@1.0.0", hub=hub.url, token=TOKEN)
+        assert found.yanked == (None if run % 2 else f"run {run}")
+    with fresh_reader(room):
+        audit = hfver.audit(repo, hub=hub.url, token=TOKEN)
+    assert audit.clean
+    with capsys.disabled():
+        print(f"\n{len(points)} points, {len(chosen)} runs, {killed} killed")
+    assert killed >= (0.6 if ALL else 0.8) * len(chosen)
