@@ -22,7 +22,8 @@ from collections.abc import Mapping
 from hfver.errors import VerificationError
 from hfver.hub import Hub, Operation, Put, PutLfs, TreeFile
 from hfver.hub.discussions import message_of
-from hfver.manifest import MANIFEST, Manifest, is_state
+from hfver.manifest import LEDGER, MANIFEST, Manifest, is_state
+from hfver.records import Ledger
 from hfver.verifying import check_tree
 
 __all__ = ["behind", "holds_release", "pointer_to", "put_state_back"]
@@ -50,14 +51,23 @@ def _copy(hub: Hub, repo: str, main: str, file: TreeFile) -> Operation:
 def behind(hub: Hub, repo: str, head: str) -> str:
     """Find the commit S that the head of a pull request stands for; the head itself if it stands for no other.
 
-    It is believed only if S holds exactly the head's files without the repo's state. So what somebody else added to
-    the pull request is never taken for the release.
+    It is believed only if S holds exactly the head's files without the repo's state, and the head's ledger ends with
+    the line that S was made after. So neither a file nor a ledger line that somebody else added to the pull request
+    is ever taken for the release.
     """
     tree = hub.tree(repo, head)
     if MANIFEST not in tree or not any(is_state(path) for path in tree):
         return head
     found = _POINTER.search(message_of(hub, repo, head))
-    return found[1] if found and _blobs(hub.tree(repo, found[1])) == _blobs(tree) else head
+    if found is None or _blobs(hub.tree(repo, found[1])) != _blobs(tree):
+        return head
+    return found[1] if _ends_where_it_began(hub, repo, head, found[1]) else head
+
+
+def _ends_where_it_began(hub: Hub, repo: str, head: str, commit: str) -> bool:
+    """Tell whether a head carries the very ledger that its candidate's manifest names."""
+    manifest = Manifest.decode(hub.find(repo, commit, MANIFEST) or b"", f"{repo}@{commit[:12]}")
+    return Ledger(hub.find(repo, head, LEDGER) or b"", ()).head == manifest.ledger_head
 
 
 def holds_release(hub: Hub, repo: str, head: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hfver.embedded import LocalHub
 from hfver.errors import BadRef, Conflict, HfverError, HubNotFound, Refused, UsageError, VerificationError
 from hfver.hub.session import Session
 from hfver.manifest import LEDGER, STAGES
+from hfver.records import Ledger, Line
 from tests.conftest import MakeCheckpoint
 
 REPO = "acme/bot"
@@ -55,6 +57,11 @@ def details(hub: LocalHub, number: int = 1) -> DiscussionWithDetails:
 
 def comments(hub: LocalHub, number: int = 1) -> list[str]:
     return [event.content for event in details(hub, number).events if isinstance(event, DiscussionComment)]
+
+
+def message_at(hub: LocalHub, revision: str) -> str:
+    commit = api(hub).list_repo_commits(REPO, revision=revision)[0]
+    return f"{commit.title}\n\n{commit.message}"
 
 
 def blobs(hub: LocalHub, revision: str) -> dict[str, str]:
@@ -292,6 +299,21 @@ def test_what_others_add_to_a_request_is_never_taken_for_the_release(
         finish(local_hub)
     assert versions(local_hub) == ["1.0.0"]
     assert api(local_hub).list_repo_refs(REPO).tags[0].name == "v1.0.0"
+
+
+def test_a_ledger_line_that_others_add_to_a_request_is_seen(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+    release(checkpoint(), local_hub)
+    propose(checkpoint(1), local_hub)
+    client = api(local_hub)
+    raw = Path(client.hf_hub_download(REPO, LEDGER, revision="refs/pr/1")).read_bytes()
+    line = Line(event="yank", repo=REPO, version="1.0.0", reason="x", date=datetime.now(UTC), author="mallory")
+    forged = [CommitOperationAdd(LEDGER, Ledger.decode(raw, REPO).append(line).raw)]
+    client.create_commit(REPO, forged, commit_message=message_at(local_hub, "refs/pr/1"), revision="refs/pr/1")
+    with pytest.raises(VerificationError):
+        hfver.resolve(f"{REPO}@refs/pr/1", hub=local_hub)
+    merge(local_hub)
+    with pytest.raises(VerificationError):
+        finish(local_hub)
 
 
 def test_what_cannot_land_on_main_is_not_reviewed(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
