@@ -40,7 +40,6 @@ MAX_DEPTH = 64
 BATCH = 10_000
 """Objects asked for in one fetch."""
 REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-NO_OBJECT = "0" * 40
 
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
@@ -215,7 +214,7 @@ class Clone:
         return datetime.fromtimestamp(seconds, UTC), (who[1].strip() if who else "") or "unknown"
 
     def versions_of(self, path: str, branch: str = "main") -> list[tuple[str, str | None]]:
-        """List the commits of a branch's history that changed a file, newest first, with its blob (None: removed)."""
+        """List the commits of a branch's history that changed a file, newest first, with its blob (None: no file any more)."""
         format_ = ["--format=commit %H", "--raw", "--no-abbrev", "--no-renames", "-m", "--full-history"]
         text = self._run("log", *format_, f"refs/heads/{branch}", "--", path)
         found, commit = [], ""
@@ -223,8 +222,8 @@ class Clone:
             if line.startswith("commit "):
                 commit = line[7:]
             elif line.startswith(":"):
-                blob = line.split()[3]
-                found.append((commit, None if blob == NO_OBJECT else blob))
+                _, mode, _, blob = line.split()[:4]
+                found.append((commit, blob if mode.startswith("100") else None))
         return found
 
     def _files(self, tree: str, depth: int = 0) -> tuple[dict[str, str], dict[str, str]]:

@@ -7,6 +7,7 @@ standard library only, as a push waits for it.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,10 @@ MAX_FILE = 10 * 1024 * 1024
 _FAMILIES = ("refs/heads/", "refs/tags/", "refs/pr/")
 _QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 _HEX = frozenset("0123456789abcdef")
+_UNSAFE = re.compile(rb"[\x00-\x1f\x7f\\]")
+_ID_BYTES = 20
+_TREES = 1000
+"""Trees read at once."""
 
 
 class Refusal(Exception):
@@ -46,7 +51,7 @@ def check(updates: list[list[str]]) -> None:
             raise Refusal(f"{name}: only branches, tags and pull requests can be pushed")
         _check_right(new, name)
     if os.environ.get("GIT_QUARANTINE_PATH"):
-        _check_blobs()
+        _check_objects()
 
 
 def _check_right(new: str, name: str) -> None:
@@ -58,18 +63,37 @@ def _check_right(new: str, name: str) -> None:
         raise Refusal(f"{name}: you can only push to your own pull requests")
 
 
-def _check_blobs() -> None:
-    """Look at every new blob: large ones belong into Git-LFS, and the repo must hold what pointers name."""
-    small = []
-    for oid, size in _new_blobs():
-        if size > MAX_FILE:
+def _check_objects() -> None:
+    """Look at every new blob and tree.
+
+    Large blobs belong into Git-LFS, the repo must hold what pointers name, and names must be ones that the API would
+    take too; git's own fsck has refused ``..``, ``.git`` and the like by now.
+    """
+    small, trees = [], []
+    for oid, kind, size in _new_objects():
+        if kind == "blob" and size > MAX_FILE:
             raise Refusal(f"{oid}: files larger than 10 MiB must be pushed with Git-LFS")
-        if size <= MAX_POINTER:
+        if kind == "blob" and size <= MAX_POINTER:
             small.append(oid)
+        elif kind == "tree":
+            trees.append(oid)
+    for start in range(0, len(trees), _TREES):
+        _check_names(_contents(trees[start : start + _TREES]))
     pointers = [pointer for data in _contents(small) if (pointer := parse_pointer(data)) is not None]
     missing = next((pointer for pointer in pointers if not _is_stored(pointer)), None) or _not_held(pointers)
     if missing:
         raise Refusal(f"LFS object {missing.oid} is missing; run: git lfs push --all origin")
+
+
+def _check_names(trees: Iterable[bytes]) -> None:
+    for data in trees:
+        at = 0
+        while at < len(data):
+            end = data.index(b"\0", at)
+            name = data[at:end].partition(b" ")[2]
+            if _UNSAFE.search(name):
+                raise Refusal(f"{ascii(name)[2:-1]}: names with backslashes or control characters cannot be pushed")
+            at = end + 1 + _ID_BYTES
 
 
 def _not_held(pointers: list[Pointer]) -> Pointer | None:
@@ -102,19 +126,18 @@ def _git(arguments: list[str], lines: Iterable[str], environment: Mapping[str, s
     return subprocess.run(["git", *arguments], input=given, stdout=subprocess.PIPE, check=True, env=environment).stdout
 
 
-def _new_blobs() -> Iterator[tuple[str, int]]:
-    """List all pushed blobs, also those that no pushed ref reaches: they too become part of the repo."""
+def _new_objects() -> Iterator[tuple[str, str, int]]:
+    """List all pushed objects, also those that no pushed ref reaches: they too become part of the repo."""
     alone = {name: value for name, value in os.environ.items() if name not in _QUARANTINE}
     alone["GIT_OBJECT_DIRECTORY"] = os.environ["GIT_QUARANTINE_PATH"]
     listed = _git(["cat-file", "--batch-all-objects", "--batch-check", "--unordered"], (), alone)
     for line in listed.decode().splitlines():
         oid, kind, size = line.split()
-        if kind == "blob":
-            yield oid, int(size)
+        yield oid, kind, int(size)
 
 
 def _contents(oids: list[str]) -> Iterator[bytes]:
-    """Read small blobs."""
+    """Read small objects."""
     data = _git(["cat-file", "--batch"], oids)
     while data:
         head, _, data = data.partition(b"\n")
