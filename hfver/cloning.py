@@ -214,7 +214,7 @@ class Clone:
         return datetime.fromtimestamp(seconds, UTC), (who[1].strip() if who else "") or "unknown"
 
     def versions_of(self, path: str, branch: str = "main") -> list[tuple[str, str | None]]:
-        """List the commits of a branch's history that changed a file, newest first, with its blob (None: no file any more)."""
+        """List the commits of a branch's history that changed a file, newest first, with its blob (None: none)."""
         format_ = ["--format=commit %H", "--raw", "--no-abbrev", "--no-renames", "-m", "--full-history"]
         text = self._run("log", *format_, f"refs/heads/{branch}", "--", path)
         found, commit = [], ""

@@ -65,7 +65,7 @@ FOLDERS: dict[str, tuple[Spoil, int]] = {
     "a config with NaN": (text("config.json", '{"a": NaN}'), 2),
     "a config nested too deeply": (text("config.json", '{"a":' * 100_000 + "1" + "}" * 100_000), 2),
     "a config with a number of 10,000 digits": (text("config.json", '{"a": ' + "9" * 10_000 + "}"), 2),
-    "a config of half a surrogate": (lambda folder: config(folder, model_type="\ud800", name="\udfff"), 0),
+    "a config of half a surrogate": (lambda folder: config(folder, model_type="\ud800", name="\udfff"), 2),
     "an index that climbs": (
         text("model.safetensors.index.json", json.dumps({"weight_map": {"a": "../../etc/passwd"}})),
         2,
