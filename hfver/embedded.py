@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
@@ -94,8 +95,14 @@ def serve(
 
 
 @contextmanager
-def open_hub(hub: HubLike, token: str | None = None, *, create: bool = False) -> Iterator[Hub]:
+def open_hub(hub: HubLike, token: str | None = None, *, create: bool = False, pretend: bool = False) -> Iterator[Hub]:
     """Open the Hub that ``hub`` names; a folder is served for as long as the block lasts.
+
+    Args:
+        hub: None, a URL, or a folder.
+        token: Access token; None for the user's own.
+        create: Make the folder if it is not there.
+        pretend: Take a folder that is not there for an empty Hub, and make none.
 
     Raises:
         UsageError: The folder is no embedded Hub.
@@ -107,6 +114,10 @@ def open_hub(hub: HubLike, token: str | None = None, *, create: bool = False) ->
         yield Hub(hub.url, hub.token, hub.identity, str(hub.path), hub.path)
         return
     folder = Path(hub).expanduser()
+    if pretend and not folder.is_dir():
+        with TemporaryDirectory(prefix="hfver-") as nothing, LocalHub(nothing) as local:
+            yield Hub(local.url, local.token, local.identity, str(folder), Path(nothing))
+        return
     if not create and not folder.is_dir():
         raise UsageError(
             f"There is no Hub in {folder}.",

@@ -42,6 +42,10 @@ MAX_MESSAGE = 20_000
 """Characters of a commit's message; the changelog has all of it, and Hubs take so much and no more."""
 
 
+SAID = 3
+"""How many of the changes are told right after a release; the changelog has all."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What the user asked for. The fields are the options of ``hfver release``."""
@@ -103,6 +107,11 @@ class Draft:
     def digest(self) -> str:
         """The digest that the release will have."""
         return digest_of(self.manifest_bytes)
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The changes that made the version the bump that it is, a sentence each: the first few."""
+        return next(iter(_groups(self.step.difference).values()), ())[:SAID]
 
     @property
     def branch(self) -> str:

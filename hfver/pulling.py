@@ -103,6 +103,7 @@ def verify_release(
         VerificationError: Something differs.
     """
     pinned = locate(hub, ref, terms)
+    warn_if_yanked(pinned.release)
     trust = check_signed(hub, pinned.release, trust, remembered=not force)
     snapshot = bring(hub, pinned, progress=progress)
     where, release = str(pinned.release), pinned.release
@@ -136,6 +137,7 @@ def verify_folder(
         release = locate(hub, Ref(manifest.repo, parse_version(manifest.version))).release
         if release.digest != digest:
             raise DigestMismatch(f"{where}: its manifest is {digest}; the ledger says {release.digest}.")
+        warn_if_yanked(release)
         commit, evidence = release.commit, "ledger"
     trust = check_folder_signed(directory, manifest, digest, trust)
     check_names((path for path in files_in(directory) if path != MARK), manifest.files, where)

@@ -138,7 +138,7 @@ def _publish(work: _Work, state: RepoState, draft: Draft) -> Release:
     release = release_of(hub, state.repo, entry, candidate.manifest)
     Memory(hub.identity, state.repo).remember_manifest(candidate.commit, draft.manifest_bytes)
     HashCache().prune()
-    return replace(release, bytes_sent=candidate.bytes_sent, smoke=report)
+    return replace(release, bytes_sent=candidate.bytes_sent, smoke=report, why=draft.why)
 
 
 def _propose(work: _Work, state: RepoState, draft: Draft) -> Release:
@@ -185,6 +185,7 @@ def _plan(work: _Work) -> Release:
         author=manifest.created_by,
         bytes_sent=sent,
         smoke=work.report,
+        why=draft.why,
         card=card.decode() if isinstance(card, bytes) else None,
         note="dry run: nothing was written",
     )

@@ -248,7 +248,22 @@ def _nothing_found(state: RepoState, ref: Ref) -> Entry:
             f"Name a commit ({ref.repo}@<40 hex digits>), or publish one: hfver release DIR --repo {ref.repo}",
         )
     what = "no stable release" if isinstance(ref.spec, Latest) else f"no release {ref.spec}"
+    if yanked := _yanked_best(state, ref):
+        raise HubNotFound(
+            f"{ref.repo} has {what} that stands: {yanked.version} was yanked: {yanked.yanked}",
+            f"Ranges pass over it. To use it all the same, name it: {ref.repo}@{yanked.version}",
+        )
     raise HubNotFound(f"{ref.repo} has {what}.", f"It has: {_shortened(known)}")
+
+
+def _yanked_best(state: RepoState, ref: Ref) -> Entry | None:
+    """Find what a range would mean if nothing had been yanked."""
+    yanked = [entry for entry in state.ledger.entries if entry.yanked is not None]
+    if isinstance(ref.spec, Range):
+        best = ref.spec.best(entry.version for entry in yanked)
+        return next((entry for entry in yanked if entry.version == best), None)
+    stable = [entry for entry in yanked if not entry.version.prerelease]
+    return max(stable, key=lambda entry: entry.version, default=None) if isinstance(ref.spec, Latest) else None
 
 
 def _shortened(versions: Iterable[Version]) -> str:

@@ -33,6 +33,8 @@ class Release:
     digest: str | None = None
     content_digest: str | None = None
     bump: str | None = None
+    why: tuple[str, ...] = ()
+    """The changes that made it the bump that it is, a sentence each; of a release that was just made."""
     because: str | None = None
     """Why its version says less than the change, where it does."""
     date: datetime | None = None
@@ -77,11 +79,12 @@ class Release:
             **self.to_row(),
             "content_digest": self.content_digest,
             "because": self.because,
+            "why": list(self.why),
             "published": self.published,
             "author": self.author,
             "url": self.url,
-            "files": list(self.files),
-            "bytes_total": self.bytes_total,
+            "files": list(self.files) if self.manifest else None,
+            "bytes_total": self.bytes_total if self.manifest else None,
             "bytes_sent": self.bytes_sent,
             "smoke": self.smoke.model_dump(mode="json") if self.smoke else None,
             "note": self.note,

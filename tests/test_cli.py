@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -195,3 +196,16 @@ def test_diff_and_changelog(
     assert "The first" not in told
     assert main(["changelog", REPO, "--hub", hub, "--to", "1.0.0"]) == 0
     assert "The second" not in capsys.readouterr().out
+
+
+def test_an_interrupted_release_says_how_to_go_on(checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
+    folder = checkpoint()
+    (folder / "optimizer.pt").write_bytes(b"stays at home, and is told of before the model is run")
+    command = [sys.executable, "-m", "hfver", "release", str(folder), "--repo", REPO, "--hub", str(tmp_path / "hub")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        assert "Leaving out optimizer.pt" in run.stderr.readline()
+        run.send_signal(signal.SIGINT)
+        told = run.stderr.read()
+    assert run.returncode == 130
+    assert "it goes on" in told

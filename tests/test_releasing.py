@@ -78,7 +78,9 @@ def test_the_change_decides_the_bump(local_hub: LocalHub, checkpoint: MakeCheckp
     move_weights(folder, 5)
     assert release(folder, local_hub).version == "1.1.0"
     move_weights(folder, 5, extra=True)
-    assert release(folder, local_hub).version == "2.0.0"
+    made = release(folder, local_hub)
+    assert made.version == "2.0.0"
+    assert "extra.weight" in made.why[0]
     move_weights(folder, 6)
     assert release(folder, local_hub, bump="major").version == "3.0.0"
     move_weights(folder, 7)
@@ -147,6 +149,12 @@ def test_a_dry_run_writes_nothing(local_hub: LocalHub, checkpoint: MakeCheckpoin
     again = release(checkpoint(2), local_hub, dry_run=True)
     assert (again.version, again.bump, again.commit) == ("1.1.0", "minor", "")
     assert [line["version"] for line in ledger(local_hub)] == ["1.0.0"]
+
+
+def test_a_dry_run_takes_a_hub_that_is_not_there_for_an_empty_one(checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
+    planned = hfver.release(checkpoint(), REPO, hub=tmp_path / "hub", smoke="off", dry_run=True)
+    assert planned.version == "1.0.0"
+    assert not (tmp_path / "hub").exists()
 
 
 def test_nothing_changed_is_refused_and_named(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:

@@ -45,6 +45,16 @@ def test_an_exact_pin_still_loads_with_the_reason(hub: LocalHub, tmp_path: Path)
         assert hfver.pull(f"{REPO}@1.1.0", tmp_path / "out", hub=hub).release.version == "1.1.0"
     with pytest.warns(UserWarning, match="answers in French"):
         hfver.pull(f"{REPO}@{commit}", hub=hub)
+    for target in (f"{REPO}@1.1.0", str(tmp_path / "out")):
+        with pytest.warns(UserWarning, match="answers in French"):
+            hfver.verify(target, hub=hub)
+
+
+def test_a_range_that_holds_nothing_else_says_so(hub: LocalHub) -> None:
+    hfver.yank(f"{REPO}@1.1.0", "answers in French", hub=hub)
+    with pytest.raises(HubNotFound, match="1.1.0 was yanked: answers in French") as caught:
+        hfver.resolve(f"{REPO}@~1.1", hub=hub)
+    assert f"{REPO}@1.1.0" in caught.value.hint
 
 
 def test_undo(hub: LocalHub) -> None:

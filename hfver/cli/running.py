@@ -12,6 +12,9 @@ from hfver.errors import HfverError
 __all__ = ["main"]
 
 
+INTERRUPTED = 130
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (design: 0 done, 1 refused, 2 usage, 3 verification, 4 Hub)."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -22,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     except HfverError as error:
         return _fail(type(error).__name__, error.message, error.hint, error.exit_code, as_json)
     except KeyboardInterrupt:
-        return _fail("Interrupted", "Interrupted.", "Run the same command again: it goes on.", 130, as_json)
+        return _fail("Interrupted", "Interrupted.", "Run the same command again: it goes on.", INTERRUPTED, as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -46,6 +49,8 @@ def _run(arguments: list[str], as_json: bool) -> int:
         return _misused(error, isinstance(error, usage_error), as_json)
     except typer.Abort:
         raise KeyboardInterrupt from None
+    if result == INTERRUPTED:  # what typer makes of Ctrl-C
+        raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
 
 

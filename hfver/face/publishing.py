@@ -106,7 +106,7 @@ def release(
             sign=None if sign is None else parse_signer(sign),
             review=review,
         )
-        with open_hub(hub, token, create=not dry_run) as client:
+        with open_hub(hub, token, create=not dry_run, pretend=dry_run) as client:
             return run(client, request, say=say, progress=progress)
 
 

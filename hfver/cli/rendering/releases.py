@@ -16,8 +16,10 @@ def print_release(release: Release, *, dry_run: bool = False) -> None:
         ("digest", release.digest or "–"),
         ("content", release.content_digest or "–"),
         ("released", f"{date_of(release.date)} by {release.author}" if release.author else "–"),
-        ("size", f"{human(release.bytes_total)} in {len(release.files)} files"),
     ]
+    if release.manifest:
+        rows.append(("size", f"{human(release.bytes_total)} in {len(release.files)} files"))
+    rows += [("why", line) for line in release.why]
     if "127.0.0.1" not in release.url:
         rows.append(("url", release.url))
     if release.bytes_sent or dry_run:
