@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from pathlib import Path
 
 from hfver.checkpoint import HashCache, hash_files, refuse_code
-from hfver.errors import DigestMismatch, UsageError, VerificationError
+from hfver.errors import DigestMismatch, FileUnexpected, UsageError, VerificationError
 from hfver.fetching import Snapshot, bring, files_in
 from hfver.hub import Hub
 from hfver.hub.uploading import copy_file
@@ -209,7 +210,16 @@ def _fill(directory: Path, snapshot: Snapshot, pinned: Pinned) -> Path:
     (directory / PART).unlink(missing_ok=True)
     (directory / MARK).unlink()
     _drop_empty(directory)
+    _warn_of_others(directory, snapshot, pinned)
     return directory
+
+
+def _warn_of_others(directory: Path, snapshot: Snapshot, pinned: Pinned) -> None:
+    """Warn of files that somebody else put there: they are left alone, and the folder is more than the release."""
+    try:
+        check_names(files_in(directory), snapshot.files, str(directory))
+    except FileUnexpected as found:
+        warnings.warn(f"{found.message} Move it away if it should be {pinned.release} alone.", stacklevel=4)
 
 
 def _place_manifest(directory: Path, source: Path, pinned: Pinned) -> None:

@@ -180,3 +180,11 @@ def test_what_was_brought_to_load_a_base_is_not_taken_for_the_whole_commit(hub: 
     with open_hub(hub) as opened:
         bring_base(opened, BaseModelLink(name="raw", source="acme/raw", revision=made.oid), "a test")
     assert (hfver.pull(f"acme/raw@{made.oid}", hub=hub).path / "notes.md").read_bytes() == b"read me"
+
+
+def test_what_others_put_into_a_pulled_folder_is_left_alone_and_told(hub: LocalHub, tmp_path: Path) -> None:
+    folder = hfver.pull(f"{REPO}@1.0.0", tmp_path / "model", hub=hub).path
+    (folder / "notes.txt").write_text("mine")
+    with pytest.warns(UserWarning, match="notes.txt is there and not named by the manifest"):
+        hfver.pull(f"{REPO}@1.1.0", folder, hub=hub)
+    assert (folder / "notes.txt").read_text() == "mine"
