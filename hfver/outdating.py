@@ -8,7 +8,7 @@ from pathlib import Path
 from hfver.errors import HubNotFound, Refused
 from hfver.hub import Hub
 from hfver.locked import terms_for
-from hfver.lockfile import read_lock
+from hfver.lockfile import Package, read_lock
 from hfver.lockfile.outcomes import Outdated, Standing
 from hfver.locking import newest_for
 from hfver.observing import RepoState, Terms, read_state
@@ -24,6 +24,7 @@ def outdated(hub: Hub, path: Path, asked: Asked) -> Outdated:
 
     Raises:
         BadConfig: The lock is missing or broken.
+        Refused: All that it holds is on other Hubs.
         HubError: A repo is gone, or there is no answer.
         VerificationError: A ledger does not hold what the lock saw.
     """
@@ -31,7 +32,16 @@ def outdated(hub: Hub, path: Path, asked: Asked) -> Outdated:
     terms = Terms(lock=lock)
     wishes = gather(replace(asked, refs=(), remove=(), allow_code=False), lock, hub.identity)
     rows = (_stand(read_state(hub, wish.repo, terms_for(wish.package, terms)), wish) for wish in wishes if wish.package)
-    return Outdated(path, tuple(rows))
+    packages = tuple(rows)
+    if not packages and lock.direct:
+        raise _elsewhere(lock.direct[0])
+    return Outdated(path, packages)
+
+
+def _elsewhere(package: Package) -> Refused:
+    """Say that nothing was compared: an empty list would read as everything being up to date."""
+    message = f"{package}: it is on another Hub ({package.hub}), and so is all else that is locked."
+    return Refused(message, f"Run: hfver outdated --hub {package.place}")
 
 
 def _stand(state: RepoState, wish: Wish) -> Standing:

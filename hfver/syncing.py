@@ -101,8 +101,7 @@ def _check_here(package: Package, hub: Hub | None, progress: Progress) -> tuple[
     absent = [path for path in package.files if cached_file(package.repo, package.commit, path) is None]
     if absent:
         why = "--offline fetches nothing" if hub is None else f"it is on another Hub ({package.hub})"
-        place = package.hub if package.hub.startswith("http") else "DIR, with the folder of that Hub"
-        remedy = "hfver sync" if hub is None else f"hfver sync --hub {place}"
+        remedy = "hfver sync" if hub is None else f"hfver sync --hub {package.place}"
         raise Refused(f"{package}: {absent[0]} is not in the cache, and {why}.", f"Run: {remedy}")
     folder = snapshot_folder(package.repo, package.commit)
     check_folder(folder, package.files, str(package), cache=HashCache(), progress=progress)

@@ -288,6 +288,19 @@ def test_outdated(hub: LocalHub, checkpoint: MakeCheckpoint, capsys: pytest.Capt
     assert "wrong tokenizer" in capsys.readouterr().out
 
 
+def test_outdated_of_another_hubs_lock_is_no_good_news(
+    hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hfver.lock(f"{REPO}@^1.0", hub=hub)
+    capsys.readouterr()
+    with LocalHub(tmp_path / "another") as other:
+        assert main(["outdated", "--hub", other.url]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "it is on another Hub" in told.err
+    assert "hfver outdated --hub DIR" in told.err
+
+
 def test_a_yanked_release_stays_locked_and_says_so(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     hfver.lock(f"{REPO}@^1", hub=hub)
     hfver.yank(f"{REPO}@1.1.0", reason="wrong tokenizer", hub=hub)

@@ -103,6 +103,7 @@ def outdated(*, path: PathLike | None = None, hub: HubLike = None, token: str | 
     Raises:
         BadConfig: The lock is missing or broken.
         HubError: A repo is gone, or there is no answer.
+        Refused: All that it holds is on other Hubs.
         VerificationError: A ledger does not hold what the lock saw.
     """
     from hfver.outdating import outdated as run

@@ -70,6 +70,11 @@ class Package(_Record):
     datasets: tuple[LockedDataset, ...] = ()
     files: Mapping[SafePath, FileEntry] = Field(min_length=1)
 
+    @property
+    def place(self) -> str:
+        """What to give as ``--hub``: the folder of an embedded Hub is not in the lock."""
+        return self.hub if self.hub.startswith("http") else "DIR, with the folder of that Hub"
+
     @model_validator(mode="after")
     def _is_whole(self) -> Package:
         if (self.version is None) != (self.digest is None):

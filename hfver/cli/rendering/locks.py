@@ -41,7 +41,7 @@ def print_outdated(outdated: Outdated) -> None:
         note = f"yanked: {one.yanked}" if one.yanked is not None else ""
         cells = (one.repo, one.spec, one.locked, one.allowed or "–", one.newest or "–")
         table.add_row(*map(plain, cells), _bumps(one.allowed_bump, one.newest_bump), plain(note))
-    stdout().print(table if outdated.packages else "nothing is locked on this Hub")
+    stdout().print(table if outdated.packages else "nothing is locked")
 
 
 def _bumps(allowed: str | None, newest: str | None) -> str:
