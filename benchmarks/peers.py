@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from abc import abstractmethod
@@ -143,8 +144,9 @@ class Floor:
 @contextmanager
 def served(root: Path) -> Iterator[str]:
     """Serve a Hub in another process; yields its URL."""
-    command = [PYTHON, "-m", "hfver", "hub", "serve", "--root", str(root), "--user", f"acme:{TOKEN}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    command = [PYTHON, "-m", "hfver", "hub", "serve", "--root", str(root)]
+    users = {**os.environ, "HFVER_HUB_USERS": f"acme:{TOKEN}"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=users) as server:
         assert server.stdout is not None
         try:
             yield server.stdout.readline().strip()

@@ -124,9 +124,13 @@ def test_no_hub_is_made_by_looking(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_serving_beyond_loopback_needs_a_user(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_serving_beyond_loopback_needs_a_user(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert main(["hub", "serve", "--root", str(tmp_path / "hub"), "--host", "0.0.0.0"]) == 2  # noqa: S104
-    assert main(["hub", "serve", "--root", str(tmp_path / "hub"), "--user", "nobody"]) == 2
+    assert "--users FILE" in capsys.readouterr().err
+    monkeypatch.setenv("HFVER_HUB_USERS", "nobody")
+    assert main(["hub", "serve", "--root", str(tmp_path / "hub")]) == 2
     assert "NAME:TOKEN" in capsys.readouterr().err
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 from hashlib import sha256
@@ -327,8 +328,9 @@ def test_it_goes_over_plain_http_as_well(local_hub: LocalHub, checkpoint: MakeCh
     import sys
 
     folder = checkpoint(1)
-    serve = [sys.executable, "-m", "hfver", "hub", "serve", "--root", str(local_hub.path), "--user", "acme:hf_secret"]
-    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
+    serve = [sys.executable, "-m", "hfver", "hub", "serve", "--root", str(local_hub.path)]
+    users = {**os.environ, "HFVER_HUB_USERS": "acme:hf_secret"}
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True, env=users) as server:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import signal
 import socket
@@ -35,7 +36,7 @@ def check_binding(host: str, has_tokens: bool) -> None:
         UnsafeBindingError: As said.
     """
     if not has_tokens and not is_loopback(host):
-        raise UnsafeBindingError(f"refusing to listen on {host}: no user has a token; give one as NAME:TOKEN")
+        raise UnsafeBindingError(f"refusing to listen on {host}: no user has a token; give each one with --users FILE")
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -57,7 +58,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener.listen(512)
     except OSError as error:
         listener.close()
-        raise HubSetupError(f"cannot listen on {host}:{port}: {error}") from error
+        hint = "; choose another --port, or --port 0 for a free one" if error.errno == errno.EADDRINUSE else ""
+        raise HubSetupError(f"cannot listen on {host}:{port}: {error}{hint}") from error
     return listener
 
 

@@ -82,7 +82,7 @@ class Hub:
 @contextmanager
 def running_hub(root: Path) -> Iterator[Hub]:
     """Serve a folder by ``hfver hub serve`` until the block ends."""
-    command = [sys.executable, "-m", "hfver", "hub", "serve", "--root", str(root), "--user", f"{USER}:{TOKEN}"]
+    command = [sys.executable, "-m", "hfver", "hub", "serve", "--root", str(root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as server:
         assert server.stdout is not None
         try:
@@ -92,8 +92,8 @@ def running_hub(root: Path) -> Iterator[Hub]:
 
 
 def environment() -> dict[str, str]:
-    """Say where this package is."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    """Say where this package is, and who may use a Hub that it serves."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "HFVER_HUB_USERS": f"{USER}:{TOKEN}"}
 
 
 class Forks:

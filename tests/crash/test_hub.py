@@ -52,7 +52,7 @@ def served(forks: Forks, root: Path, told: Acknowledged, kill: Kill | None = Non
     """Serve a folder in a child that may be killed, and do to it what can be done."""
     output = root.with_suffix(".url")
     at, torn = kill or (None, False)
-    forks.start("hub", "serve", "--root", str(root), "--user", f"{USER}:{TOKEN}", at=at, torn=torn, output=str(output))
+    forks.start("hub", "serve", "--root", str(root), at=at, torn=torn, output=str(output))
     server = _child_of(forks)
     try:
         if server and (url := _url_of(server, output)):

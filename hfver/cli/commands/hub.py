@@ -26,10 +26,6 @@ def serve(
             help="A line NAME:TOKEN for each user, who owns the namespace NAME; mode 0600. Or HFVER_HUB_USERS.",
         ),
     ] = None,
-    user: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME:TOKEN", help="Deprecated: the process list shows the token. Use --users."),
-    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Serve an embedded Hub until stopped; prints its URL."""
@@ -45,17 +41,13 @@ def serve(
             say(f"Anyone may write with the token {token}; --users FILE makes users of your own")
             say(f"Use it: HF_ENDPOINT={url} HF_TOKEN={token} hfver versions ns/name")
 
-    hfver.serve(root, host=host, port=port, users=_users(users, user or []), announce=announce)
+    hfver.serve(root, host=host, port=port, users=_users(users), announce=announce)
 
 
-def _users(file: Path | None, pairs: list[str]) -> dict[str, str]:
-    """Gather name and token of every user: from a file, the environment, and the command line."""
-    from hfver.cli.rendering.basics import say
-
-    if pairs:
-        say("--user shows the token in the process list: put NAME:TOKEN into a file, and name it with --users")
+def _users(file: Path | None) -> dict[str, str]:
+    """Gather name and token of every user: from a file, and the environment."""
     lines = _private(file).splitlines() if file else []
-    listed = [*lines, *os.environ.get("HFVER_HUB_USERS", "").split(), *pairs]
+    listed = [*lines, *os.environ.get("HFVER_HUB_USERS", "").split()]
     users = dict(line.strip().partition(":")[::2] for line in listed if line.strip() and not line.startswith("#"))
     if any(not name or not token for name, token in users.items()):
         raise typer.BadParameter("write NAME:TOKEN", param_hint="--users")
