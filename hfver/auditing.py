@@ -18,7 +18,7 @@ from hfver.card import with_yanks
 from hfver.cloning import Clone, with_clone
 from hfver.errors import LedgerRewritten, LedgerTruncated, VerificationError
 from hfver.evidence import Exhibit, gather
-from hfver.findings import Audit, Finding, Verdict
+from hfver.findings import Audit, Finding, Verdict, counted
 from hfver.hub import Hub, Refs
 from hfver.hub.objects import hash_file, lacking_objects
 from hfver.hub.uploading import WORKERS
@@ -129,11 +129,12 @@ def _history(clone: Clone, ledger: Ledger) -> Iterator[Finding]:
 
 
 def _rewritten(commit: str, then: bytes, now: bytes, count: int) -> Finding:
-    more = f" (and {count - 1} commits before it)" if count > 1 else ""
+    more = f" (and {counted(count - 1, 'commit')} before it)" if count > 1 else ""
     hint = f"Compare: git show {commit}:{LEDGER}"
     if then.startswith(now):
         gone = then.count(b"\n") - now.count(b"\n")
-        message = f"The last {gone} lines of the ledger are gone since commit {commit} of main{more}."
+        lines = "line of the ledger is" if gone == 1 else f"{gone} lines of the ledger are"
+        message = f"The last {lines} gone since commit {commit} of main{more}."
         return Finding(LedgerTruncated.__name__, message, hint)
     pairs = zip(then.split(b"\n"), now.split(b"\n"), strict=False)
     number, old, new = next((n, old, new) for n, (old, new) in enumerate(pairs, 1) if old != new)

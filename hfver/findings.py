@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Audit", "Finding", "Verdict"]
+__all__ = ["Audit", "Finding", "Verdict", "counted"]
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things: ``1 line``, ``2 lines``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @dataclass(frozen=True)

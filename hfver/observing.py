@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from hfver.errors import LedgerRewritten, LedgerTruncated
+from hfver.findings import counted
 from hfver.hub import Hub, Refs
 from hfver.lockfile import Lock
 from hfver.manifest import LEDGER
@@ -123,10 +124,10 @@ def check_continues(repo: str, ledger: Ledger, remembered: RememberedLedger, mem
     then, now = remembered.raw.count(b"\n"), len(ledger.lines)
     if remembered.raw.startswith(ledger.raw):
         raise LedgerTruncated(
-            f"The ledger of {repo} had {then} lines when this machine saw it last, and has {now}.", hint
+            f"The ledger of {repo} had {counted(then, 'line')} when this machine saw it last, and has {now}.", hint
         )
     raise LedgerRewritten(
-        f"The ledger of {repo} was rewritten: of the {then} lines that this machine saw last, "
+        f"The ledger of {repo} was rewritten: of the {counted(then, 'line')} that this machine saw last, "
         f"line {_first_other(remembered.raw, ledger.raw)} is another one now.",
         hint,
     )

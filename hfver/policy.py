@@ -26,9 +26,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -36,6 +37,9 @@ from hfver.errors import BadConfig
 from hfver.lineage import Evaluation
 from hfver.lockfile.values import ModelId, SpecText
 from hfver.version import Bump
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = [
     "Breach",
@@ -126,6 +130,9 @@ class Policy(BaseModel):
         return required and any(fnmatchcase(repo.lower(), pattern.lower()) for pattern in rule.repos)
 
 
+_TABLES: Mapping[str, type[BaseModel]] = {"metrics": Budget, "secrets": Secrets, "signature": SignatureRule}
+
+
 def find_policy(start: Path) -> Policy:
     """Read the nearest ``hfver.toml``, or ``pyproject.toml`` with a ``[tool.hfver]``, from a folder upward.
 
@@ -202,10 +209,17 @@ def _validate(table: Any, path: Path) -> Policy:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise BadConfig(
-            f"{path}: {where}: {first['msg'].removeprefix('Value error, ').rstrip('.')}.",
-            "See docs/versioning.md for what it may hold.",
-        ) from None
+        page = "signing" if "signature" in where.partition(".")[0] else "versioning"
+        raise BadConfig(f"{path}: {where}: {_said(first)}", f"See docs/{page}.md for what it may hold.") from None
+
+
+def _said(error: ErrorDetails) -> str:
+    """Put pydantic's words for a key that is not known into ours."""
+    if error["type"] != "extra_forbidden":
+        return error["msg"].removeprefix("Value error, ").rstrip(".") + "."
+    *place, key = map(str, error["loc"])
+    near = get_close_matches(key, _TABLES.get(place[0] if place else "", Policy).model_fields, n=1)
+    return "no such setting" + (f"; did you mean {near[0]}?" if near else ".")
 
 
 def _anchored(policy: Policy, folder: Path) -> Policy:

@@ -359,3 +359,23 @@ def test_the_command(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer["clean"] is False
     assert [row["status"] for row in answer["releases"]] == ["ok", "tampered", "ok"]
     assert answer["releases"][1]["findings"][0]["error"] == "ObjectGone"
+
+
+def test_without_releases_there_is_nothing_to_call_clean(
+    local_hub: LocalHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api = HfApi(endpoint=local_hub.url, token=local_hub.token)
+    api.create_repo(REPO)
+    command = ["audit", REPO, "--hub", str(local_hub.path)]
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert "nothing to check" in told
+    assert "hfver release DIR" in told
+    assert "clean" not in told
+    api.create_tag(REPO, tag="v1.0.0")
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert f"hint: Take up the tags that hfver did not make: hfver adopt {REPO}" in told
+    assert all(line == line.rstrip() for line in told.splitlines())
+    assert main(["versions", *command[1:]]) == 0
+    assert f"hfver adopt {REPO}" in capsys.readouterr().err

@@ -65,3 +65,16 @@ def test_a_wrong_policy_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "hfver.toml").write_text(text)
     with pytest.raises(BadConfig, match=r"hfver\.toml"):
         find_policy(tmp_path)
+
+
+def test_a_setting_that_is_not_there_is_told_with_its_neighbour(tmp_path: Path) -> None:
+    for text, said, page in (
+        ("[signature]\npublc_key='x'", "signature.publc_key: no such setting; did you mean public_key?", "signing"),
+        ("[metrics.a]\nmax_dorp=1", "metrics.a.max_dorp: no such setting; did you mean max_drop?", "versioning"),
+        ("x=1", "x: no such setting.", "versioning"),
+    ):
+        (tmp_path / "hfver.toml").write_text(text)
+        with pytest.raises(BadConfig) as caught:
+            find_policy(tmp_path)
+        assert caught.value.message.endswith(said)
+        assert f"docs/{page}.md" in caught.value.hint

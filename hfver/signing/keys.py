@@ -89,6 +89,7 @@ class TrustedIdentity:
 
 
 Trust = TrustedKey | TrustedIdentity
+_WORD = 20  # characters; no private key is as short
 
 
 def parse_signer(text: str) -> Signer:
@@ -105,8 +106,15 @@ def parse_signer(text: str) -> Signer:
         signer = KeySigner(Path(path).expanduser())
         load_private_key(signer.path)
         return signer
-    # What was typed is not repeated: it may be the key itself.
-    raise BadConfig("sign names no known way to sign.", "Write --sign key:PATH, or --sign sigstore.")
+    raise _no_way(text)
+
+
+def _no_way(text: str) -> BadConfig:
+    """Repeat what was typed only if it is short or names a file: it may be the key itself."""
+    named = os.path.isfile(text)  # noqa: PTH113  # Path.is_file fails for what is too long to be a name
+    said = f"{text!r} names" if named or len(text) <= _WORD else "sign names"
+    key = text if named or (len(text) <= _WORD and text.endswith((".pem", ".key"))) else "PATH"
+    return BadConfig(f"{said} no known way to sign.", f"Write --sign key:{key}, or --sign sigstore.")
 
 
 def parse_trust(public_key: str | os.PathLike[str] | None, identity: str | None, issuer: str | None) -> Trust | None:

@@ -135,7 +135,7 @@ def test_without_fix_nothing_is_asked_or_written(
     assert main(["pins", "src"]) == 1
     told = capsys.readouterr()
     assert told.out.splitlines()[0].startswith("src/a.py:4:9: unpinned: AutoModel.from_pretrained: acme/bot is loaded")
-    assert "3 not pinned, in 1 of 1 file read. Write commits in: hfver pins --fix" in told.err
+    assert "3 not pinned, in 1 of 1 file read. Write commits in: hfver pins src --fix" in told.err
     assert ((source / "a.py").read_text(), requests) == (CODE, [])
 
 

@@ -48,6 +48,9 @@ def test_what_a_program_is_told(
     made = ("release", folder(), "--repo", REPO, "--smoke", "off", *hub)
     code, refused = told(capsys, *made, "--sign", "key:nowhere.pem")
     assert (code, refused["error"]["type"]) == (2, "BadConfig")
+    refused = told(capsys, *made, "--sign", "key.pem")[1]
+    assert "'key.pem'" in refused["error"]["message"]
+    assert "--sign key:key.pem" in refused["error"]["hint"]
     assert told(capsys, *made, "--sign", mine.sign)[0] == 0
     code, verified = told(capsys, "verify", REPO, *hub, "--public-key", mine.public)
     assert (code, verified["signed_by"]) == (0, f"key {mine.public}")

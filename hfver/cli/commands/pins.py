@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -37,5 +38,5 @@ def pins(
 
         print_json(to_sarif(found))
     else:
-        put(found, as_json, print_pins)
+        put(found, as_json, partial(print_pins, paths=paths))
     return int(bool(found.findings))

@@ -17,8 +17,10 @@ def versions(
 ) -> None:
     """List a repo's releases, newest first."""
     import hfver
-    from hfver.cli.rendering.basics import put
+    from hfver.cli.rendering.basics import put, say
     from hfver.cli.rendering.releases import print_versions
 
     listed = hfver.versions(repo, hub=hub, mirror_of=mirror_of)
     put(listed, as_json, print_versions)
+    if listed.pending and not as_json:
+        say(f"Take up tags that hfver did not make: hfver adopt {repo}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hfver.cli.rendering.basics import plain, stdout, table_of
-from hfver.findings import Audit, Finding
+from hfver.findings import Audit, Finding, counted
 
 __all__ = ["print_audit"]
 
@@ -31,8 +31,20 @@ def print_audit(audit: Audit) -> None:
     _say("[yellow]![/]", audit.remarks)
     for verdict in audit.verdicts:
         _say(None, verdict.findings)
+    if audit.clean and not audit.checked["releases"]:
+        _say_nothing_to_check(audit)
+        return
     console.print(_summary(audit))
     console.print(_checked(audit), style="dim")
+
+
+def _say_nothing_to_check(audit: Audit) -> None:
+    console = stdout()
+    console.print("[yellow]–[/] nothing to check: the ledger holds no release")
+    remedy = f"Publish one: hfver release DIR --repo {audit.repo}"
+    if audit.verdicts:  # tags, then: those that hfver made are finished by a release, too
+        remedy = f"Take up the tags that hfver did not make: hfver adopt {audit.repo}"
+    console.print("[cyan]hint:[/]", plain(remedy))
 
 
 def _say(mark: str | None, findings: Iterable[Finding]) -> None:
@@ -46,23 +58,28 @@ def _say(mark: str | None, findings: Iterable[Finding]) -> None:
 
 def _summary(audit: Audit) -> str:
     if audit.clean:
-        return f"[green]✓[/] [bold]clean[/]: {audit.checked['releases']} releases are what the ledger says"
-    bad = [f"{len(audit.tampered)} of {audit.checked['releases']} releases"] if audit.tampered else []
+        return f"[green]✓[/] [bold]clean[/]: {_releases(audit)} what the ledger says"
+    bad = [f"{len(audit.tampered)} of {counted(audit.checked['releases'], 'release')}"] if audit.tampered else []
     bad += ["the ledger"] if audit.findings else []
     return f"[red]✗[/] [bold]tampered[/]: {' and '.join(bad)}"
+
+
+def _releases(audit: Audit) -> str:
+    count = audit.checked["releases"]
+    return f"{counted(count, 'release')} {'is' if count == 1 else 'are'}"
 
 
 def _checked(audit: Audit) -> str:
     count = audit.checked
     parts = [
-        f"{count['manifests']} manifests",
-        f"{count['tags']} tags",
-        f"{count['ledger_lines']} ledger lines with their history on main",
-        f"{count['files_by_content']} files by content",
+        counted(count["manifests"], "manifest"),
+        counted(count["tags"], "tag"),
+        f"{counted(count['ledger_lines'], 'ledger line')} with the ledger's history on main",
+        f"{counted(count['files_by_content'], 'file')} by content",
         f"{count['files_by_lfs_pointer']} by LFS pointer",
     ]
     if count["files_by_name_alone"]:
         parts.append(f"{count['files_by_name_alone']} by name alone (--deep reads them)")
-    deep = count["objects_downloaded"]
-    parts.append(f"{deep} LFS objects downloaded" if deep else f"{count['objects_asked_for']} LFS objects asked for")
+    deep, asked = count["objects_downloaded"], count["objects_asked_for"]
+    parts.append(f"{counted(deep or asked, 'LFS object')} {'downloaded' if deep else 'asked for'}")
     return "Checked: " + ", ".join(parts) + ". A history of main rewritten by force shows only to who saw it before."

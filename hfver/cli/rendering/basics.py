@@ -92,9 +92,9 @@ def human(size: float) -> str:
 
 def print_facts(title: str, rows: Iterable[tuple[str, str]]) -> None:
     """Print a title and rows of name and value."""
-    from rich.table import Table
+    from hfver.cli.rendering.ragged import RaggedTable
 
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = RaggedTable(show_header=False, box=None, pad_edge=False)
     table.add_column(style="cyan")
     table.add_column(overflow="fold")
     for name, value in rows:
@@ -107,9 +107,10 @@ def print_facts(title: str, rows: Iterable[tuple[str, str]]) -> None:
 def table_of(*columns: str) -> Any:
     """Make a table of these columns."""
     from rich import box
-    from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    from hfver.cli.rendering.ragged import RaggedTable
+
+    table = RaggedTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
@@ -134,10 +135,10 @@ def date_of(moment: datetime | None) -> str:
 
 def stdout() -> Console:
     """Make a console for data."""
-    from rich.console import Console
+    from hfver.cli.rendering.ragged import NarrowRules
 
     # A pipe has no width: wrap nothing there, so that grep and awk see whole lines.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
+    return NarrowRules(highlight=False, width=None if sys.stdout.isatty() else 1000)
 
 
 def stderr() -> Console:
