@@ -80,6 +80,11 @@ def truncated(held: Any) -> None:
     held["truncation"] = {"direction": "Right", "max_length": 8, "strategy": "LongestFirst", "stride": 0}
 
 
+def padded_left(held: Any) -> None:
+    strategy = {"strategy": "BatchLongest", "direction": "Left", "pad_to_multiple_of": 8}
+    held["padding"] = strategy | {"pad_id": 2, "pad_type_id": 0, "pad_token": "<pad>"}
+
+
 def template(text: str) -> Edit:
     return put("chat_template.jinja", text)
 
@@ -138,6 +143,14 @@ LEGACY_NAMES = config(
     tie_word_embeddings=...,
 )
 GEN, TOK = "generation_config.json", "tokenizer_config.json"
+SPELLED_OUT = settings(
+    TOK,
+    padding_side="right",
+    truncation_side="right",
+    pad_token_type_id=0,
+    pad_to_multiple_of=None,
+    split_special_tokens=False,
+)
 
 CASES = (
     Case(
@@ -246,8 +259,37 @@ CASES = (
             put("tokenizer.json", "[]"),
             put("tokenizer.json", "{"),
             settings(TOK, padding_side="left"),
+            settings(TOK, pad_token_type_id=1),
         ),
-        (tokenizer(old_merges), tokenizer(undefaulted), reordered("tokenizer.json"), appended(440)),
+        (tokenizer(old_merges), tokenizer(undefaulted), reordered("tokenizer.json"), appended(440), SPELLED_OUT),
+    ),
+    Case(
+        "token-ids",
+        "bot",
+        MAJOR,
+        (
+            settings(TOK, padding_side="right"),
+            settings(TOK, truncation_side="left"),
+            settings(TOK, pad_to_multiple_of=4),
+        ),
+        (settings(TOK, padding_side="left", pad_to_multiple_of=8, pad_token_type_id=0),),
+        first=tokenizer(padded_left),
+    ),
+    Case(
+        "token-ids",
+        "bot",
+        MAJOR,
+        (settings(TOK, padding_side=...), settings(TOK, padding_side="right")),
+        (settings(TOK, truncation_side="right"),),
+        first=settings(TOK, padding_side="left"),
+    ),
+    Case(
+        "token-ids",
+        "bot",
+        MAJOR,
+        (SPELLED_OUT,),
+        (reordered(TOK),),
+        first=settings(TOK, auto_map={"AutoTokenizer": ["x.T", None]}),
     ),
     Case(
         "tokens-appended",
@@ -581,6 +623,7 @@ CASES = (
             tokenizer(undefaulted),
             settings(GEN, temperature=1.0),
             settings(TOK, model_max_length=10**31),
+            SPELLED_OUT,
         ),
         (config(mlp_bias=True), put("config.json", "{"), tokenizer(swapped)),
     ),

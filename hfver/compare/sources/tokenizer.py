@@ -23,7 +23,8 @@ _RULES = Table.of(
         ("remote-code", r"(.*\.)?(auto_map|custom_pipelines)(\..*)?|(.*\.)?_\w+_internal(\..*)?"),
         (
             "token-ids",
-            r"padding_side|truncation_side|clean_up_tokenization_spaces|split_special_tokens|errors|decode\w*",
+            r"padding_side|truncation_side|pad_token_type_id|pad_to_multiple_of|clean_up_tokenization_spaces"
+            r"|split_special_tokens|errors|decode\w*",
         ),
         (
             "tokenizer-class",
@@ -40,6 +41,32 @@ _RULES = Table.of(
     ]
 )
 
+# What transformers 5.23 takes where nothing is said (PreTrainedTokenizerBase.__init__), …
+_BASE: dict[str, Any] = {
+    "padding_side": "right",
+    "truncation_side": "right",
+    "pad_token_type_id": 0,
+    "pad_to_multiple_of": None,
+    "split_special_tokens": False,
+}
+# … what a class says otherwise (None: it depends on more than the class), …
+_LEFT = {"padding_side": "left"}
+_CLASSES: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("CodeLlamaTokenizer", "CohereTokenizer", "CpmAntTokenizer", "GemmaTokenizer"), _LEFT),
+    **dict.fromkeys(("MistralCommonBackend", "MistralCommonTokenizer", "Siglip2Tokenizer"), _LEFT),
+    # One with a byte-level tokenizer.json is loaded as TokenizersBackend by transformers 5 and not by 4.
+    "LlamaTokenizer": {"padding_side": None},
+    "CpmTokenizer": {"pad_token_type_id": None},
+    "XLNetTokenizer": {"padding_side": "left", "pad_token_type_id": None},
+}
+# … and where tokenizer.json keeps what it was last called with.
+_BAKED = {
+    "padding_side": ("padding", "direction"),
+    "truncation_side": ("truncation", "direction"),
+    "pad_token_type_id": ("padding", "pad_type_id"),
+    "pad_to_multiple_of": ("padding", "pad_to_multiple_of"),
+}
+
 
 def owns(_pair: Pair, path: str) -> bool:
     """Tell whether a file holds a tokenizer's settings."""
@@ -52,8 +79,44 @@ def settings(pair: Pair) -> Iterator[Setting]:
         names = [str(PurePosixPath(folder) / name) for name in _NAMES]
         where = next(name for name in names if name in pair.changed)
         old, new = (effective(view, *names) for view in (pair.before, pair.after))
+        saved = str(PurePosixPath(folder) / TOKENIZER)
+        old, new = _spelled_out(pair.before, saved, old, new), _spelled_out(pair.after, saved, new, old)
         for setting in differing(where, old, new, _RULES):
             yield replace(setting, rule="tokens-appended") if _is_appended(pair, setting) else setting
+
+
+def _spelled_out(view: View, saved: str, held: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Add the defaults that are in effect on this side, of what only the other side spells out."""
+    missing = [key for key in _BASE if key in other and key not in held]
+    found = {key: _default(view, saved, held, key) for key in missing}
+    return held | {key: value for key, value in found.items() if value is not None}
+
+
+def _default(view: View, saved: str, held: dict[str, Any], key: str) -> Any:
+    """Tell what transformers takes for a key that is absent; None if that cannot be known without loading it.
+
+    What tokenizer.json was saved with goes first (TokenizersBackend.__init__), then the class.
+    """
+    whole = view.json(saved)
+    if saved in view.side.files and not isinstance(whole, dict):
+        return None
+    baked = _baked(whole, key) if isinstance(whole, dict) else None
+    return _of_class(view, held, key) if baked is None else baked
+
+
+def _baked(whole: dict[str, Any], key: str) -> Any:
+    part, name = _BAKED.get(key, ("", ""))
+    inner = whole.get(part)
+    value = inner.get(name) if isinstance(inner, dict) else None
+    return value.lower() if isinstance(value, str) else value
+
+
+def _of_class(view: View, held: dict[str, Any], key: str) -> Any:
+    kind = held.get("tokenizer_class")
+    # Code of the folder may say anything, tekken.json calls for another library, and the model's type for a class.
+    if not isinstance(kind, str) or "auto_map" in held or "tekken.json" in view.side.files:
+        return None
+    return _CLASSES.get(kind.removesuffix("Fast"), {}).get(key, _BASE[key])
 
 
 def _is_appended(pair: Pair, setting: Setting) -> bool:
