@@ -245,7 +245,9 @@ def _nothing_found(state: RepoState, ref: Ref) -> Entry:
     if not known:
         raise HubNotFound(
             f"{ref.repo} has no hfver releases.",
-            f"Name a commit ({ref.repo}@<40 hex digits>), or publish one: hfver release DIR --repo {ref.repo}",
+            f"Its version tags can become releases: hfver adopt {ref.repo}"
+            if state.pending
+            else f"Name a commit ({ref.repo}@<40 hex digits>), or publish one: hfver release DIR --repo {ref.repo}",
         )
     what = "no stable release" if isinstance(ref.spec, Latest) else f"no release {ref.spec}"
     if yanked := _yanked_best(state, ref):
