@@ -1,4 +1,7 @@
-"""Which of the points to try: at every request and every file in CI, at every system call by hand."""
+"""Which of the points to try: some of the requests and files in CI, every system call by hand.
+
+The sample is the same in every run. ``HFVER_CRASH_POINTS=all pytest tests/crash`` tries all of them.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_a_release_that_converts(hub: Hub, forks: Forks, room: Path, capsys: pyt
 
     pickled(room / "pickled-0", 0)
     points = release(0).points
-    chosen = kills(points)[:: 4 if ALL else 24]
+    chosen = kills(points)[:: 4 if ALL else 36]
     killed = sum(tell(run, kill) for run, kill in enumerate(chosen, 1))
     with capsys.disabled():
         print(f"\n{len(points)} points, {len(chosen)} runs, {killed} killed")

@@ -93,7 +93,7 @@ def test_into_the_cache(releases: Releases, forks: Forks, room: Path, capsys: py
 
     points = pull(room / "caches").points
     shutil.rmtree(room / "caches")
-    kill_everywhere(points, run, capsys, every=10, share=0.6)  # threads download at once, and points move
+    kill_everywhere(points, run, capsys, every=23, share=0.6)  # threads download at once, and points move
 
 
 @pytest.mark.parametrize("before", [None, "1.0.0"])
@@ -136,4 +136,4 @@ def test_into_a_folder(
     shutil.copytree(target, room / "as-it-was")
     begin()
     points = pull("2.0.0").points
-    kill_everywhere(points, run, capsys, every=3, share=0.9)
+    kill_everywhere(points, run, capsys, every=5, share=0.8)

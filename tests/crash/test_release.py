@@ -100,8 +100,8 @@ def tell_all(story: Story, capsys: pytest.CaptureFixture[str], *, every: int = 1
 
 
 def test_a_first_release(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tell_all(Story(hub, forks, room, lambda run: f"crash/first-{run}"), capsys)
+    tell_all(Story(hub, forks, room, lambda run: f"crash/first-{run}"), capsys, every=2)
 
 
 def test_a_later_release(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tell_all(Story(hub, forks, room, lambda _: "crash/later"), capsys, every=3)
+    tell_all(Story(hub, forks, room, lambda _: "crash/later"), capsys, every=7)

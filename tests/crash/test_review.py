@@ -67,7 +67,7 @@ def test_a_review(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixt
     reviews = Reviews(hub, forks, room)
     reviews.tell(0, None, None)
     opened, finished = reviews.tell(1, None, None)
-    openings, endings = (kills(outcome.points)[:: 1 if ALL else 24] for outcome in (opened, finished))
+    openings, endings = (kills(outcome.points)[:: 1 if ALL else 40] for outcome in (opened, finished))
     killed, run = 0, 2
     for number in range(max(len(openings), len(endings))):
         opening = openings[number] if number < len(openings) else None
