@@ -96,12 +96,12 @@ def tell_all(story: Story, capsys: pytest.CaptureFixture[str], *, every: int = 1
             raise
     with capsys.disabled():
         print(f"\n{len(points)} points, {len(chosen)} runs, {killed} killed")
-    assert killed >= (0.7 if ALL else 0.9) * len(chosen)  # threads take turns as they like: a last point may not come
+    assert killed >= (0.7 if ALL else 0.8) * len(chosen)  # threads take turns as they like: a last point may not come
 
 
 def test_a_first_release(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tell_all(Story(hub, forks, room, lambda run: f"crash/first-{run}"), capsys, every=2)
+    tell_all(Story(hub, forks, room, lambda run: f"crash/first-{run}"), capsys)
 
 
 def test_a_later_release(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tell_all(Story(hub, forks, room, lambda _: "crash/later"), capsys, every=7)
+    tell_all(Story(hub, forks, room, lambda _: "crash/later"), capsys)
