@@ -13,7 +13,7 @@ from pathlib import Path
 from scaffold import tiny_model
 
 import hfver
-from hfver.results import Release
+from hfver.core.results import Release
 
 
 def publish(folder: Path, hub: hfver.LocalHub) -> Release:

@@ -13,79 +13,79 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hfver.about import __version__
+from hfver.core.about import __version__
 
 if TYPE_CHECKING:
-    from hfver.compare import Difference as Difference
-    from hfver.embedded import LocalHub as LocalHub
-    from hfver.embedded import serve as serve
+    from hfver.api.auditing import audit as audit
+    from hfver.api.hubs import LocalHub as LocalHub
+    from hfver.api.hubs import serve as serve
+    from hfver.api.inspecting import changelog as changelog
+    from hfver.api.inspecting import diff as diff
+    from hfver.api.inspecting import resolve as resolve
+    from hfver.api.inspecting import show as show
+    from hfver.api.inspecting import versions as versions
+    from hfver.api.linting import pins as pins
+    from hfver.api.loading import load as load
+    from hfver.api.loading import pull as pull
+    from hfver.api.loading import smoke_eval as smoke_eval
+    from hfver.api.loading import verify as verify
+    from hfver.api.locking import lock as lock
+    from hfver.api.locking import outdated as outdated
+    from hfver.api.locking import sync as sync
+    from hfver.api.releasing import adopt as adopt
+    from hfver.api.releasing import finish as finish
+    from hfver.api.releasing import release as release
+    from hfver.api.releasing import yank as yank
+    from hfver.core.audit_report import Audit as Audit
+    from hfver.core.audit_report import Finding as Finding
+    from hfver.core.lockfile.results import Locked as Locked
+    from hfver.core.lockfile.results import Outdated as Outdated
+    from hfver.core.lockfile.results import Synced as Synced
+    from hfver.core.results import Adoption as Adoption
+    from hfver.core.results import Loaded as Loaded
+    from hfver.core.results import Pulled as Pulled
+    from hfver.core.results import Release as Release
+    from hfver.core.results import Verified as Verified
+    from hfver.core.results import Versions as Versions
+    from hfver.core.smoke_report import SmokeReport as SmokeReport
     from hfver.errors import HfverError as HfverError
-    from hfver.face.adopting import adopt as adopt
-    from hfver.face.auditing import audit as audit
-    from hfver.face.checking import pins as pins
-    from hfver.face.locking import lock as lock
-    from hfver.face.locking import outdated as outdated
-    from hfver.face.locking import sync as sync
-    from hfver.face.publishing import finish as finish
-    from hfver.face.publishing import release as release
-    from hfver.face.reading import changelog as changelog
-    from hfver.face.reading import diff as diff
-    from hfver.face.reading import resolve as resolve
-    from hfver.face.reading import show as show
-    from hfver.face.reading import versions as versions
-    from hfver.face.using import load as load
-    from hfver.face.using import pull as pull
-    from hfver.face.using import smoke_eval as smoke_eval
-    from hfver.face.using import verify as verify
-    from hfver.face.withdrawing import yank as yank
-    from hfver.findings import Audit as Audit
-    from hfver.findings import Finding as Finding
-    from hfver.lockfile.outcomes import Locked as Locked
-    from hfver.lockfile.outcomes import Outdated as Outdated
-    from hfver.lockfile.outcomes import Synced as Synced
-    from hfver.records import SmokeReport as SmokeReport
-    from hfver.results import Adoption as Adoption
-    from hfver.results import Loaded as Loaded
-    from hfver.results import Pulled as Pulled
-    from hfver.results import Release as Release
-    from hfver.results import Verified as Verified
-    from hfver.results import Versions as Versions
+    from hfver.model.compare import Difference as Difference
 
 _HOMES = {
-    "Adoption": "hfver.results",
-    "Audit": "hfver.findings",
-    "Difference": "hfver.compare",
-    "Finding": "hfver.findings",
+    "Adoption": "hfver.core.results",
+    "Audit": "hfver.core.audit_report",
+    "Difference": "hfver.model.compare",
+    "Finding": "hfver.core.audit_report",
     "HfverError": "hfver.errors",
-    "Loaded": "hfver.results",
-    "LocalHub": "hfver.embedded",
-    "Locked": "hfver.lockfile.outcomes",
-    "Outdated": "hfver.lockfile.outcomes",
-    "Pulled": "hfver.results",
-    "Release": "hfver.results",
-    "SmokeReport": "hfver.records",
-    "Synced": "hfver.lockfile.outcomes",
-    "Verified": "hfver.results",
-    "Versions": "hfver.results",
-    "adopt": "hfver.face.adopting",
-    "audit": "hfver.face.auditing",
-    "changelog": "hfver.face.reading",
-    "diff": "hfver.face.reading",
-    "finish": "hfver.face.publishing",
-    "load": "hfver.face.using",
-    "lock": "hfver.face.locking",
-    "outdated": "hfver.face.locking",
-    "pins": "hfver.face.checking",
-    "pull": "hfver.face.using",
-    "release": "hfver.face.publishing",
-    "resolve": "hfver.face.reading",
-    "serve": "hfver.embedded",
-    "show": "hfver.face.reading",
-    "smoke_eval": "hfver.face.using",
-    "sync": "hfver.face.locking",
-    "verify": "hfver.face.using",
-    "versions": "hfver.face.reading",
-    "yank": "hfver.face.withdrawing",
+    "Loaded": "hfver.core.results",
+    "LocalHub": "hfver.api.hubs",
+    "Locked": "hfver.core.lockfile.results",
+    "Outdated": "hfver.core.lockfile.results",
+    "Pulled": "hfver.core.results",
+    "Release": "hfver.core.results",
+    "SmokeReport": "hfver.core.ledger",
+    "Synced": "hfver.core.lockfile.results",
+    "Verified": "hfver.core.results",
+    "Versions": "hfver.core.results",
+    "adopt": "hfver.api.releasing",
+    "audit": "hfver.api.auditing",
+    "changelog": "hfver.api.inspecting",
+    "diff": "hfver.api.inspecting",
+    "finish": "hfver.api.releasing",
+    "load": "hfver.api.loading",
+    "lock": "hfver.api.locking",
+    "outdated": "hfver.api.locking",
+    "pins": "hfver.api.linting",
+    "pull": "hfver.api.loading",
+    "release": "hfver.api.releasing",
+    "resolve": "hfver.api.inspecting",
+    "serve": "hfver.api.hubs",
+    "show": "hfver.api.inspecting",
+    "smoke_eval": "hfver.api.loading",
+    "sync": "hfver.api.locking",
+    "verify": "hfver.api.loading",
+    "versions": "hfver.api.inspecting",
+    "yank": "hfver.api.releasing",
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from hfver.embedded import LocalHub
+    from hfver.api.hubs import LocalHub
 
 __all__ = ["local_hub"]
 
@@ -22,7 +22,7 @@ def local_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local
         >>> def test_release(local_hub):
         ...     hfver.release("out/checkpoint", "me/model", hub=local_hub)
     """
-    from hfver.embedded import LocalHub
+    from hfver.api.hubs import LocalHub
 
     monkeypatch.setenv("HFVER_CACHE", str(tmp_path / "hfver-cache"))
     with LocalHub(tmp_path / "hub") as hub:

@@ -19,8 +19,10 @@ from typing import IO
 
 from huggingface_hub import HfApi
 
-from hfver.embedded import LocalHub
-from hfver.manifest import (
+from hfver.api.hubs import LocalHub
+from hfver.core.ledger import Ledger, Line
+from hfver.core.lfs import lfs_attributes
+from hfver.core.manifest import (
     ATTRIBUTES,
     CARD,
     CHANGELOG,
@@ -34,9 +36,7 @@ from hfver.manifest import (
     content_digest,
     digest_of,
 )
-from hfver.records import Ledger, Line
-from hfver.storing import lfs_attributes
-from hfver.version import Bump
+from hfver.core.version import Bump
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WEIGHTS = "model.safetensors"

@@ -10,11 +10,11 @@ import pytest
 from huggingface_hub import HfApi
 
 import hfver
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
+from hfver.core.ledger import Ledger
+from hfver.core.manifest import ADOPTED, LEDGER
 from hfver.errors import FileMissing, HubDenied, ManifestMismatch, Refused, ReleaseReplayed, TagMoved
-from hfver.manifest import ADOPTED, LEDGER
-from hfver.records import Ledger
 from tests.building import LINK, Importer, bare_repo, build_releases, pointer, store
 from tests.conftest import MakeCheckpoint
 

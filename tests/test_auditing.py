@@ -12,13 +12,13 @@ import pytest
 from huggingface_hub import HfApi
 
 import hfver
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
+from hfver.core.audit_report import Audit
+from hfver.core.ledger import Ledger
+from hfver.core.manifest import LEDGER, MANIFEST, FileEntry
 from hfver.errors import HubDenied, HubNotFound
-from hfver.findings import Audit
-from hfver.manifest import LEDGER, MANIFEST, FileEntry
-from hfver.memory import Memory
-from hfver.records import Ledger
+from hfver.hub.memory import Memory
 from tests.building import LINK, WEIGHTS, Importer, bare_repo, build_releases, pointer
 from tests.conftest import MakeCheckpoint
 

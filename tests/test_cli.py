@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
 from tests.conftest import MakeCheckpoint, move_weights
 
 REPO = "acme/bot"

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hfver.core.front_matter import split_front_matter
+from hfver.core.yaml import dump_yaml, load_yaml
 from hfver.errors import BadConfig
-from hfver.front_matter import split_front_matter
-from hfver.lineage import Lineage, dump_yaml, load_yaml, read_lineage
+from hfver.model.lineage.record import Lineage, read_lineage
 
 EXAMPLE = b"""\
 model_version: 1.2.0

@@ -13,7 +13,7 @@ import torch
 from huggingface_hub import HfApi
 
 import hfver
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
 from hfver.errors import HfverError, UsageError
 from tests.conftest import MakeCheckpoint, move_weights
 

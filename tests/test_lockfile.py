@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hfver.core.lockfile import LOCK, Lock, LockedDataset, Package, decode_lock, encode_lock, find_lock, write_lock
+from hfver.core.manifest import FileEntry
+from hfver.core.ref import parse_ref
 from hfver.errors import BadConfig
-from hfver.lockfile import LOCK, Lock, LockedDataset, Package, decode_lock, encode_lock, find_lock, write_lock
-from hfver.manifest import FileEntry
-from hfver.ref import parse_ref
 
 HUB = "https://huggingface.co"
 SHA = "ab" * 32

@@ -14,9 +14,10 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 
 import hfver
-from hfver.basing import bring_base
+from hfver.api.hubs import LocalHub, open_hub
 from hfver.cli import main
-from hfver.embedded import LocalHub, open_hub
+from hfver.core.lockfile import LOCK, read_lock
+from hfver.core.manifest import LEDGER, MANIFEST, digest_of
 from hfver.errors import (
     BadConfig,
     BadRef,
@@ -32,9 +33,8 @@ from hfver.errors import (
     UsageError,
     VerificationError,
 )
-from hfver.lineage import BaseModelLink
-from hfver.lockfile import LOCK, read_lock
-from hfver.manifest import LEDGER, MANIFEST, digest_of
+from hfver.loading.base import bring_base
+from hfver.model.lineage.record import BaseModelLink
 from tests.conftest import MakeCheckpoint, move_weights
 
 REPO = "acme/bot"
@@ -328,7 +328,7 @@ def ledger_lines(hub: LocalHub) -> list[bytes]:
 
 def rechained(lines: list[bytes]) -> bytes:
     """Write a ledger anew, so that its chain of hashes is whole."""
-    from hfver.records import Ledger, Line
+    from hfver.core.ledger import Ledger, Line
 
     ledger = Ledger.empty()
     for line in lines:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from hfver.core.manifest import FileEntry, Manifest, content_digest, digest_of, safe_path
 from hfver.errors import VerificationError
-from hfver.manifest import FileEntry, Manifest, content_digest, digest_of, safe_path
 
 FILES = {
     "config.json": FileEntry(size=2, sha256="a" * 64),

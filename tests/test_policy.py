@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from hfver.core.policy import Policy, find_policy, metric_breaches
+from hfver.core.version import Bump
 from hfver.errors import BadConfig
-from hfver.policy import Policy, find_policy, metric_breaches
-from hfver.version import Bump
 
 TOML = """
 [metrics.accuracy]

@@ -11,12 +11,12 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 
 import hfver
-from hfver.basing import bring_base
-from hfver.embedded import LocalHub, open_hub
+from hfver.api.hubs import LocalHub, open_hub
+from hfver.core.manifest import MANIFEST
 from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, UsageError, VerificationError
-from hfver.lineage import BaseModelLink
-from hfver.manifest import MANIFEST
-from hfver.pulling import MARK
+from hfver.loading.base import bring_base
+from hfver.loading.pull import MARK
+from hfver.model.lineage.record import BaseModelLink
 from tests.conftest import MakeCheckpoint
 
 REPO = "acme/bot"
@@ -35,7 +35,7 @@ def hub(local_hub: LocalHub, checkpoint: MakeCheckpoint, monkeypatch: pytest.Mon
 
 
 def digest(folder: Path) -> str:
-    from hfver.manifest import digest_of
+    from hfver.core.manifest import digest_of
 
     return digest_of((folder / MANIFEST).read_bytes())
 

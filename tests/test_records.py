@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from hfver.core.ledger import Ledger, Line
+from hfver.core.version import parse_version
 from hfver.errors import LedgerBroken
-from hfver.records import Ledger, Line
-from hfver.version import parse_version
 
 
 def line(version: str, event: str = "release", **changes: Any) -> Line:

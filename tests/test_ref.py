@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hfver.core.ref import Commit, Latest, PullRequest, Stage, parse_ref
+from hfver.core.version import Range, Version
 from hfver.errors import BadRef
-from hfver.ref import Commit, Latest, PullRequest, Stage, parse_ref
-from hfver.version import Range, Version
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 

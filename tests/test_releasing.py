@@ -14,13 +14,13 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 
 import hfver
-from hfver.candidates import commit_candidate
-from hfver.embedded import LocalHub, open_hub
+from hfver.api.hubs import LocalHub, open_hub
+from hfver.core.manifest import ATTRIBUTES, LEDGER, MANIFEST
 from hfver.errors import BadCheckpoint, Conflict, HfverError, ReleaseExists, SmokeFailed
-from hfver.manifest import ATTRIBUTES, LEDGER, MANIFEST
-from hfver.observing import read_state
-from hfver.preparing import Request
-from hfver.publishing import tag_candidate
+from hfver.registry.state import read_state
+from hfver.releasing.candidate import commit_candidate
+from hfver.releasing.publish import tag_candidate
+from hfver.releasing.request import Request
 from tests.conftest import MakeCheckpoint, move_weights
 
 REPO = "acme/bot"
@@ -233,8 +233,8 @@ def test_a_folder_that_changes_meanwhile_is_not_released(
 
 def pending(hub: LocalHub, folder: Path) -> str:
     """Do what a release does up to its tag, and stop there as a killed process would."""
-    from hfver.checkpoint import read_checkpoint
-    from hfver.preparing import prepare
+    from hfver.model.checkpoint import read_checkpoint
+    from hfver.releasing.draft import prepare
 
     with open_hub(hub) as client:
         client.create_repo(REPO, private=True)

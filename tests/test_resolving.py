@@ -12,7 +12,10 @@ import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 import hfver
-from hfver.embedded import LocalHub, open_hub
+from hfver.api.hubs import LocalHub, open_hub
+from hfver.core.ledger import Ledger, Line
+from hfver.core.manifest import LEDGER, MANIFEST
+from hfver.core.ref import parse_ref
 from hfver.errors import (
     BadRef,
     CommitGone,
@@ -31,12 +34,9 @@ from hfver.errors import (
     TagMoved,
     VerificationError,
 )
-from hfver.hub.downloading import snapshot_folder
-from hfver.manifest import LEDGER, MANIFEST
-from hfver.observing import Terms
-from hfver.records import Ledger, Line
-from hfver.ref import parse_ref
-from hfver.resolving import resolve
+from hfver.hub.download import snapshot_folder
+from hfver.registry.resolve import resolve
+from hfver.registry.state import Terms
 from tests.conftest import MakeCheckpoint
 
 REPO = "acme/bot"

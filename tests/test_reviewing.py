@@ -15,13 +15,13 @@ from huggingface_hub import CommitOperationAdd, DiscussionComment, DiscussionWit
 from huggingface_hub.errors import HfHubHTTPError
 
 import hfver
-from hfver import pushing
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
+from hfver.core.ledger import Ledger, Line
+from hfver.core.manifest import LEDGER, STAGES
 from hfver.errors import BadRef, Conflict, HfverError, HubNotFound, Refused, UsageError, VerificationError
+from hfver.hub.git import push as pushing
 from hfver.hub.session import Session
-from hfver.manifest import LEDGER, STAGES
-from hfver.records import Ledger, Line
 from tests.conftest import MakeCheckpoint
 
 REPO = "acme/bot"

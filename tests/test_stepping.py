@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import HfApi
 
 import hfver
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
 from hfver.errors import PolicyViolation, ReleaseExists
 from tests.conftest import MakeCheckpoint, move_weights
 

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from semver import Version
 
-from hfver.errors import BadVersion
-from hfver.version import (
+from hfver.core.version import (
     Bump,
     bump_between,
     next_prerelease,
@@ -16,6 +15,7 @@ from hfver.version import (
     tag_of,
     version_of_tag,
 )
+from hfver.errors import BadVersion
 
 NUMBERS = st.integers(0, 30)
 VERSIONS = st.builds(Version, NUMBERS, NUMBERS, NUMBERS)

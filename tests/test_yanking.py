@@ -8,8 +8,8 @@ import pytest
 from huggingface_hub import HfApi
 
 import hfver
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
 from hfver.errors import BadRef, HubNotFound, UsageError
 from tests.conftest import MakeCheckpoint
 

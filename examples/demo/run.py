@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from austen import Files
 
     import hfver
-    from hfver.results import Loaded, Release
+    from hfver.core.results import Loaded, Release
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = ".hfver-demo"

@@ -49,7 +49,7 @@ def root(
 ) -> None:
     """Immutable, verified, semantic versions for models on the Hugging Face Hub."""
     if version:
-        from hfver.about import __version__
+        from hfver.core.about import __version__
 
         typer.echo(f"hfver {__version__}")
         raise typer.Exit

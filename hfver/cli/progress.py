@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
-from hfver.progress import Progress, silent
+from hfver.core.progress import Progress, silent
 
 __all__ = ["bars"]
 

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 from hfver.errors import HubDenied, HubError, HubNotFound
-from hfver.hub.answers import commit_id, inside, next_page, object_id, size_of, text, understood
 from hfver.hub.commits import Operation, encode_commit
 from hfver.hub.loopback import is_loopback
+from hfver.hub.responses import commit_id, inside, next_page, object_id, size_of, text, understood
 from hfver.hub.session import Session
 
 __all__ = ["Hub", "Refs", "TreeFile"]

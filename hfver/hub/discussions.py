@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from hfver.errors import HubError
-from hfver.hub.answers import text, understood
 from hfver.hub.client import Hub
+from hfver.hub.responses import text, understood
 from hfver.hub.session import Taken
 
 __all__ = [

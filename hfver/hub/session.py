@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from hfver.about import __version__
+from hfver.core.about import __version__
 from hfver.errors import HubDenied, HubError, HubNotFound, HubUnreachable
-from hfver.hub.answers import understood, whole
 from hfver.hub.loopback import reach
-from hfver.hub.retrying import PASSING, Interrupted, Patience, asked_pause, http_library, persist
+from hfver.hub.responses import understood, whole
+from hfver.hub.retry import PASSING, Interrupted, Patience, asked_pause, http_library, persist
 
 __all__ = ["Session", "Stale", "Taken"]
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from hfver.server.errors import HubSetupError, NotAHubError, UnsafeBindingError
 
 if TYPE_CHECKING:
-    from hfver.server.local import LocalHub
-    from hfver.server.serving import serve
+    from hfver.server.run.local import LocalHub
+    from hfver.server.run.serve import serve
 
 __all__ = ["HubSetupError", "LocalHub", "NotAHubError", "UnsafeBindingError", "serve"]
 
-_HOMES = {"LocalHub": "hfver.server.local", "serve": "hfver.server.serving"}
+_HOMES = {"LocalHub": "hfver.server.run.local", "serve": "hfver.server.run.serve"}
 
 
 def __getattr__(name: str) -> Any:

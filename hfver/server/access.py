@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from hfver.server.database import Database, RepoRow
 from hfver.server.problems import Problem, forbidden, gated, invalid_credentials, repo_not_found, unauthorized
+from hfver.server.storage.database import Database, RepoRow
 
 OWNER = "local"
 _LINK_SECONDS = 24 * 3600

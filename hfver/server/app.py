@@ -14,9 +14,9 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hfver.server.access import Caller
-from hfver.server.hub import Hub
+from hfver.server.context import Hub
+from hfver.server.http.requests import caller_of
 from hfver.server.problems import Problem, repo_not_found
-from hfver.server.requests import caller_of
 from hfver.server.routes import account, commits, content, discussions, files, git, info, lfs, refs, repos
 
 logger = logging.getLogger("hfver.server")

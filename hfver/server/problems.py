@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from hfver.server.answers import json_response
+from hfver.server.responses import json_response
 
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 _LOGIN = {"WWW-Authenticate": 'Basic realm="Authentication required", charset="UTF-8"'}

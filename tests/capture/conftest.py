@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hfver.checkpoint import Checkpoint, read_checkpoint
+from hfver.model.checkpoint import Checkpoint, read_checkpoint
 
 
 def _model() -> Any:

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from hfver.capture import Wishes, capture
-from hfver.capture.importing import importers
-from hfver.capture.scrubbing import scrub
-from hfver.checkpoint import Checkpoint, read_checkpoint
 from hfver.errors import PluginError
-from hfver.lineage import BaseModelLink, Lineage
+from hfver.model.checkpoint import Checkpoint, read_checkpoint
+from hfver.model.lineage import Wishes, capture
+from hfver.model.lineage.importer import importers
+from hfver.model.lineage.record import BaseModelLink, Lineage
+from hfver.model.lineage.scrub import scrub
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 SHA = "b" * 40
@@ -176,8 +176,8 @@ def test_no_path_of_this_disk_and_no_address_of_the_git_user(run: Path, adapter:
 
 def test_capture_imports_no_heavy_library() -> None:
     program = (
-        "import sys, hfver.capture, hfver.card\n"
-        "from hfver.capture.importing import import_all\nfrom pathlib import Path\nimport_all(Path('.'))\n"
+        "import sys, hfver.model.lineage, hfver.model.card\n"
+        "from hfver.model.lineage.importer import import_all\nfrom pathlib import Path\nimport_all(Path('.'))\n"
         "print([m for m in ('torch', 'transformers', 'huggingface_hub', 'datasets') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

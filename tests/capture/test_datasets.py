@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hfver.capture.datasets import describe_dataset
 from hfver.errors import BadConfig
+from hfver.model.lineage.datasets import describe_dataset
 
 SHA = "a" * 40
 

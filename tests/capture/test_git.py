@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hfver.capture.importers.git import GitCheckout, public_address
+from hfver.model.lineage.importers.git import GitCheckout, public_address
 
 
 def _git(folder: Path, *command: str) -> str:
@@ -73,7 +73,7 @@ def test_a_repository_without_a_commit_is_nothing(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(("committed", "dirty"), [("train.py", False), ("new.py", True)])
 def test_the_program_that_runs_is_the_entrypoint(checkout: Path, committed: str, dirty: bool) -> None:
     program = (
-        "from pathlib import Path\nfrom hfver.capture.importers.git import GitCheckout\n"
+        "from pathlib import Path\nfrom hfver.model.lineage.importers.git import GitCheckout\n"
         "code = GitCheckout().read(Path('out')).code\nprint(code.entrypoint, code.dirty)\n"
     )
     (checkout / committed).write_text(program)

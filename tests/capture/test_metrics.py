@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hfver.capture.metrics import read_metrics
 from hfver.errors import BadConfig
+from hfver.model.lineage.metrics import read_metrics
 
 
 def _write(folder: Path, name: str, content: str) -> Path:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hfver.capture.importers.trainer import TrainerRun
 from hfver.errors import BadConfig
-from hfver.lineage import Lineage
+from hfver.model.lineage.importers.trainer import TrainerRun
+from hfver.model.lineage.record import Lineage
 
 
 def test_a_real_run_tells_its_figures(run: Path) -> None:

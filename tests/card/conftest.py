@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from huggingface_hub import ModelCard
 
-from hfver.card import CardFacts
-from hfver.lineage import Lineage
+from hfver.model.card import CardFacts
+from hfver.model.lineage.record import Lineage
 
 from .gallery import full_model
 

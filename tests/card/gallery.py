@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hfver.card import CardFacts, ChangelogEntry, MetricDelta, render_card, render_changelog
-from hfver.checkpoint import Checkpoint, Tensor
-from hfver.lineage import Lineage
-from hfver.manifest import FileEntry
-from hfver.records import SmokeCheck, SmokeReport
+from hfver.core.manifest import FileEntry
+from hfver.core.smoke_report import SmokeCheck, SmokeReport
+from hfver.model.card import CardFacts, ChangelogEntry, MetricDelta, render_card, render_changelog
+from hfver.model.checkpoint import Checkpoint, Tensor
+from hfver.model.lineage.record import Lineage
 
 GALLERY = Path(__file__).parents[2] / "model_cards" / "gallery"
 

@@ -10,7 +10,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.modelcard import TrainingSummary
 
-from hfver.card import render_card
+from hfver.model.card import render_card
 
 from .conftest import Make, metadata_of
 

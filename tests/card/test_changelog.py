@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from hfver.card import ChangelogEntry, MetricDelta, render_changelog
+from hfver.model.card import ChangelogEntry, MetricDelta, render_changelog
 
 DAY = date(2026, 8, 1)
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfver.card import ChangelogEntry, render_card, render_changelog
-from hfver.card.markdown import code, link, paragraphs, sentence, text
-from hfver.front_matter import join_front_matter, split_front_matter
-from hfver.records import SmokeCheck, SmokeReport
+from hfver.core.front_matter import join_front_matter, split_front_matter
+from hfver.core.smoke_report import SmokeCheck, SmokeReport
+from hfver.model.card import ChangelogEntry, render_card, render_changelog
+from hfver.model.card.markdown import code, link, paragraphs, sentence, text
 
 from .conftest import Make, metadata_of
 from .gallery import full_model

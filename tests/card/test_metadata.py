@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
-from hfver.card import render_card
 from hfver.errors import BadConfig
+from hfver.model.card import render_card
 
 from .conftest import Make, metadata_of
 from .gallery import EXAMPLES

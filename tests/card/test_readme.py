@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hfver.card import render_card
+from hfver.model.card import render_card
 
 from .conftest import Make
 
@@ -17,8 +17,8 @@ def _card(make: Make, readme: str | None, **more: object) -> str:
 
 
 def _without_ours(card: str) -> str:
-    from hfver.card.marks import read_prose
-    from hfver.front_matter import split_front_matter
+    from hfver.core.front_matter import split_front_matter
+    from hfver.model.card.sections import read_prose
 
     prose = read_prose(split_front_matter(card, "card")[1])
     return "\n\n".join(filter(None, (prose.above, prose.below)))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hfver.checkpoint import HashCache, hash_files, read_checkpoint
-from hfver.checkpoint.cache import default_folder
+from hfver.core.cache_folder import default_folder
 from hfver.errors import BadCheckpoint
+from hfver.model.checkpoint import HashCache, hash_files, read_checkpoint
 from tests.checkpoint.conftest import Copy
 
 MARGIN = 0.05

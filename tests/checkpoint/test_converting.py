@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from hfver.checkpoint import convert_pickles, read_checkpoint
 from hfver.errors import BadCheckpoint
+from hfver.model.checkpoint import convert_pickles, read_checkpoint
 from tests.checkpoint.conftest import Copy, tiny_llama
 
 

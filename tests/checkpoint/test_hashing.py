@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hfver.checkpoint import hash_files, read_checkpoint
-from hfver.checkpoint.hashing import CHUNK
 from hfver.errors import BadCheckpoint
+from hfver.model.checkpoint import hash_files, read_checkpoint
+from hfver.model.checkpoint.hash import CHUNK
 from tests.checkpoint.conftest import Copy
 
 

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import SafetensorError
 
-from hfver.checkpoint import read_checkpoint
-from hfver.checkpoint.header import Header, HeaderError, read_header
 from hfver.errors import BadCheckpoint
+from hfver.model.checkpoint import read_checkpoint
+from hfver.model.checkpoint.safetensors_header import Header, HeaderError, read_header
 from tests.checkpoint.conftest import Copy
 
 
@@ -171,7 +171,7 @@ def test_large_nonsense_costs_neither_time_nor_memory(header: bytes) -> None:
 
 
 def test_tensors_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hfver.checkpoint.header.MAX_TENSORS", 10)
+    monkeypatch.setattr("hfver.model.checkpoint.safetensors_header.MAX_TENSORS", 10)
     assert len(read(pack({str(n): entry(0, 0) for n in range(10)})).spans) == 10
     with pytest.raises(HeaderError, match="more than 10"):
         read(pack({str(n): entry(0, 0) for n in range(12)}))

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hfver.checkpoint import read_checkpoint
 from hfver.errors import BadCheckpoint
+from hfver.model.checkpoint import read_checkpoint
 from tests.checkpoint.conftest import Copy
 
 

@@ -8,8 +8,8 @@ import pytest
 import xxhash
 from safetensors import safe_open
 
-from hfver.checkpoint import BaseHint, Checkpoint, read_checkpoint
 from hfver.errors import BadCheckpoint
+from hfver.model.checkpoint import BaseHint, Checkpoint, read_checkpoint
 from tests.checkpoint.conftest import Copy
 
 

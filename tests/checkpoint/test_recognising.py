@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hfver.checkpoint import read_checkpoint
-from hfver.checkpoint.pipelines import pipeline_tag_of
 from hfver.errors import BadCheckpoint
+from hfver.model.checkpoint import read_checkpoint
+from hfver.model.checkpoint.tasks import pipeline_tag_of
 from tests.checkpoint.conftest import Copy
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfver.checkpoint import Tensor, decode_tensors, encode_tensors, read_checkpoint
 from hfver.errors import VerificationError
+from hfver.model.checkpoint import Tensor, decode_tensors, encode_tensors, read_checkpoint
 
 TENSOR = Tensor("a", "model.safetensors", "F32", (2, 3), "xxh3:" + "0" * 32)
 

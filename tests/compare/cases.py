@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hfver.checkpoint import Tensor
-from hfver.version import Bump
+from hfver.core.version import Bump
+from hfver.model.checkpoint import Tensor
 from tests.compare.sides import (
     Edit,
     both,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hfver.checkpoint import read_checkpoint
-from hfver.compare import Side, side_of_checkpoint
-from hfver.lineage import BaseModelLink, Lineage
+from hfver.model.checkpoint import read_checkpoint
+from hfver.model.compare import Side, side_of_checkpoint
+from hfver.model.lineage.record import BaseModelLink, Lineage
 from tests.checkpoint.conftest import adapter_folder, sentence_folder
 from tests.smoke import tiny
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hfver.checkpoint import Tensor
-from hfver.compare import Side
-from hfver.lineage import BaseModelLink, Lineage
+from hfver.model.checkpoint import Tensor
+from hfver.model.compare import Side
+from hfver.model.lineage.record import BaseModelLink, Lineage
 
 Edit = Callable[[Side], Side]
 

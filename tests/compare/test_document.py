@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hfver.compare import RULES
-from hfver.compare.document import document
+from hfver.model.compare import RULES
+from hfver.model.compare.rules_doc import document
 
 WRITTEN = Path(__file__).parents[2] / "docs" / "versioning.md"
 
 
 def test_it_is_what_the_rules_say() -> None:
-    assert WRITTEN.read_text() == document(), "run: python -m hfver.compare.document > docs/versioning.md"
+    assert WRITTEN.read_text() == document(), "run: python -m hfver.model.compare.rules_doc > docs/versioning.md"
 
 
 def test_every_rule_says_who_breaks_in_two_lines() -> None:

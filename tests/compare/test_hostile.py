@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from hfver.compare import Side, compare, wanted_text
-from hfver.compare.child import ask
-from hfver.version import Bump
+from hfver.core.version import Bump
+from hfver.model.compare import Side, compare, wanted_text
+from hfver.model.compare.tokenizer_process import ask
 from tests.compare import cases
 from tests.compare.sides import both, config, put, settings
 from tests.smoke.tiny import CHATML
@@ -181,7 +181,7 @@ def test_configs_that_make_classes_fail_or_eat(bot: Side, values: dict[str, Any]
     ],
 )
 def test_templates_that_hang_eat_or_climb(bot: Side, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hfver.compare.templating.SECONDS", 3.0)
+    monkeypatch.setattr("hfver.model.compare.chat_templates.SECONDS", 3.0)
     began = time.monotonic()
     difference = compare(bot, cases.template(template)(bot))
     assert difference.level == Bump.MAJOR and difference.changes[0].rule == "chat-template"
@@ -189,13 +189,13 @@ def test_templates_that_hang_eat_or_climb(bot: Side, template: str, monkeypatch:
 
 
 def test_a_template_that_hangs_is_noted(bot: Side, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hfver.compare.templating.SECONDS", 2.0)
+    monkeypatch.setattr("hfver.model.compare.chat_templates.SECONDS", 2.0)
     loop = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
     assert "could not be rendered" in compare(bot, cases.template(CHATML + loop)(bot)).notes[0]
 
 
 def test_a_tokenizer_that_hangs_or_is_none_is_major(bot: Side, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hfver.compare.encoding.SECONDS", 5.0)
+    monkeypatch.setattr("hfver.model.compare.encoding.SECONDS", 5.0)
 
     def slow(held: Any) -> None:
         pattern = {"Regex": "(a+)+(a+)+(a+)+(a+)+$"}

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from hfver.compare import RULES, Difference, Side, compare, wanted_text
+from hfver.core.version import Bump
 from hfver.errors import BadConfig
-from hfver.version import Bump
+from hfver.model.compare import RULES, Difference, Side, compare, wanted_text
 from tests.compare import cases
 from tests.compare.sides import (
     Edit,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from hfver.compare import RULES, Side, compare
+from hfver.model.compare import RULES, Side, compare
 from tests.compare.cases import CASES, Case
 
 # The policy finds it, not the comparison.

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer, GemmaTokenizer
 
-from hfver.compare import Side, compare
-from hfver.version import Bump
+from hfver.core.version import Bump
+from hfver.model.compare import Side, compare
 from tests.smoke import tiny
 
 TOK = "tokenizer_config.json"

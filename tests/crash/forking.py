@@ -28,7 +28,7 @@ SILENCE = 60.0
 MODULES = (
     "hfver.cli.app",
     "hfver.server.app",
-    "hfver.server.serving",
+    "hfver.server.run.serve",
     "uvicorn.loops.uvloop",
     "uvicorn.protocols.http.httptools_impl",
 )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import hfver
-from hfver.manifest import MANIFEST, digest_of
+from hfver.core.manifest import MANIFEST, digest_of
 from tests.crash.checks import fresh_reader
 from tests.crash.picking import ALL, Kill, kills
 from tests.crash.points import Point

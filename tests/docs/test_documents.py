@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
 from tests.conftest import MakeCheckpoint
 
 ROOT = Path(__file__).parent.parent.parent

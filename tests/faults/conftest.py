@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
 from tests.faults.proxy import Proxy
 
 TOKEN = "hf_acme"

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import hfver
-from hfver.checkpoint import HashCache
-from hfver.checkpoint.cache import Known
-from hfver.checkpoint.files import Stat
 from hfver.errors import HfverError
-from hfver.memory import Memory
+from hfver.hub.memory import Memory
+from hfver.model.checkpoint import HashCache
+from hfver.model.checkpoint.hash_cache import Known
+from hfver.model.checkpoint.untrusted_files import Stat
 
 BIG = 200_000
 

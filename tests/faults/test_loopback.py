@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
 from tests.faults.conftest import TOKEN, write_checkpoint
 
 DEAD = "http://127.0.0.1:9"
@@ -63,7 +63,7 @@ def test_everything_else_goes_through_the_proxy_that_is_set(tmp_path: Path) -> N
 OTHERS = """
 import os, sys
 from huggingface_hub import HfApi, get_session
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
 before = dict(os.environ)
 earlier = get_session()
 with LocalHub(sys.argv[1]) as hub:

@@ -15,10 +15,10 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 
 import hfver
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
+from hfver.core.version import tag_of
 from hfver.hub import Hub
-from hfver.observing import read_state
-from hfver.version import tag_of
+from hfver.registry.state import read_state
 from tests.faults import racing
 from tests.faults.conftest import TOKEN, write_checkpoint
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import hfver
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
 from hfver.errors import BadConfig, HubError, HubUnreachable
 from tests.faults.conftest import TOKEN, write_checkpoint
 from tests.faults.proxy import Fault, Proxy, answer, cut, drop, lose_reply, reset, slow, stall, stall_after

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hfver.embedded import LocalHub
-from hfver.manifest import LEDGER, MANIFEST, VERSION_FILE, FileEntry, Manifest, content_digest, digest_of
-from hfver.records import Ledger, Line
-from hfver.version import Bump
+from hfver.api.hubs import LocalHub
+from hfver.core.ledger import Ledger, Line
+from hfver.core.manifest import LEDGER, MANIFEST, VERSION_FILE, FileEntry, Manifest, content_digest, digest_of
+from hfver.core.version import Bump
 from tests.building import START, WEIGHTS, bare_repo, build_releases
 from tests.hostile.building import REPO
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hfver.checkpoint import refuse_code
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
 from hfver.errors import BadCheckpoint, PolicyViolation
+from hfver.model.checkpoint import refuse_code
 from tests.hostile.building import REPO, config, model
 
 CODE: list[tuple[str, Any]] = [

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
 from tests.checkpoint.test_header import HOSTILE
 from tests.hostile.building import REPO, config, listing, model
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import hfver
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
+from hfver.core.manifest import MANIFEST
 from hfver.errors import FileMissing, HfverError, HubError, UsageError
 from hfver.hub import Hub
-from hfver.manifest import MANIFEST
 from tests.hostile.building import REPO, config, listing, model
 from tests.hostile.doctoring import Lie, doctored
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
-from hfver.manifest import MANIFEST
+from hfver.core.manifest import MANIFEST
 from tests.hostile.building import REPO, listing
 from tests.hostile.plumbing import FOLDER, LINK, MODULE, VERSION, Entry, Git, file, publish, put_ledger
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 import hfver
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
 from tests.building import bare_repo
 from tests.hostile.building import REPO, listing, model
 

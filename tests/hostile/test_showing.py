@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import hfver
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
 from hfver.cli.rendering.basics import print_json, shown
-from hfver.embedded import LocalHub
 from tests.hostile.building import REPO, model
 
 EVIL = "x\x1b[2J\x9b31m\x07\u202e[bold]y[/bold][link=http://evil]"

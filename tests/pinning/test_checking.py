@@ -15,10 +15,10 @@ import pytest
 from huggingface_hub import HfApi
 
 import hfver
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
-from hfver.lockfile import Lock, LockedDataset, Package, write_lock
-from hfver.manifest import FileEntry
+from hfver.core.lockfile import Lock, LockedDataset, Package, write_lock
+from hfver.core.manifest import FileEntry
 from tests.pinning.cases import SHA
 
 OTHER = "f" * 40

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hfver.pinning.modules import find_in_module
-from hfver.pinning.sites import Site
-from hfver.pinning.targets import may_load
+from hfver.lint.loaders import may_load
+from hfver.lint.positions import Site
+from hfver.lint.python import find_in_module
 from tests.pinning.cases import CASES, SHA, Case
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfver.pinning.fixing import pin_calls
-from hfver.pinning.modules import find_in_module
-from hfver.pinning.sites import Site
+from hfver.lint.fix import pin_calls
+from hfver.lint.positions import Site
+from hfver.lint.python import find_in_module
 from tests.pinning.cases import CASES, SHA, Case
 
 ARGUMENT = f'revision="{SHA}"'

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hfver.pinning.notebooks import find_in_notebook, pin_notebook
-from hfver.pinning.sites import Site
+from hfver.lint.notebooks import find_in_notebook, pin_notebook
+from hfver.lint.positions import Site
 from tests.pinning.cases import SHA
 
 SITE = Site("x.ipynb")

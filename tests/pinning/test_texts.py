@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hfver.pinning.sites import Site
-from hfver.pinning.texts import TextKind, find_in_text, may_load_text
+from hfver.lint.positions import Site
+from hfver.lint.shell import TextKind, find_in_text, may_load_text
 from tests.pinning.cases import SHA
 
 UNPINNED = [("unpinned", "a/b")]

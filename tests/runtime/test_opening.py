@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hfver.errors import BadCheckpoint, PolicyViolation, UsageError
-from hfver.runtime import describe_device, open_model, pick_device
-from hfver.smoke import examine
+from hfver.model.runtime import describe_device, open_model, pick_device
+from hfver.model.smoke import examine
 from tests.smoke import tiny
 from tests.smoke.conftest import Break, lora
 

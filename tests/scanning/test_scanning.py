@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import hfver
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
 from hfver.errors import SecretFound
-from hfver.scanning import find_secrets, refuse_secrets
+from hfver.model.secrets import find_secrets, refuse_secrets
 from tests.conftest import MakeCheckpoint
 
 # Put together here, so that no scanner takes this file for a leak.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hfver.server import globs
-from hfver.server.attributes import Attributes, Ignores, default_attributes, rule_for, upload_mode
-from hfver.server.globs import compile_glob
+from hfver.server.git import globs
+from hfver.server.git.attributes import Attributes, Ignores, default_attributes, rule_for, upload_mode
+from hfver.server.git.globs import compile_glob
 
 from .tools import git
 

@@ -12,7 +12,7 @@ import pytest
 from pygit2.enums import ObjectType
 
 from hfver.server import LocalHub
-from hfver.server.pointers import Pointer
+from hfver.server.storage.pointers import Pointer
 
 from .tools import batch, file_line, git, header, lfs_line, post_commit, sha256, upload_object
 

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from hfver.server import LocalHub
-from hfver.server.folder import open_folder
-from hfver.server.gitrepo import open_repository
-from hfver.server.packing import drafting
+from hfver.server.git.pack import drafting
+from hfver.server.git.repository import open_repository
+from hfver.server.storage.folder import open_folder
 
 from .tools import REPO, file_line, git, header, post_commit
 

@@ -23,13 +23,14 @@ from cryptography.hazmat.primitives.serialization import (
 from safetensors.numpy import save_file
 
 import hfver
-from hfver.candidates import commit_candidate
-from hfver.checkpoint import HashCache, read_checkpoint
-from hfver.embedded import LocalHub, open_hub
-from hfver.observing import read_state
-from hfver.preparing import Draft, Request, prepare
-from hfver.progress import silent
-from hfver.publishing import publish, tag_candidate
+from hfver.api.hubs import LocalHub, open_hub
+from hfver.core.progress import silent
+from hfver.model.checkpoint import HashCache, read_checkpoint
+from hfver.registry.state import read_state
+from hfver.releasing.candidate import commit_candidate
+from hfver.releasing.draft import Draft, prepare
+from hfver.releasing.publish import publish, tag_candidate
+from hfver.releasing.request import Request
 
 REPO = "acme/bot"
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from hfver.embedded import LocalHub
 from tests.signing.conftest import REPO, MakeFolder, MakePair
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "signing.md"

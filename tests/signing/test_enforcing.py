@@ -11,11 +11,11 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 
 import hfver
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
+from hfver.core.ledger import Ledger, Line
+from hfver.core.manifest import LEDGER, SIGNATURE
+from hfver.core.policy import find_policy
 from hfver.errors import BadConfig, PolicyViolation, SignatureInvalid, VerificationError
-from hfver.manifest import LEDGER, SIGNATURE
-from hfver.policy import find_policy
-from hfver.records import Ledger, Line
 from tests.signing.conftest import REPO, MakeFolder, MakePair, Pair, release, unpublish
 
 Write = Callable[[str], None]

@@ -10,9 +10,9 @@ import pytest
 from model_signing import hashing, signing, verifying
 
 import hfver
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
+from hfver.core.manifest import ATTRIBUTES, SIGNATURE
 from hfver.errors import SignatureInvalid
-from hfver.manifest import ATTRIBUTES, SIGNATURE
 from tests.signing.conftest import REPO, MakeFolder, Pair, release
 
 

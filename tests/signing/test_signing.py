@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from huggingface_hub import CommitOperationDelete, HfApi
 
 import hfver
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
+from hfver.core.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, content_digest, digest_of
 from hfver.errors import BadConfig, SignatureInvalid
-from hfver.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, content_digest, digest_of
-from hfver.preparing import Draft
-from hfver.signing import KeySigner, TrustedKey, check_bundle, sign_manifest
-from hfver.signing.signed_set import signed_set
+from hfver.registry.signing import KeySigner, TrustedKey, check_bundle, sign_manifest
+from hfver.registry.signing.signed_set import signed_set
+from hfver.releasing.draft import Draft
 from tests.signing.conftest import REPO, MakeFolder, MakePair, Pair, publish_with, release, unpublish
 
 WHO = {"created_at": datetime(2026, 1, 1, tzinfo=UTC), "created_by": "acme"}
@@ -293,6 +293,6 @@ def test_taking_the_signature_away_is_seen(local_hub: LocalHub, folder: MakeFold
 
 def test_help_imports_nothing_of_it() -> None:
     heavy = "{'model_signing', 'sigstore', 'cryptography'}"
-    code = f"import sys, hfver.cli.app, hfver.signing; print({heavy} & sys.modules.keys())"
+    code = f"import sys, hfver.cli.app, hfver.registry.signing; print({heavy} & sys.modules.keys())"
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert run.stdout == "set()\n"

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import hfver
-from hfver.embedded import LocalHub
+from hfver.api.hubs import LocalHub
 from hfver.errors import SignatureInvalid
-from hfver.preparing import Draft
-from hfver.signing import KeySigner, sign_manifest
+from hfver.registry.signing import KeySigner, sign_manifest
+from hfver.releasing.draft import Draft
 from tests.signing.conftest import REPO, MakeFolder, Pair, publish_with, release
 
 ISSUER = "https://accounts.example.com"

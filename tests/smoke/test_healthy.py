@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from hfver.core.smoke_report import SmokeReport
 from hfver.errors import UsageError
-from hfver.records import SmokeReport
-from hfver.runtime import open_model
-from hfver.smoke import examine, run_smoke
+from hfver.model.runtime import open_model
+from hfver.model.smoke import examine, run_smoke
 from tests.smoke import tiny
 
 TASKS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hfver.errors import PluginError
-from hfver.smoke import SmokeTask, find_task, run_smoke
+from hfver.model.smoke import SmokeTask, find_task, run_smoke
 
 TASK = """
 from hfver.smoke import TaskResult

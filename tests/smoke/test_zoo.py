@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
+from hfver.core.smoke_report import SmokeCheck, SmokeReport
 from hfver.errors import PolicyViolation, UsageError
-from hfver.records import SmokeCheck, SmokeReport
-from hfver.smoke import run_smoke
+from hfver.model.smoke import run_smoke
 from tests.smoke import tiny
 from tests.smoke.conftest import Break, lora
 

@@ -27,7 +27,7 @@ def diff(
     from hfver.cli.progress import bars
     from hfver.cli.rendering.basics import print_json
     from hfver.cli.rendering.difference import print_difference
-    from hfver.version import parse_bump
+    from hfver.core.version import parse_bump
 
     limit = parse_bump(fail_on) if fail_on else None
     with bars() as progress:

@@ -34,7 +34,7 @@ def pins(
         raise UsageError("--sarif and --json are two forms of one report.", "Choose one of them.")
     found = hfver.pins(paths, fix=fix, hub=hub)
     if sarif:
-        from hfver.pinning import to_sarif
+        from hfver.lint import to_sarif
 
         print_json(to_sarif(found))
     else:

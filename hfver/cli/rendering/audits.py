@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hfver.cli.rendering.basics import plain, stdout, table_of
-from hfver.findings import Audit, Finding, counted
+from hfver.core.audit_report import Audit, Finding
+from hfver.core.plural import counted
 
 __all__ = ["print_audit"]
 

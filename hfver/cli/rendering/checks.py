@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from hfver.cli.rendering.basics import MARKS, human, plain, print_facts, say, stdout, table_of
-from hfver.records import SmokeReport
-from hfver.results import Pulled, Verified
+from hfver.core.results import Pulled, Verified
+from hfver.core.smoke_report import SmokeReport
 
 __all__ = ["print_pulled", "print_smoke", "print_verified"]
 

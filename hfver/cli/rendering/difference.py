@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hfver.cli.rendering.basics import LEVELS, plain, stdout, table_of
-from hfver.compare import Difference
+from hfver.model.compare import Difference
 
 __all__ = ["print_difference"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from hfver.cli.rendering.basics import LEVELS, human, plain, say, shown, stdout, table_of
-from hfver.lockfile.outcomes import Locked, Outdated, Synced
+from hfver.core.lockfile.results import Locked, Outdated, Synced
 
 __all__ = ["print_locked", "print_outdated", "print_synced"]
 

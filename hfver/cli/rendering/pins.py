@@ -11,7 +11,7 @@ from hfver.cli.rendering.basics import plain, say, stderr, stdout
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hfver.pinning import Report
+    from hfver.lint import Report
 
 __all__ = ["print_pins"]
 

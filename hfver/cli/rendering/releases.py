@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hfver.cli.rendering.basics import date_of, human, plain, print_facts, stdout, table_of
-from hfver.results import Adoption, Release, Versions
+from hfver.core.results import Adoption, Release, Versions
 
 __all__ = ["print_adoption", "print_release", "print_versions"]
 

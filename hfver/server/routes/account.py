@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hfver.server.answers import hub_date, json_response
-from hfver.server.cards import CardError, read_metadata
+from hfver.server.http.requests import caller_of, takes_json, text_field
 from hfver.server.problems import unauthorized
-from hfver.server.requests import caller_of, takes_json, text_field
+from hfver.server.responses import hub_date, json_response
+from hfver.server.storage.card_metadata import CardError, read_metadata
 
 
 def whoami(request: Request) -> Response:

@@ -13,20 +13,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hfver.server.answers import json_response
-from hfver.server.attributes import Attributes, Ignores, upload_mode
-from hfver.server.commitbody import CommitBody, lines_of
-from hfver.server.committing import commit_to
-from hfver.server.gitrepo import full_name, resolve
-from hfver.server.history import describe_commit, list_commits
+from hfver.server.git.attributes import Attributes, Ignores, upload_mode
+from hfver.server.git.commit import commit_to
+from hfver.server.git.history import describe_commit, list_commits
+from hfver.server.git.pack import Draft, drafting, tidy
+from hfver.server.git.repository import full_name, resolve
+from hfver.server.git.trees import find, read_small
+from hfver.server.http.commit_body import CommitBody, lines_of
+from hfver.server.http.paging import page_link, page_start, starting_commit
+from hfver.server.http.requests import Visit, base_url, flag, segment, takes_json, text_field, visit
 from hfver.server.names import is_path
-from hfver.server.packing import Draft, drafting, tidy
-from hfver.server.paging import page_link, page_start, starting_commit
 from hfver.server.problems import bad_request, revision_not_found, unprocessable
-from hfver.server.proposing import check_contribution, propose_commit
-from hfver.server.requests import Visit, base_url, flag, segment, takes_json, text_field, visit
+from hfver.server.proposals.propose import check_contribution, propose_commit
+from hfver.server.responses import json_response
 from hfver.server.routes.paths import API, REV
-from hfver.server.trees import find, read_small
 
 _PAGE = 50
 _MAX_RULES_FILE = 1024 * 1024

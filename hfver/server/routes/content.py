@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hfver.server.answers import json_response
-from hfver.server.gitrepo import resolve
-from hfver.server.history import last_commits
-from hfver.server.paging import page_link, page_start, starting_commit
+from hfver.server.git.history import last_commits
+from hfver.server.git.repository import resolve
+from hfver.server.git.trees import Entry, find, walk
+from hfver.server.http.paging import page_link, page_start, starting_commit
+from hfver.server.http.requests import flag, segment, takes_json, visit
 from hfver.server.problems import bad_request
-from hfver.server.requests import flag, segment, takes_json, visit
+from hfver.server.responses import json_response
 from hfver.server.routes.paths import API, REV
-from hfver.server.trees import Entry, find, walk
 
 _PAGE, _EXPANDED_PAGE = 1000, 50
 _MAX_PATHS = 10_000

@@ -15,15 +15,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hfver.server.access import check_files, check_write
-from hfver.server.answers import json_response
-from hfver.server.describing import describe_changes, describe_discussion, describe_event, timeline
-from hfver.server.discussions import UNDER_WAY, Discussion, Event, Wanted, comment
-from hfver.server.merging import conflicts_of, diff_of, sides_of
-from hfver.server.packing import Draft, drafting, tidy
+from hfver.server.git.pack import Draft, drafting, tidy
+from hfver.server.http.requests import Visit, base_url, flag, takes_json, text_field, visit
 from hfver.server.problems import Problem, bad_request, conflict, forbidden
-from hfver.server.proposing import MAX_TITLE, adopt_strays, look_up, merge, open_discussion, open_pull
-from hfver.server.requests import Visit, base_url, flag, takes_json, text_field, visit
+from hfver.server.proposals.merge import conflicts_of, diff_of, sides_of
+from hfver.server.proposals.propose import MAX_TITLE, adopt_strays, look_up, merge, open_discussion, open_pull
+from hfver.server.proposals.view import describe_changes, describe_discussion, describe_event, timeline
+from hfver.server.responses import json_response
 from hfver.server.routes.paths import API
+from hfver.server.storage.discussions import UNDER_WAY, Discussion, Event, Wanted, comment
 
 _PAGE = 50
 _MIN_TITLE = 3

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hfver.server.gitrepo import resolve as resolve_revision
+from hfver.server.git.repository import resolve as resolve_revision
+from hfver.server.git.trees import Entry, find_file
+from hfver.server.http.requests import Visit, segment, visit
+from hfver.server.http.send import send
 from hfver.server.problems import Problem
-from hfver.server.requests import Visit, segment, visit
 from hfver.server.routes.paths import PAGE, REV
-from hfver.server.sending import send
-from hfver.server.trees import Entry, find_file
 
 
 def resolve(request: Request) -> Response:

@@ -20,14 +20,14 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from hfver.server.access import Caller, check_files, check_write
-from hfver.server.database import RepoRow
-from hfver.server.gitprogram import GIT, git_environment
-from hfver.server.gitrepo import break_stale_locks
-from hfver.server.hub import Hub
+from hfver.server.context import Hub
+from hfver.server.git.program import GIT, git_environment
+from hfver.server.git.repository import break_stale_locks
+from hfver.server.http.requests import caller_of, find_repo, hub_of, repo_of
 from hfver.server.problems import Problem, unauthorized
-from hfver.server.proposing import may_add
-from hfver.server.requests import caller_of, find_repo, hub_of, repo_of
+from hfver.server.proposals.propose import may_add
 from hfver.server.routes.paths import PAGE
+from hfver.server.storage.database import RepoRow
 
 _SERVICES = ("git-upload-pack", "git-receive-pack")
 _PROTOCOL = re.compile(r"[a-z0-9=.:-]{1,100}")

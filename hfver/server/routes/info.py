@@ -10,15 +10,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hfver.server.access import check_read
-from hfver.server.answers import hub_date, json_response
-from hfver.server.cards import MAX_CARD, CardError, read_metadata
-from hfver.server.database import RepoRow
-from hfver.server.gitrepo import resolve
+from hfver.server.git.repository import resolve
+from hfver.server.git.tensors import parameter_counts
+from hfver.server.git.trees import Entry, read_small, walk
+from hfver.server.http.requests import Visit, caller_of, flag, hub_of, segment, visit
 from hfver.server.problems import Problem
-from hfver.server.requests import Visit, caller_of, flag, hub_of, segment, visit
+from hfver.server.responses import hub_date, json_response
 from hfver.server.routes.paths import API, REV
-from hfver.server.tensors import parameter_counts
-from hfver.server.trees import Entry, read_small, walk
+from hfver.server.storage.card_metadata import MAX_CARD, CardError, read_metadata
+from hfver.server.storage.database import RepoRow
 
 _DEFAULT_PAGE, _MAX_PAGE = 1000, 1000
 _ALWAYS = ("_id", "id", "modelId")

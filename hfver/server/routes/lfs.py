@@ -21,15 +21,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hfver.server.answers import json_response
-from hfver.server.holding import claim, grant_upload, is_granted, refers_to
+from hfver.server.http.requests import Visit, base_url, hub_of, takes_json, text_field, visit
+from hfver.server.http.send import send
 from hfver.server.names import is_sha256
-from hfver.server.pointers import Pointer
 from hfver.server.problems import Problem, bad_request, unprocessable
-from hfver.server.requests import Visit, base_url, hub_of, takes_json, text_field, visit
+from hfver.server.responses import json_response
 from hfver.server.routes.paths import PAGE
-from hfver.server.sending import send
-from hfver.server.store import Intake
+from hfver.server.storage.lfs_access import claim, grant_upload, is_granted, refers_to
+from hfver.server.storage.lfs_store import Intake
+from hfver.server.storage.pointers import Pointer
 
 _TYPE = {"Content-Type": "application/vnd.git-lfs+json"}
 _BLOCK = 1024 * 1024

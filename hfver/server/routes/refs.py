@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hfver.server.answers import json_response
-from hfver.server.gitrepo import MAIN, RefMovedError, resolve, swap, writing
+from hfver.server.git.first_commit import signature
+from hfver.server.git.repository import MAIN, RefMovedError, resolve, swap, writing
+from hfver.server.http.requests import flag, segment, takes_json, text_field, visit
 from hfver.server.names import is_ref
 from hfver.server.problems import Problem, bad_request, conflict, revision_not_found
-from hfver.server.requests import flag, segment, takes_json, text_field, visit
+from hfver.server.responses import json_response
 from hfver.server.routes.paths import API, REV
-from hfver.server.starting import signature
 
 _FAMILIES = {
     "refs/heads/": "branches",

@@ -11,21 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hfver.server.access import Caller, check_files, check_namespace, check_write
-from hfver.server.answers import json_response
+from hfver.server.http.requests import base_url, caller_of, find_repo, hub_of, repo_of, takes_json, text_field, visit
 from hfver.server.names import KINDS, RepoId, is_path, is_repo_id
-from hfver.server.pointers import parse_pointer
 from hfver.server.problems import Problem, bad_request, unauthorized, unprocessable
-from hfver.server.requests import (
-    base_url,
-    caller_of,
-    find_repo,
-    hub_of,
-    repo_of,
-    takes_json,
-    text_field,
-    visit,
-)
+from hfver.server.responses import json_response
 from hfver.server.routes.paths import API
+from hfver.server.storage.pointers import parse_pointer
 
 _VISIBILITIES = ("public", "private", "protected")
 _GATES = {"auto": "auto", "manual": "manual", False: ""}

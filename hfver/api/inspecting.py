@@ -1,0 +1,128 @@
+"""Reading what a repo's releases are, without their weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hfver.api.arguments import looks_like_folder, terms_of
+from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.core.progress import Progress, silent
+from hfver.core.ref import Ref, check_repo, parse_ref
+from hfver.core.results import Release, Versions
+from hfver.core.version import parse_version
+
+if TYPE_CHECKING:
+    from hfver.model.compare import Difference
+
+__all__ = ["changelog", "diff", "resolve", "show", "versions"]
+
+
+def resolve(
+    ref: str,
+    *,
+    hub: HubLike = None,
+    mirror_of: str | None = None,
+    lock: PathLike | bool = True,
+    token: str | None = None,
+) -> Release:
+    """Find the release that a reference means, and check its tag, manifest and tree.
+
+    Args:
+        ref: Which release.
+        hub: None, a URL, or the folder of an embedded Hub.
+        mirror_of: The repo that the one named is knowingly a copy of.
+        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
+        token: Access token; None for the user's own.
+
+    Raises:
+        HubError: There is no such release, or no answer.
+        VerificationError: Something on the Hub is not what was released.
+    """
+    from hfver.registry.resolve_locked import resolve_locked as run
+
+    wanted = parse_ref(ref)
+    with open_hub(hub, token) as client:
+        return run(client, wanted, terms_of(mirror_of, lock)).release
+
+
+def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, token: str | None = None) -> Versions:
+    """List a repo's releases, newest version first.
+
+    Args:
+        repo: ``namespace/name``.
+        hub: None, a URL, or the folder of an embedded Hub.
+        mirror_of: The repo that this one is knowingly a copy of.
+        token: Access token; None for the user's own.
+
+    Raises:
+        HubError: There is no such repo, or no answer.
+        VerificationError: The ledger is broken, or a tag was moved.
+    """
+    from hfver.registry.resolve import list_versions
+
+    name = check_repo(repo)
+    with open_hub(hub, token) as client:
+        return list_versions(client, name, terms_of(mirror_of))
+
+
+def diff(
+    before: str, after: str, *, hub: HubLike = None, token: str | None = None, progress: Progress = silent
+) -> Difference:
+    """Compare two folders or releases: what changed, and what that means for someone who pinned ``^``.
+
+    Nothing is executed, and between releases no weights are downloaded.
+
+    Args:
+        before: A reference, or a folder.
+        after: A reference, or a folder.
+        hub: None, a URL, or the folder of an embedded Hub.
+        token: Access token; None for the user's own.
+        progress: Told the bytes of folders that are read.
+
+    Raises:
+        BadCheckpoint: A folder is no checkpoint, or a file in it is broken.
+        HubError: There is no such release, or no answer.
+        VerificationError: Something on the Hub is not what was released.
+    """
+    from hfver.registry.diff import Described, compare_described, describe_folder, describe_release
+    from hfver.registry.resolve import resolve as find
+
+    targets = [Path(target) if looks_like_folder(target) else parse_ref(target) for target in (before, after)]
+
+    asks = any(isinstance(target, Ref) for target in targets)
+    with open_hub(hub if asks else None, token) as client:
+
+        def describe(target: Path | Ref) -> Described:
+            if isinstance(target, Path):
+                return describe_folder(target, progress=progress)
+            return describe_release(client, find(client, target))
+
+        return compare_described(describe(targets[0]), describe(targets[1]))
+
+
+def changelog(
+    repo: str, *, after: str | None = None, upto: str | None = None, hub: HubLike = None, token: str | None = None
+) -> str:
+    """Read what changed, newest first, as the releases themselves say it.
+
+    Args:
+        repo: ``namespace/name``.
+        after: Leave out this version and older ones.
+        upto: Leave out versions newer than this one.
+        hub: None, a URL, or the folder of an embedded Hub.
+        token: Access token; None for the user's own.
+
+    Raises:
+        HubError: There is no such release, or no answer.
+        VerificationError: Something on the Hub is not what was released.
+    """
+    from hfver.registry.changelog import changelog as run
+
+    name = check_repo(repo)
+    bounds = parse_version(after) if after else None, parse_version(upto) if upto else None
+    with open_hub(hub, token) as client:
+        return run(client, name, *bounds)
+
+
+show = resolve

@@ -1,0 +1,208 @@
+"""Loading, pulling and checking what was released."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hfver.api.arguments import looks_like_folder, terms_of
+from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.core.progress import Progress, silent
+from hfver.core.ref import parse_ref
+from hfver.core.results import Loaded, Pulled, Verified
+from hfver.core.smoke_report import SmokeReport
+from hfver.errors import UsageError
+
+__all__ = ["load", "pull", "smoke_eval", "verify"]
+
+
+def load(
+    ref: str,
+    *,
+    hub: HubLike = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    smoke: bool = False,
+    trust_remote_code: bool = False,
+    mirror_of: str | None = None,
+    lock: PathLike | bool = True,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> Loaded:
+    """Load a release: pinned, every file verified, and only then built.
+
+    Args:
+        ref: ``ns/name@SPEC``: a version, a range, ``latest``, a commit or ``refs/pr/N``; without ``@`` the newest.
+        hub: None, a URL, or the folder of an embedded Hub.
+        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: ``auto`` keeps the stored one; else a torch dtype's name.
+        smoke: Run the smoke eval on it; its report is in the result.
+        trust_remote_code: Allow the release's own Python code to run.
+        mirror_of: The repo that the one named is knowingly a copy of.
+        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Raises:
+        BadRef: The reference has no known form.
+        HubError: There is no such release, or no answer.
+        VerificationError: Something is not what was released.
+        SmokeFailed: The smoke eval found the model broken.
+    """
+    from hfver.loading.load import load as run
+
+    wanted = parse_ref(ref)
+    with open_hub(hub, token) as client:
+        return run(
+            client,
+            wanted,
+            terms_of(mirror_of, lock),
+            device=device,
+            dtype=dtype,
+            smoke=smoke,
+            trust_remote_code=trust_remote_code,
+            progress=progress,
+        )
+
+
+def pull(
+    ref: str,
+    directory: PathLike | None = None,
+    *,
+    hub: HubLike = None,
+    mirror_of: str | None = None,
+    lock: PathLike | bool = True,
+    trust_remote_code: bool = False,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> Pulled:
+    """Bring a release's files onto this machine, every one verified.
+
+    Args:
+        ref: Which release.
+        directory: Where to; None leaves it in the Hugging Face cache.
+        hub: None, a URL, or the folder of an embedded Hub.
+        mirror_of: The repo that the one named is knowingly a copy of.
+        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
+        trust_remote_code: Allow configs that make libraries run code when they load the release.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Raises:
+        PolicyViolation: Loading the release would run code, and that is not allowed.
+        UsageError: The directory holds something else.
+        HubError: There is no such release, or no answer.
+        VerificationError: A file is not what was released.
+    """
+    from hfver.loading.pull import pull as run
+
+    wanted = parse_ref(ref)
+    with open_hub(hub, token) as client:
+        target, terms = Path(directory) if directory else None, terms_of(mirror_of, lock)
+        return run(client, wanted, target, terms, trust_remote_code=trust_remote_code, progress=progress)
+
+
+def verify(
+    target: str,
+    *,
+    hub: HubLike = None,
+    offline: bool = False,
+    force: bool = False,
+    mirror_of: str | None = None,
+    public_key: PathLike | None = None,
+    identity: str | None = None,
+    issuer: str | None = None,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> Verified:
+    """Check a release, or a pulled folder, byte for byte.
+
+    Args:
+        target: A reference, or a folder that ``pull`` filled.
+        hub: None, a URL, or the folder of an embedded Hub.
+        offline: Check a folder against its own manifest alone, without asking the Hub's ledger.
+        force: Read every byte again; else files whose size, times and place on disk are those of when they were last
+            read keep their verdict.
+        mirror_of: The repo that the one named is knowingly a copy of.
+        public_key: Check that this key, in PEM form, verifies the release's signature.
+        identity: Check that sigstore certified the signature to be this one's, such as ``me@example.com``.
+        issuer: Who vouches for the identity, such as ``https://accounts.google.com``.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Raises:
+        VerificationError: Something differs.
+    """
+    from hfver.loading.verify import verify_folder, verify_release
+    from hfver.registry.signing import parse_trust
+
+    trust = parse_trust(public_key, identity, issuer)
+    if not looks_like_folder(target):
+        wanted = parse_ref(target)
+        with open_hub(hub, token) as client:
+            return verify_release(client, wanted, terms_of(mirror_of), trust=trust, force=force, progress=progress)
+    if offline:
+        return verify_folder(None, Path(target), trust=trust, force=force, progress=progress)
+    with open_hub(hub, token) as client:
+        return verify_folder(client, Path(target), trust=trust, force=force, progress=progress)
+
+
+def smoke_eval(
+    target: str,
+    *,
+    hub: HubLike = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    base: PathLike | None = None,
+    trust_remote_code: bool = False,
+    mirror_of: str | None = None,
+    lock: PathLike | bool = True,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> SmokeReport:
+    """Run the smoke eval on a release or on a folder.
+
+    Args:
+        target: A reference, or a checkpoint folder.
+        hub: None, a URL, or the folder of an embedded Hub.
+        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: ``auto`` keeps the stored one.
+        base: The folder of an adapter folder's base.
+        trust_remote_code: Allow the model's own Python code to run.
+        mirror_of: The repo that the one named is knowingly a copy of.
+        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
+        token: Access token; None for the user's own.
+        progress: Told the bytes.
+
+    Returns:
+        The report; a broken model is a report with status ``failed``, not an exception.
+
+    Raises:
+        UsageError: There is no such folder, or the device is not there.
+        HubError: There is no such release, or no answer.
+        VerificationError: Something is not what was released.
+    """
+    if looks_like_folder(target):
+        if not Path(target).is_dir():
+            raise UsageError(f"There is no folder {target}.", "Name a checkpoint folder, or a release: ns/name@^1.2")
+        from hfver.model.smoke import run_smoke
+
+        return run_smoke(
+            Path(target),
+            device=device,
+            dtype=dtype,
+            base_directory=Path(base) if base else None,
+            trust_remote_code=trust_remote_code,
+        )
+    from hfver.loading.load import smoke_release
+
+    wanted = parse_ref(target)
+    with open_hub(hub, token) as client:
+        return smoke_release(
+            client,
+            wanted,
+            terms_of(mirror_of, lock),
+            device=device,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            progress=progress,
+        )

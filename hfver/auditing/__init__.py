@@ -1,0 +1,1 @@
+"""Every release of a repo checked at once, over git."""

@@ -1,0 +1,1 @@
+"""Values and on-disk formats, and nothing that talks to a network."""

@@ -1,0 +1,183 @@
+"""What a lock holds: packages at exact commits, with everything that proves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from hfver.core.ledger import Sha1
+from hfver.core.manifest import Digest, FileEntry, SafePath
+from hfver.core.ref import Commit, Latest, PullRequest, Spec, Stage, check_model_id, parse_ref
+from hfver.core.version import Range, parse_version
+from hfver.errors import BadRef, BadVersion
+
+__all__ = ["Lock", "LockedDataset", "Package"]
+
+
+def _no_error_of_ours(check: Any) -> Any:
+    """Let pydantic see our own errors as the wrong value that they are about."""
+
+    def checked(value: str) -> str:
+        try:
+            check(value)
+        except (BadRef, BadVersion) as error:
+            raise ValueError(error.message) from None
+        return value
+
+    return AfterValidator(checked)
+
+
+ModelId = Annotated[str, _no_error_of_ours(check_model_id)]
+VersionText = Annotated[str, _no_error_of_ours(parse_version)]
+SpecText = Annotated[str, StringConstraints(min_length=1), _no_error_of_ours(lambda text: parse_ref(f"a/b@{text}"))]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LockedDataset(_Record):
+    """A dataset that a package was trained on, as its lineage names it; recorded, never downloaded."""
+
+    name: str
+    source: str | None = None
+    revision: str | None = None
+    hash: str | None = None
+
+
+class Package(_Record):
+    """One model at one commit, with everything that proves it."""
+
+    repo: ModelId
+    hub: str
+    """Identity of the Hub: its URL, or the name of an embedded one."""
+    spec: SpecText | None = None
+    """What was asked for; None for a package that is here only because another needs it."""
+    version: VersionText | None = None
+    commit: Sha1
+    digest: Digest | None = None
+    """Of the release; None for a commit that hfver did not make."""
+    ledger: Digest | None = None
+    """Head of the repo's ledger when this was locked."""
+    allow_code: bool = False
+    """Whether the user allowed this commit's own Python code to run."""
+    base: str | None = None
+    """The package that an adapter is loaded onto: ``ns/name@commit``."""
+    datasets: tuple[LockedDataset, ...] = ()
+    files: Mapping[SafePath, FileEntry] = Field(min_length=1)
+
+    @property
+    def place(self) -> str:
+        """What to give as ``--hub``: the folder of an embedded Hub is not in the lock."""
+        return self.hub if self.hub.startswith("http") else "DIR, with the folder of that Hub"
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Package:
+        if (self.version is None) != (self.digest is None):
+            raise ValueError("a release has both a version and a digest, another commit neither")
+        if self.digest is not None and self.ledger is None:
+            raise ValueError("a release has the head of its ledger")
+        return self
+
+    @property
+    def id(self) -> str:
+        """Repo and commit: what ``base`` of another package says."""
+        return f"{self.repo}@{self.commit}"
+
+    @property
+    def wanted(self) -> Spec:
+        """The parsed ``spec``; exactly this commit where there is none."""
+        return parse_ref(f"a/b@{self.spec}").spec if self.spec else Commit(self.commit)
+
+    @property
+    def bytes_total(self) -> int:
+        """Sum of the sizes of its files, in bytes."""
+        return sum(entry.size for entry in self.files.values())
+
+    def answers(self, spec: Spec) -> bool:
+        """Tell whether this is what somebody means who asks for ``spec`` of its repo."""
+        if isinstance(spec, Latest):
+            return True
+        if isinstance(spec, Commit):
+            return spec.sha == self.commit
+        if isinstance(spec, Stage | PullRequest):
+            return str(spec) == self.spec
+        if self.version is None:
+            return False
+        version = parse_version(self.version)
+        return spec.allows(version) if isinstance(spec, Range) else spec == version
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.version or self.commit}"
+
+
+class Lock(BaseModel):
+    """All packages of a project. Direct ones have a ``spec``; the others are bases that a direct one needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    packages: tuple[Package, ...] = ()
+    path: Path | None = Field(default=None, exclude=True)
+    """Where it was read from, for errors."""
+
+    def find(self, repo: str, hub: str) -> Package | None:
+        """Find what the project asked for of a repo on a Hub; case does not count in repo ids."""
+        return next((one for one in self.direct if one.hub == hub and one.repo.lower() == repo.lower()), None)
+
+    def at(self, repo: str, commit: str, hub: str) -> Package | None:
+        """Find the package, direct or not, that is this commit of a repo on a Hub."""
+        return self._by_commit.get((hub, repo.lower(), commit))
+
+    def commit_of(self, repo: str, hub: str | None = None) -> str | None:
+        """Look up the commit that a repo id means in this project, or None if the lock does not say.
+
+        What the project asked for wins; else the base that it needs, if that is one commit only.
+
+        Args:
+            repo: ``ns/name``, or a model of one segment such as ``gpt2``.
+            hub: Identity of the Hub; None for any.
+        """
+        named = [one for one in self.packages if one.repo.lower() == repo.lower() and hub in (None, one.hub)]
+        commits = {one.commit for one in named if one.spec} or {one.commit for one in named}
+        return commits.pop() if len(commits) == 1 else None
+
+    def allows_code(self, repo: str, commit: str, hub: str) -> bool:
+        """Tell whether the user allowed the Python code of exactly this commit to run."""
+        package = self.at(repo, commit, hub)
+        return package is not None and package.allow_code
+
+    def base_of(self, package: Package) -> Package | None:
+        """Find the package that an adapter is loaded onto."""
+        repo, _, commit = (package.base or "").partition("@")
+        return self.at(repo, commit, package.hub) if commit else None
+
+    @property
+    def ordered(self) -> tuple[Package, ...]:
+        """The packages in the order of the file: by repo, those that were asked for first."""
+        return tuple(sorted(self.packages, key=lambda one: (one.repo.lower(), one.hub, one.spec is None, one.commit)))
+
+    @property
+    def direct(self) -> tuple[Package, ...]:
+        """The packages that the project asked for."""
+        return tuple(one for one in self.packages if one.spec)
+
+    @cached_property
+    def _by_commit(self) -> dict[tuple[str, str, str], Package]:
+        ordered = sorted(self.packages, key=lambda one: one.spec is not None)
+        return {(one.hub, one.repo.lower(), one.commit): one for one in ordered}
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Lock:
+        seen: set[tuple[str, ...]] = set()
+        for package in self.packages:
+            key = (package.hub, package.repo.lower(), *(() if package.spec else (package.commit,)))
+            if key in seen:
+                raise ValueError(f"{package.repo} is there twice")
+            seen.add(key)
+            if package.base and self.base_of(package) is None:
+                raise ValueError(f"{package} needs {package.base}, which is not there")
+        return self

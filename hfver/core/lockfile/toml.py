@@ -1,0 +1,142 @@
+"""A lock as TOML: sorted, one line per file, written canonically, so that equal locks are equal bytes."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from hfver.core.lockfile.lock import Lock, Package
+from hfver.errors import BadConfig
+
+__all__ = ["MAX_BYTES", "decode_lock", "encode_lock", "refuse"]
+
+SCHEMA = 1
+MAX_BYTES = 16 * 1024 * 1024
+
+_HEADER = """\
+# Written by hfver: the exact versions, commits and files of the models that this project uses.
+# Keep it under version control. Change it by: hfver lock
+"""
+_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
+
+
+def encode_lock(lock: Lock) -> bytes:
+    """Write the canonical bytes: packages sorted by repo, one line per file."""
+    tables = "".join("\n" + "".join(_table(package)) for package in lock.ordered)
+    return f"{_HEADER}schema = {SCHEMA}\n{tables}".encode()
+
+
+def decode_lock(raw: bytes, path: Path) -> Lock:
+    """Read a lock's bytes; ``path`` names it in errors.
+
+    Raises:
+        BadConfig: The bytes are no lock, or contradict themselves, with line or key; or a newer hfver's.
+    """
+    table: dict[str, Any] = {}
+    try:
+        table = _parse(raw, path)
+        _check_schema(table, path)
+        return Lock(packages=tuple(Package.model_validate(one) for one in _packages(table)), path=path)
+    except ValidationError as error:
+        raise refuse(path, _explain(error, table)) from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise refuse(path, str(error).splitlines()[0][:200]) from None
+
+
+def refuse(path: Path, what: str) -> BadConfig:
+    """Make the error of a lock that cannot be used."""
+    return BadConfig(
+        f"{path}: {what}.",
+        f"Bring back an older one (git checkout -- {path.name}), or delete it and run: hfver lock NS/NAME@SPEC",
+    )
+
+
+def _table(package: Package) -> Iterator[str]:
+    yield "[[package]]\n"
+    for key in ("repo", "hub", "spec", "version", "commit", "digest", "ledger", "allow_code", "base"):
+        value = getattr(package, key)
+        if value is not None and value is not False:
+            yield f"{key} = {_scalar(value)}\n"
+    if package.datasets:
+        yield "datasets = [\n" + "".join(f"    {_inline(one)},\n" for one in package.datasets) + "]\n"
+    yield "[package.files]\n"
+    for path, entry in sorted(package.files.items()):
+        yield f"{_scalar(path)} = {_inline(entry)}\n"
+
+
+def _inline(record: BaseModel) -> str:
+    pairs = record.model_dump(exclude_none=True).items()
+    return "{ " + ", ".join(f"{key} = {_scalar(value)}" for key, value in pairs) + " }"
+
+
+def _scalar(value: str | int | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else f'"{"".join(map(_escaped, value))}"'
+
+
+def _escaped(char: str) -> str:
+    """Escape what a basic string of TOML cannot hold, and what would not show in a diff."""
+    if char in '"\\':
+        return f"\\{char}"
+    if char.isprintable():
+        return char
+    if 0xD800 <= ord(char) < 0xE000:
+        return "\N{REPLACEMENT CHARACTER}"
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
+
+
+def _parse(raw: bytes, path: Path) -> dict[str, Any]:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    if conflict := _CONFLICT.search(text.replace("\r\n", "\n")):
+        line = text.replace("\r\n", "\n").count("\n", 0, conflict.start()) + 1
+        raise BadConfig(
+            f"{path}: line {line}: a merge left its conflict marks.",
+            f"Take one side (git checkout --ours {path.name}), then run: hfver lock",
+        )
+    return tomllib.loads(text)
+
+
+def _check_schema(table: Mapping[str, Any], path: Path) -> None:
+    schema = table.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise BadConfig(
+            f"{path} has schema {schema}; this hfver reads up to {SCHEMA}.", "Run: pip install --upgrade hfver"
+        )
+    if type(schema) is not int or schema != SCHEMA:
+        raise ValueError(f"schema: it should be {SCHEMA}")
+    if unknown := sorted(set(table) - {"schema", "package"}):
+        raise ValueError(f"{unknown[0][:80]}: this key is not known")
+
+
+def _packages(table: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    packages = table.get("package", [])
+    if not isinstance(packages, list) or not all(isinstance(one, dict) for one in packages):
+        raise ValueError("package: it should be written [[package]]")
+    return packages
+
+
+def _explain(error: ValidationError, table: Mapping[str, Any]) -> str:
+    """Say which key of which package is wrong."""
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    key = "".join(f"{part}." for part in first["loc"]).rstrip(".")
+    return f"{_culprit(table)}{key}{': ' if key else ''}{message}"
+
+
+def _culprit(table: Mapping[str, Any]) -> str:
+    for number, one in enumerate(_packages(table), 1):
+        try:
+            Package.model_validate(one)
+        except ValidationError:
+            repo = one.get("repo")
+            return f"package {number}{f' ({repo[:80]})' if isinstance(repo, str) else ''}: "
+    return ""

@@ -1,0 +1,220 @@
+"""Uploading Git-LFS objects: those that the Hub lacks, and no byte more.
+
+Over HTTP the bytes go by huggingface_hub's Git-LFS, as open binary files whose hash is known. An object whose upload
+failed is asked for again: one that arrived, though the answer was lost, is not sent twice. An embedded Hub in this
+very process offers ``hfver-copy`` instead: its store is a folder of ours, so the file is copied there by the kernel
+and never crosses a socket.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from hfver.core.manifest import FileEntry
+from hfver.core.progress import Progress
+from hfver.errors import HubError
+from hfver.hub.client import Hub
+from hfver.hub.responses import object_id, text, understood
+
+__all__ = ["Source", "copy_file", "lfs_batch", "missing_objects", "stored_path", "upload_objects"]
+
+COPY_TRANSFER = "hfver-copy"
+HASHED_PER_SECOND = 50_000_000
+"""Bytes that a Hub may take a second for to look through, after it has them, and still be called alive."""
+
+LFS_JSON = "application/vnd.git-lfs+json"
+WORKERS = min(8, (os.cpu_count() or 2) * 2)
+
+Source = Path | bytes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The Hub's answer to what is to be transferred: the adapter it chose, and the actions by SHA-256."""
+
+    transfer: str
+    actions: Mapping[str, Mapping[str, Any]]
+
+
+def lfs_batch(hub: Hub, repo: str, operation: str, entries: Iterable[FileEntry]) -> Batch:
+    """Ask the Hub how to transfer objects; on upload, those that it has are not in the answer.
+
+    Raises:
+        HubError: The Hub refuses an object, or lacks one that is to be downloaded.
+    """
+    sizes = {entry.sha256: entry.size for entry in entries}
+    objects = [{"oid": oid, "size": size} for oid, size in sizes.items()]
+    transfer, actions = "basic", dict[str, Mapping[str, Any]]()
+    for start in range(0, len(objects), 256):
+        answer = _post_batch(hub, repo, operation, objects[start : start + 256])
+        with understood(repo, hub.place):
+            transfer = text(answer.get("transfer") or "basic")
+            actions.update(_actions(hub, repo, operation, answer))
+    return Batch(transfer, actions)
+
+
+def missing_objects(hub: Hub, repo: str, entries: Iterable[FileEntry]) -> set[str]:
+    """Tell which objects the Hub lacks, by SHA-256."""
+    return set(lfs_batch(hub, repo, "upload", entries).actions)
+
+
+def upload_objects(
+    hub: Hub,
+    repo: str,
+    sources: Mapping[str, Source],
+    entries: Mapping[str, FileEntry],
+    progress: Progress,
+) -> int:
+    """Send the LFS objects that the Hub lacks; returns how many bytes were sent.
+
+    Args:
+        hub: Where to.
+        repo: The repo whose store they go to.
+        sources: Where to read each file from, by its path in the repo.
+        entries: Size and SHA-256 of the same files.
+        progress: Told the bytes that are through.
+    """
+    batch = lfs_batch(hub, repo, "upload", (entries[path] for path in sources))
+    wanted = {entries[path].sha256: path for path in sources if entries[path].sha256 in batch.actions}
+    total = sum(entries[path].size for path in wanted.values())
+    if not wanted:
+        return 0
+    progress("uploading", 0, total)
+    if batch.transfer == COPY_TRANSFER:
+        _copy_in(hub, repo, batch, {oid: sources[path] for oid, path in wanted.items()}, total, progress)
+    else:
+        _send(hub, repo, batch, [(sources[path], entries[path]) for path in wanted.values()], total, progress)
+    progress("uploading", total, total)
+    return total
+
+
+def stored_path(hub: Hub, action: Mapping[str, Any]) -> Path:
+    """Name the file in the store of our own Hub that an action points to.
+
+    Raises:
+        HubError: It is somewhere else on this machine.
+    """
+    path = Path(unquote(urlsplit(str(action["href"])).path))
+    if hub.store is None or not path.resolve().is_relative_to(hub.store.resolve()):
+        raise HubError(f"{hub.place} asks for a copy outside its own folder: {path}.")
+    return path
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file inside the kernel, sharing its blocks where the file system can."""
+    with source.open("rb") as reader, target.open("wb") as writer:
+        left = os.fstat(reader.fileno()).st_size
+        try:
+            while left > 0 and (done := os.copy_file_range(reader.fileno(), writer.fileno(), left)):
+                left -= done
+        except OSError:
+            reader.seek(0)
+            writer.seek(0)
+            while block := reader.read(8 * 1024 * 1024):
+                writer.write(block)
+
+
+def _post_batch(hub: Hub, repo: str, operation: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
+    transfers = [*([COPY_TRANSFER] if hub.store else []), "basic", "multipart"]
+    body = {"operation": operation, "transfers": transfers, "objects": objects, "hash_algo": "sha256"}
+    headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
+    path = f"/{repo}.git/info/lfs/objects/batch"
+    response = hub.session.request("POST", path, repo, json=body, headers=headers)
+    with understood(repo, hub.place):
+        return dict(response.json())
+
+
+def _actions(hub: Hub, repo: str, operation: str, answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for item in answer["objects"]:
+        if "error" in item:
+            message = item["error"].get("message", "no reason given")
+            raise HubError(f"{repo}: the Hub cannot {operation} LFS object {item.get('oid')}: {message}.")
+        if item.get("actions"):
+            _check_hrefs(hub, repo, item["actions"])
+            yield object_id(item["oid"]), item["actions"]
+
+
+def _check_hrefs(hub: Hub, repo: str, actions: Mapping[str, Any]) -> None:
+    """Refuse addresses that are none, and any but the Hub's own for what the client sends the token to."""
+    schemes = {"http", "https", "file"} if hub.store else {"http", "https"}
+    for name, action in actions.items():
+        href = urlsplit(text(action["href"]))
+        if href.scheme not in schemes:
+            raise HubError(f"{repo}: {hub.place} wants to {name} LFS objects by {href.scheme!r}.")
+        if name == "verify" and href.hostname != urlsplit(hub.endpoint).hostname:
+            raise HubError(
+                f"{repo}: {hub.place} wants LFS objects confirmed to another host ({href.hostname}), with your token."
+            )
+
+
+def _copy_in(hub: Hub, repo: str, batch: Batch, sources: Mapping[str, Source], total: int, progress: Progress) -> None:
+    done = 0
+
+    def copy(oid: str) -> int:
+        actions, source = batch.actions[oid], sources[oid]
+        target = stored_path(hub, actions["upload"])
+        if isinstance(source, bytes):
+            target.write_bytes(source)
+        else:
+            copy_file(source, target)
+        size = target.stat().st_size
+        hub.session.request("POST", actions["verify"]["href"], repo, json={"oid": oid, "size": size})
+        return size
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for size in pool.map(copy, sources):
+            done += size
+            progress("uploading", done, total)
+
+
+def _send(
+    hub: Hub, repo: str, batch: Batch, objects: Iterable[tuple[Source, FileEntry]], total: int, progress: Progress
+) -> None:
+    done = 0
+    with ThreadPoolExecutor(WORKERS) as pool, _quiet():
+        for size in pool.map(lambda item: _send_object(hub, repo, batch, *item), objects):
+            done += size
+            progress("uploading", done, total)
+
+
+def _send_object(hub: Hub, repo: str, batch: Batch, source: Source, entry: FileEntry) -> int:
+    """Send one object by huggingface_hub, with links that are asked for anew after a failure."""
+    actions: Iterator[Mapping[str, Any] | None] = iter([batch.actions[entry.sha256]])
+
+    def send() -> None:
+        links = next(actions, None) or lfs_batch(hub, repo, "upload", [entry]).actions.get(entry.sha256)
+        if links is not None:
+            _put(hub, source, entry, links)
+
+    hub.session.lend(f"{repo}: LFS object {entry.sha256}", send, lost=False, silence=entry.size / HASHED_PER_SECOND)
+    return entry.size
+
+
+def _put(hub: Hub, source: Source, entry: FileEntry, actions: Mapping[str, Any]) -> None:
+    from huggingface_hub import CommitOperationAdd
+    from huggingface_hub.lfs import lfs_upload
+
+    addition = CommitOperationAdd("object", b"")
+    addition.upload_info.sha256, addition.upload_info.size = bytes.fromhex(entry.sha256), entry.size
+    token: Any = hub.session.token  # False, for no token at all, is fine too
+    action = {"oid": entry.sha256, "size": entry.size, "actions": dict(actions)}
+    with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        addition.path_or_fileobj = file
+        lfs_upload(addition, action, token=token, headers=hub.session.headers(), endpoint=hub.endpoint)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the HTTP library's advice to the client."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
+        yield

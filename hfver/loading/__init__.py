@@ -1,0 +1,1 @@
+"""A proven commit onto disk and into memory: fetch, pull, verify, load."""

@@ -1,0 +1,64 @@
+"""Fetch the base that a release's lineage pins, verified."""
+
+from __future__ import annotations
+
+from hfver.core.lockfile import Lock
+from hfver.core.progress import Progress, silent
+from hfver.core.ref import Commit, Ref, check_model_id
+from hfver.core.version import is_canonical
+from hfver.errors import DigestMismatch, UsageError
+from hfver.hub import Hub
+from hfver.loading.fetch import Snapshot, bring
+from hfver.model.lineage.record import BaseModelLink
+from hfver.registry.resolve import Pinned
+from hfver.registry.resolve_locked import locate_locked
+from hfver.registry.state import Terms
+
+__all__ = ["base_ref", "bring_base", "is_loadable"]
+
+_LOADABLE = (".safetensors", ".json", ".txt", ".model", ".jinja", ".tiktoken", ".py")
+
+
+def bring_base(
+    hub: Hub, base: BaseModelLink | None, where: str, *, lock: Lock | None = None, progress: Progress = silent
+) -> Snapshot:
+    """Have the base that a lineage pins in the cache, verified; against a lock too if it holds it.
+
+    Raises:
+        UsageError: The lineage does not pin a base to a commit.
+        DigestMismatch: The commit is not the release that the lineage names.
+    """
+    pinned = locate_locked(hub, base_ref(base, where), Terms(lock=lock))
+    _check_base(base, pinned, where)
+    return bring(hub, pinned, wanted=is_loadable, progress=progress)
+
+
+def base_ref(base: BaseModelLink | None, where: str) -> Ref:
+    """Name the commit that an adapter's lineage pins.
+
+    Raises:
+        UsageError: The lineage does not pin a base to a commit.
+    """
+    if base is None or base.source is None or base.revision is None:
+        raise UsageError(
+            f"{where} is an adapter, and its lineage pins no base to a commit.",
+            "Release it again with --base ns/name@<version or 40 hex digits>.",
+        )
+    return Ref(check_model_id(base.source), Commit(base.revision))
+
+
+def _check_base(base: BaseModelLink | None, pinned: Pinned, where: str) -> None:
+    """Compare a base with the digest that the lineage took down when it was a release of hfver's."""
+    if base is None or base.digest is None or not is_canonical(base.version or ""):
+        return
+    if pinned.release.digest != base.digest:
+        raise DigestMismatch(
+            f"{where}: its lineage names {base.source}@{base.version} with digest {base.digest}; "
+            f"commit {base.revision} is {pinned.release.digest or 'no release'}.",
+            "Trust nothing of that repo until its owner explains that.",
+        )
+
+
+def is_loadable(path: str) -> bool:
+    """Tell what transformers needs to load a model: safetensors and small files at the top, no other formats."""
+    return "/" not in path and path.endswith(_LOADABLE)

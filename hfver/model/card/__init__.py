@@ -1,0 +1,20 @@
+"""The model card and the changelog of a release: values in, Markdown out."""
+
+from __future__ import annotations
+
+from hfver.model.card.changelog import ChangelogEntry, MetricDelta, render_changelog
+from hfver.model.card.facts import CardFacts
+from hfver.model.card.readme import render_card
+from hfver.model.card.review import ReviewFacts, render_review
+from hfver.model.card.yank_notice import with_yanks
+
+__all__ = [
+    "CardFacts",
+    "ChangelogEntry",
+    "MetricDelta",
+    "ReviewFacts",
+    "render_card",
+    "render_changelog",
+    "render_review",
+    "with_yanks",
+]

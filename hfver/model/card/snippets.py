@@ -1,0 +1,75 @@
+"""How a program loads a release without hfver: the right class for what the checkpoint is."""
+
+from __future__ import annotations
+
+from hfver.model.card.facts import CardFacts
+from hfver.model.card.links import is_hub_id
+
+__all__ = ["plain_code"]
+
+_AUTO = {
+    "text-generation": "ForCausalLM",
+    "fill-mask": "ForMaskedLM",
+    "text-classification": "ForSequenceClassification",
+    "token-classification": "ForTokenClassification",
+    "question-answering": "ForQuestionAnswering",
+    "multiple-choice": "ForMultipleChoice",
+    "translation": "ForSeq2SeqLM",
+    "summarization": "ForSeq2SeqLM",
+    "text2text-generation": "ForSeq2SeqLM",
+    "feature-extraction": "",
+    "image-classification": "ForImageClassification",
+    "object-detection": "ForObjectDetection",
+    "image-segmentation": "ForSemanticSegmentation",
+    "image-text-to-text": "ForImageTextToText",
+    "audio-classification": "ForAudioClassification",
+    "automatic-speech-recognition": "ForSpeechSeq2Seq",
+}
+_OTHER_SENSES = ("image", "audio", "speech", "video", "object", "visual", "depth", "document")
+
+
+def plain_code(facts: CardFacts, tag: str | None) -> str:
+    """Write the Python lines that load exactly this version with the ordinary library."""
+    makers = {"adapter": _adapter, "sentence-transformers": _sentences, "model": _model}
+    return makers[facts.checkpoint.kind](facts, tag or "")
+
+
+def _model(facts: CardFacts, tag: str) -> str:
+    model, reader = _classes(tag)
+    at = f'"{facts.repo}", revision="v{facts.version}"'
+    return (
+        f"from transformers import {model}, {reader}\n\n"
+        f"model = {model}.from_pretrained({at})\n"
+        f"{_variable(reader)} = {reader}.from_pretrained({at})"
+    )
+
+
+def _sentences(facts: CardFacts, _: str) -> str:
+    return (
+        "from sentence_transformers import SentenceTransformer\n\n"
+        f'model = SentenceTransformer("{facts.repo}", revision="v{facts.version}")'
+    )
+
+
+def _adapter(facts: CardFacts, tag: str) -> str:
+    """Name the base's commit too: `from_pretrained(adapter, revision=…)` would take the base's newest."""
+    model, _ = _classes(tag)
+    base = facts.lineage.base_model
+    at = f'"{facts.repo}", revision="v{facts.version}"'
+    if base is None or not is_hub_id(base.source):
+        return f"from peft import AutoPeft{model[4:]}\n\nmodel = AutoPeft{model[4:]}.from_pretrained({at})"
+    pin = f', revision="{base.revision}"' if base.revision else ""
+    return (
+        f"from peft import PeftModel\nfrom transformers import {model}\n\n"
+        f'base = {model}.from_pretrained("{base.source}"{pin})\n'
+        f"model = PeftModel.from_pretrained(base, {at})"
+    )
+
+
+def _classes(tag: str) -> tuple[str, str]:
+    reader = "AutoProcessor" if any(sense in tag for sense in _OTHER_SENSES) else "AutoTokenizer"
+    return f"AutoModel{_AUTO.get(tag, '')}", reader
+
+
+def _variable(reader: str) -> str:
+    return reader.removeprefix("Auto").lower()

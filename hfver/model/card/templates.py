@@ -1,0 +1,38 @@
+"""The card's templates: Jinja2 files that people may read, and change, in ``model_cards/templates``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from hfver.model.card.markdown import code, paragraphs, sentence, text
+
+__all__ = ["fill"]
+
+PACKAGED = Path(__file__).parent / "templates"
+CHECKOUT = Path(__file__).parents[2] / "model_cards" / "templates"
+
+
+def fill(template: str, values: Mapping[str, object]) -> str:
+    """Fill a template; blank lines that its conditions leave behind are folded to one."""
+    filled = _environment().get_template(template).render(values)
+    return re.sub(r"\n{3,}", "\n\n", filled).strip() + "\n"
+
+
+@cache
+def _environment() -> Environment:
+    folder = PACKAGED if PACKAGED.is_dir() else CHECKOUT
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,  # what no filter has made safe for Markdown is at least no HTML
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(code=code, paragraphs=paragraphs, sentence=sentence, text=text)
+    return environment

@@ -1,0 +1,169 @@
+"""``config.json`` by value: legacy names, spelled-out defaults and ids as lists do not count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from hfver.model.compare.json_values import ABSENT, flatten
+from hfver.model.compare.keys import Setting, Table, differing
+from hfver.model.compare.pair import Pair, View
+from hfver.model.compare.tokenizer_process import resolve_configs
+
+__all__ = ["owns", "plain_config", "settings", "tidy_ids"]
+
+_RULES = Table.of(
+    [
+        ("architecture", r"model_type|architectures|is_decoder|is_encoder_decoder|add_cross_attention"),
+        ("tied-embeddings", r"tie_(word|encoder_decoder)_?(embeddings)?|tie_encoder_decoder"),
+        ("vocab-size", r"(?!type_)(\w+_)?vocab_size(_\w+)?"),
+        ("labels", r"(id2label|label2id)(\..*)?|num_labels|_num_labels"),
+        ("task", r"problem_type"),
+        ("quantization", r"quantization_config(\..*)?|compression_config(\..*)?"),
+        ("dtype", r"dtype"),
+        ("remote-code", r"(.*\.)?(auto_map|custom_pipelines)(\..*)?|(.*\.)?_\w+_internal(\..*)?"),
+        ("minimum-library", r"min(imum)?_\w+_version|\w+_min_version"),
+        (
+            "special-ids",
+            r"(\w+_)?(bos|eos|pad|sep|cls|mask|unk|decoder_start|forced_bos|forced_eos|image|video|audio)_token_id"
+            r"|(forced_decoder_ids|suppress_tokens|begin_suppress_tokens|\w+_token_(id|index))",
+        ),
+        (
+            "context",
+            r"max_position_embeddings|n_positions|n_ctx|max_seq(uence)?_len(gth)?|seq_len(gth)?|max_source_positions"
+            r"|max_target_positions|model_max_length",
+        ),
+        (
+            "context-cut",
+            r"(.*\.)?rope_(parameters|scaling)(\..*)?|rope_theta|rope_local_base_freq|rotary_\w+|partial_rotary_factor"
+            r"|original_max_position_embeddings|(use_)?sliding_window(_\w+)?|attention_chunk_size|max_window_layers"
+            r"|local_attention",
+        ),
+        (
+            "dimensions",
+            r"hidden_size|n_embd|d_model|d_kv|d_ff|dim|hidden_dim|embedding_size|word_embed_proj_dim|ffn_dim|n_inner"
+            r"|(num_)?(hidden_|encoder_|decoder_)?layers|num_hidden_layers|n_layers?|num_layers|depths?"
+            r"|num_attention_heads|num_key_value_heads|n_heads?|num_heads|num_kv_heads|head_dim|(qk|v)_\w*head_dim"
+            r"|(encoder|decoder)_(layers|attention_heads|ffn_dim)|(moe_|shared_expert_|ffn_)?intermediate_size"
+            r"|(num|n)_(local_|routed_|shared_)?experts(_per_tok(en)?)?|(q|kv)_lora_rank|projection_dim|patch_size"
+            r"|state_size|conv_kernel|expand|type_vocab_size",
+        ),
+        ("processor", r"image_size|num_channels|num_mel_bins|sampling_rate"),
+        (
+            "metadata",
+            r"transformers_version|_?name_or_path|_commit_hash|use_cache|return_dict\w*|output_\w+|torchscript"
+            r"|_attn_implementation_autoset|gradient_checkpointing|use_bfloat16|initializer_\w+|\w*init_std"
+            r"|(\w+_)?(dropout|layerdrop|drop_rate|pdrop)(_\w+)?|router_aux_loss_coef|router_jitter_noise|router_z_loss_coef"
+            r"|pretraining_tp|\w+_loss_(coef|weight|reduction)|chunk_size_feed_forward|unsloth_\w+|finetuning_task",
+        ),
+    ]
+)
+_NO_DEFAULT = ("metadata", "remote-code", "quantization", "dtype", "minimum-library")
+"""The rules whose keys no config class has a default for that counts."""
+_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_RENAMED = {"torch_dtype": "dtype"}
+_ROPE = ("rope_scaling", "rope_theta", "partial_rotary_factor")
+
+
+def owns(pair: Pair, path: str) -> bool:
+    """Tell whether a file is a model's config, and not that of a sentence-transformers module (pooling, dense)."""
+    if PurePosixPath(path).name != "config.json":
+        return False
+    sides = (pair.before, pair.after)
+    if any("model_type" in view.object(path) for view in sides):
+        return True
+    return not any("modules.json" in view.side.files for view in sides) or "/" not in path
+
+
+def settings(pair: Pair) -> Iterator[Setting]:
+    """Yield every setting of every model's config that differs."""
+    for path in pair.changed:
+        if owns(pair, path):
+            yield from _settings(pair, path)
+
+
+def _settings(pair: Pair, path: str) -> Iterator[Setting]:
+    old, new = (plain_config(view, path) for view in (pair.before, pair.after))
+    if not old or not new:
+        # It came, went or cannot be read: then there is nothing to say key by key.
+        if path not in pair.of_both([path]):
+            one, other = (config.get("model_type", ABSENT) for config in (old, new))
+            yield Setting(path, "model_type", one, other, "architecture")
+        return
+    if old.get("model_type") != new.get("model_type"):
+        # Another family: its keys mean other things, and those that only one of them has say nothing more.
+        common = old.keys() & new.keys() | {"model_type"}
+        old, new = ({key: value for key, value in config.items() if key in common} for config in (old, new))
+    elif _one_sided(old, new):
+        old, new = resolve_configs(old, new)
+        old, new = tidy(old), tidy(new)
+    yield from differing(path, old, new, _RULES)
+
+
+def plain_config(view: View, path: str) -> dict[str, Any]:
+    """Read a config with today's names, and the type of the weights where it names none."""
+    config = tidy(view.object(path))
+    if config and "dtype" not in config and (dtype := _stored(view, path)):
+        config["dtype"] = dtype
+    return config
+
+
+def tidy(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Spell a config as transformers 5 does, without knowing its class."""
+    result = {_RENAMED.get(key, key): _tidy_value(key, value) for key, value in config.items()}
+    if result.get("dtype", ABSENT) is None:
+        del result["dtype"]
+    if isinstance(result.get("id2label"), dict):
+        result.pop("num_labels", None)
+        result.pop("_num_labels", None)
+    return _tidy_rope(result)
+
+
+def _tidy_value(key: str, value: Any) -> Any:
+    if key in ("torch_dtype", "dtype") and isinstance(value, str):
+        return value.removeprefix("torch.")
+    if key.endswith("_token_id"):
+        return tidy_ids(value)
+    if key == "label2id" and isinstance(value, dict):
+        return {str(name): number for name, number in value.items()}
+    return tidy(value) if isinstance(value, dict) and key.endswith("_config") else value
+
+
+def tidy_ids(value: Any) -> Any:
+    """Spell ids so that one id equals a list of it, and the order of several does not count."""
+    if not isinstance(value, list):
+        return value
+    ids = sorted({item for item in value if isinstance(item, int)})
+    return value if len(ids) < len(set(map(str, value))) else ids[0] if len(ids) == 1 else ids
+
+
+def _tidy_rope(config: dict[str, Any]) -> dict[str, Any]:
+    """Put the legacy ``rope_theta`` and ``rope_scaling`` where transformers 5 keeps them."""
+    if "rope_scaling" not in config and "rope_theta" not in config and "rope_parameters" not in config:
+        return config
+    held = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(held, dict):
+        return config
+    rope = dict(held)
+    kind = rope.pop("type", None)
+    rope.setdefault("rope_type", kind or "default")
+    for key in ("rope_theta", "partial_rotary_factor"):
+        if config.get(key) is not None:
+            rope.setdefault(key, config[key])
+    rest = {key: value for key, value in config.items() if key not in _ROPE}
+    return rest | {"rope_parameters": rope}
+
+
+def _stored(view: View, path: str) -> str | None:
+    """Name the type that loading takes where the config names none: that of the stored weights."""
+    folder = "" if "/" not in path else f"{PurePosixPath(path).parent}/"
+    found = {tensor.dtype for name, tensor in view.main_tensors.items() if name.startswith(folder)}
+    names = {_DTYPES[dtype] for dtype in found if dtype in _DTYPES}
+    return names.pop() if len(names) == 1 else None
+
+
+def _one_sided(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Tell whether a default may be spelled out on one side only."""
+    keys = dict(flatten(old)).keys() ^ dict(flatten(new)).keys()
+    return any(_RULES.rule_of(key) not in _NO_DEFAULT for key in keys)

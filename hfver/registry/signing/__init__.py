@@ -1,0 +1,33 @@
+"""Signing: OpenSSF Model Signing bundles over releases, made from hashes that are known, and checked against them.
+
+Only ``library`` imports model-signing, and only once a signature is made or checked.
+"""
+
+from hfver.registry.signing.bundle import check_bundle, sign_manifest
+from hfver.registry.signing.enforce import check_folder_signed, check_may_release, check_signed
+from hfver.registry.signing.keys import (
+    KeySigner,
+    Signer,
+    SigstoreSigner,
+    Trust,
+    TrustedIdentity,
+    TrustedKey,
+    parse_signer,
+    parse_trust,
+)
+
+__all__ = [
+    "KeySigner",
+    "Signer",
+    "SigstoreSigner",
+    "Trust",
+    "TrustedIdentity",
+    "TrustedKey",
+    "check_bundle",
+    "check_folder_signed",
+    "check_may_release",
+    "check_signed",
+    "parse_signer",
+    "parse_trust",
+    "sign_manifest",
+]

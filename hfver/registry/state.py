@@ -1,0 +1,153 @@
+"""Observe: what a repo says of itself at one moment, compared with what was seen of it before."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from hfver.core.ledger import Ledger
+from hfver.core.lockfile import Lock
+from hfver.core.manifest import LEDGER
+from hfver.core.plural import counted
+from hfver.core.version import Version, version_of_tag
+from hfver.errors import LedgerRewritten, LedgerTruncated
+from hfver.hub import Hub, Refs
+from hfver.hub.memory import Memory, RememberedLedger
+
+__all__ = ["RepoState", "Terms", "check_continues", "check_seen", "observe", "read_state", "state_at"]
+
+LAG = (0.0, 0.25, 1.0)
+"""Seconds after which refs are read again that show fewer lines than this machine has seen."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What must hold for a repo to be believed, beyond what it says itself.
+
+    Attributes:
+        mirror_of: The repo that it is knowingly a copy of.
+        seen: The head of its ledger as a lock remembers it; the ledger must still hold that line.
+        seen_by: What remembers it, for errors.
+        lock: What the project holds of it; None leaves that aside.
+    """
+
+    mirror_of: str | None = None
+    seen: str | None = None
+    seen_by: str = "the lock"
+    lock: Lock | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class RepoState:
+    """What a repo says of itself at one moment."""
+
+    repo: str
+    refs: Refs
+    ledger: Ledger
+    terms: Terms = Terms()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The repos, in lower case, whose releases may be found here."""
+        return self.ledger.names | {self.repo.lower(), (self.terms.mirror_of or self.repo).lower()}
+
+    @property
+    def pending(self) -> dict[Version, str]:
+        """Version tags without a ledger line, with the commits they point to."""
+        published = {entry.version for entry in self.ledger.entries}
+        tags = {version_of_tag(tag): commit for tag, commit in self.refs.tags.items()}
+        return {version: commit for version, commit in tags.items() if version and version not in published}
+
+
+def observe(hub: Hub, repo: str, terms: Terms = Terms()) -> RepoState | None:
+    """Read refs and ledger, or return None if there is no such repo."""
+    refs = hub.find_refs(repo)
+    return state_at(hub, repo, refs, terms) if refs else None
+
+
+def read_state(hub: Hub, repo: str, terms: Terms = Terms()) -> RepoState:
+    """Read refs and ledger; the ledger is only fetched if ``main`` moved since it was last seen.
+
+    Raises:
+        HubNotFound: There is no such repo.
+        LedgerBroken: The ledger is unreadable, its chain is broken, or it does not continue the one seen before.
+        ReleaseReplayed: The ledger is that of another repo.
+    """
+    return state_at(hub, repo, hub.refs(repo), terms)
+
+
+def state_at(hub: Hub, repo: str, refs: Refs, terms: Terms = Terms()) -> RepoState:
+    """Read the ledger that belongs to refs which were just read."""
+    memory = Memory(hub.identity, repo)
+    remembered = memory.ledger()
+    refs, raw = _catch_up(hub, repo, refs, remembered)
+    ledger = Ledger.decode(raw, repo, terms.mirror_of)
+    if remembered is not None:
+        check_continues(repo, ledger, remembered, memory)
+    check_seen(repo, ledger, terms)
+    if remembered is None or remembered.main != refs.main:
+        memory.remember_ledger(refs.main, raw)
+    return RepoState(repo, refs, ledger, terms)
+
+
+def _catch_up(hub: Hub, repo: str, refs: Refs, remembered: RememberedLedger | None) -> tuple[Refs, bytes]:
+    """Read the ledger; refs that show less of it than was seen may be older, and are read again first.
+
+    Another process may have seen more since these were read, and Hubs answer refs from caches for a moment.
+    """
+    raw = _read_ledger(hub, repo, refs, remembered)
+    for pause in LAG:
+        if remembered is None or raw == remembered.raw or not remembered.raw.startswith(raw):
+            break
+        time.sleep(pause)
+        refs = hub.refs(repo)
+        raw = _read_ledger(hub, repo, refs, remembered)
+    return refs, raw
+
+
+def _read_ledger(hub: Hub, repo: str, refs: Refs, remembered: RememberedLedger | None) -> bytes:
+    if remembered is not None and remembered.main == refs.main:
+        return remembered.raw
+    return hub.find(repo, refs.main, LEDGER) or b""
+
+
+def check_continues(repo: str, ledger: Ledger, remembered: RememberedLedger, memory: Memory) -> None:
+    """Compare a ledger with the one that this machine saw last: it may only have grown.
+
+    Raises:
+        LedgerTruncated: Its end is gone.
+        LedgerRewritten: It is another one.
+    """
+    if ledger.raw.startswith(remembered.raw):
+        return
+    hint = f"If the repo was deleted and made anew on purpose, remove {memory.folder} and run the command again."
+    then, now = remembered.raw.count(b"\n"), len(ledger.lines)
+    if remembered.raw.startswith(ledger.raw):
+        raise LedgerTruncated(
+            f"The ledger of {repo} had {counted(then, 'line')} when this machine saw it last, and has {now}.", hint
+        )
+    raise LedgerRewritten(
+        f"The ledger of {repo} was rewritten: of the {counted(then, 'line')} that this machine saw last, "
+        f"line {_first_other(remembered.raw, ledger.raw)} is another one now.",
+        hint,
+    )
+
+
+def _first_other(before: bytes, after: bytes) -> int:
+    pairs = zip(before.split(b"\n"), after.split(b"\n"), strict=False)
+    return next((number for number, (old, new) in enumerate(pairs, 1) if old != new), 1)
+
+
+def check_seen(repo: str, ledger: Ledger, terms: Terms) -> None:
+    """Compare a ledger with the head that a lock remembers.
+
+    Raises:
+        LedgerRewritten: It does not hold that line.
+    """
+    if not ledger.extends(terms.seen):
+        raise LedgerRewritten(
+            f"The ledger of {repo} does not hold the line that {terms.seen_by} saw last ({terms.seen}): "
+            f"it was rewritten or cut, or another repo has taken the name.",
+            "Trust nothing of this repo until its owner explains that; "
+            f"then take it out of the lock (hfver lock --remove {repo}) and lock it anew.",
+        )

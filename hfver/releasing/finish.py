@@ -1,0 +1,119 @@
+"""Finish: what people merged becomes a version.
+
+The merge put files on ``main`` and no line. The commit that was reviewed, and no other, is checked once more, tagged
+and published; then the pull request is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hfver.core.ledger import Entry
+from hfver.core.manifest import MANIFEST, Manifest, digest_of
+from hfver.core.results import Release, Review
+from hfver.errors import Conflict, HubNotFound, Refused, VerificationError
+from hfver.hub import Hub
+from hfver.hub.discussions import Thread, pull_url, read_thread, say_in
+from hfver.hub.memory import Memory
+from hfver.registry.pull_request import behind
+from hfver.registry.release_checks import check_binding, check_tree
+from hfver.registry.resolve import candidate_release, release_of
+from hfver.registry.signing import check_signed
+from hfver.registry.state import RepoState, read_state
+from hfver.releasing.candidate import Candidate, check_publishable
+from hfver.releasing.publish import complete_pending, publish, tag_candidate
+
+__all__ = ["finish"]
+
+
+def finish(hub: Hub, repo: str, number: int) -> Release:
+    """Publish the release of a merged pull request. Running it again says that it is done.
+
+    Args:
+        hub: Where it is.
+        repo: The repo.
+        number: The pull request's number.
+
+    Raises:
+        HubNotFound: There is no such pull request, or it holds no release.
+        Refused: It is not merged.
+        Conflict: Another release overtook it.
+        VerificationError: What it holds is not what its manifest says, was made after something that never was, or is
+            not signed as the policy asks.
+    """
+    thread = read_thread(hub, repo, number)
+    _check_merged(hub, repo, number, thread)
+    state = read_state(hub, repo)
+    candidate = _candidate(hub, state, number)
+    state = complete_pending(hub, state)
+    entry = state.ledger.at_commit(candidate.commit)
+    note = "published already" if entry else None
+    entry = entry or _publish(hub, state, candidate)
+    _tell(hub, repo, number, thread, entry)
+    Memory(hub.identity, repo).remember_manifest(candidate.commit, candidate.content[MANIFEST])
+    release = release_of(hub, repo, entry, candidate.manifest)
+    return replace(release, review=Review(number, pull_url(hub, repo, number)), note=note)
+
+
+def _check_merged(hub: Hub, repo: str, number: int, thread: Thread) -> None:
+    if thread.pull is None:
+        raise Refused(f"{repo}#{number} is a discussion, not a pull request.", f"See {pull_url(hub, repo, number)}")
+    if thread.pull.status == "closed":
+        raise Refused(
+            f"{repo}: pull request {number} was closed and not merged.",
+            "Open it again and merge it, or run the release command again: it opens another one.",
+        )
+    if thread.pull.status != "merged":
+        raise Refused(
+            f"{repo}: pull request {number} is not merged yet ({thread.pull.status}).",
+            f"Merge it: {pull_url(hub, repo, number)} — then run the same command again.",
+        )
+
+
+def _candidate(hub: Hub, state: RepoState, number: int) -> Candidate:
+    """Find the commit that was reviewed, and check that it is what its manifest says."""
+    repo, where = state.repo, f"{state.repo}#{number}"
+    head = state.refs.pull_requests.get(number)
+    if head is None:
+        raise HubNotFound(f"{where}: refs/pr/{number} is gone.", "Run the release command again.")
+    commit = behind(hub, repo, head)
+    raw = hub.find(repo, commit, MANIFEST)
+    if raw is None:
+        raise HubNotFound(f"{where} holds no hfver release.", f"Make one: hfver release DIR --repo {repo} --review")
+    manifest, tree = Manifest.decode(raw, where), hub.tree(repo, commit)
+    check_binding(manifest, state.names, manifest.version, where)
+    try:
+        check_tree(tree, manifest, where)
+    except VerificationError as error:
+        hint = "Somebody changed it after hfver made it. Take the changes into your folder, and release that."
+        raise type(error)(error.message, hint) from None
+    check_publishable(state.ledger, manifest, digest_of(raw), where)
+    check_signed(hub, candidate_release(hub, repo, commit, manifest, digest_of(raw)))
+    return Candidate(commit, manifest, digest_of(raw), tree, content={MANIFEST: raw})
+
+
+def _publish(hub: Hub, state: RepoState, candidate: Candidate) -> Entry:
+    _check_current(state, candidate)
+    tag_candidate(hub, state.repo, candidate)
+    return publish(hub, state, candidate, None)
+
+
+def _check_current(state: RepoState, candidate: Candidate) -> None:
+    """Make sure that the release which it was compared with is still the one before it."""
+    stable = (entry for entry in state.ledger.entries if not entry.version.prerelease)
+    newest = max(stable, key=lambda entry: entry.version, default=None)
+    if (newest.line.digest if newest else None) == candidate.manifest.previous:
+        return
+    raise Conflict(
+        f"{state.repo}@{candidate.version} was overtaken: "
+        + (f"{newest.version} was published meanwhile." if newest else "the release before it is gone."),
+        "Run the release command with --review again: it compares with that, and opens another pull request.",
+    )
+
+
+def _tell(hub: Hub, repo: str, number: int, thread: Thread, entry: Entry) -> None:
+    """Close the loop with a comment, once."""
+    done = f"Published as `{repo}@{entry.version}`"
+    if not any(comment.text.startswith(done) for comment in thread.comments):
+        text = f"{done}, commit `{entry.commit}`.\n\n```\nhfver pull {repo}@{entry.version}\n```"
+        say_in(hub, repo, number, text)

@@ -1,0 +1,200 @@
+"""Release: one transaction from a checkpoint folder to a published version.
+
+Nothing is written to the Hub before the folder was read, run and described. The commit that was checked is the commit
+that is tagged, and the ledger line that follows is the publication.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hfver.core.lfs import wants_lfs
+from hfver.core.manifest import CARD
+from hfver.core.policy import find_policy
+from hfver.core.progress import Progress, silent
+from hfver.core.results import Release
+from hfver.core.smoke_report import SmokeReport
+from hfver.core.version import tag_of
+from hfver.errors import Conflict
+from hfver.hub import Hub
+from hfver.hub.memory import Memory
+from hfver.hub.upload import Source, missing_objects
+from hfver.model.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code
+from hfver.model.lineage.record import BaseModelLink
+from hfver.model.secrets import refuse_secrets
+from hfver.registry.resolve import candidate_release, release_of
+from hfver.registry.signing import check_may_release, sign_manifest
+from hfver.registry.state import RepoState, observe, read_state
+from hfver.releasing.base import find_base
+from hfver.releasing.candidate import Candidate, commit_candidate, drop_branch, drop_left
+from hfver.releasing.draft import Draft, prepare
+from hfver.releasing.publish import complete_pending, publish, tag_candidate
+from hfver.releasing.receipt import done_before, remember_receipt
+from hfver.releasing.request import Request
+from hfver.releasing.review import propose, under_review
+from hfver.releasing.smoke_gate import try_candidate, try_folder
+
+__all__ = ["Request", "release"]
+
+ATTEMPTS = 8
+"""How often the next version is taken when somebody else was first."""
+
+Say = Callable[[str], None]
+
+
+def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: Progress = silent) -> Release:
+    """Publish a checkpoint folder as the next version of a repo.
+
+    Args:
+        hub: Where to.
+        request: What, and how.
+        say: Told in a sentence what is about to be written, and what was left out.
+        progress: Told the bytes.
+
+    Returns:
+        The release; with ``dry_run`` the one that it would be, with an empty commit.
+
+    Raises:
+        BadCheckpoint: The folder is no checkpoint, or is unsafe.
+        PolicyViolation: Loading the model would run code, and that is not allowed.
+        SecretFound: A file that would go out holds a secret.
+        PolicyViolation: The policy asks for a signature that this would not have.
+        SmokeFailed: The model does not run as it should.
+        ReleaseExists: Nothing changed, or the version is taken.
+        Conflict: Others kept taking the version, or the version was fixed and is taken.
+        HubError: The Hub refused, or did not answer.
+    """
+    check_may_release(request.repo, request.sign)
+    checkpoint = read_checkpoint(request.directory, progress=progress, cache=HashCache())
+    for left in checkpoint.left_out:
+        say(f"Leaving out {left.path}: {left.reason}")
+    _refuse_secrets(checkpoint)
+    refuse_code(request.directory, allowed=request.trust_remote_code, paths=checkpoint.files)
+    if again := done_before(hub, observe(hub, request.repo), checkpoint, request):
+        return again
+    base = find_base(hub, checkpoint, request.base)
+    report = try_folder(hub, checkpoint, base, request, say, progress)
+    work = _Work(hub, request, checkpoint, base, report, say, progress)
+    return _plan(work) if request.dry_run else _transact(work)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is known before the first write: what was asked, what goes out, and how it ran."""
+
+    hub: Hub
+    request: Request
+    checkpoint: Checkpoint
+    base: BaseModelLink | None
+    report: SmokeReport | None
+    say: Say
+    progress: Progress
+
+    def draft(self, state: RepoState | None) -> Draft:
+        """Write every file of the next release in memory, signed if that was asked for."""
+        draft = prepare(self.hub, state, self.checkpoint, self.base, self.report, self.request)
+        signer = self.request.sign
+        return (
+            replace(draft, signature=sign_manifest(draft.manifest, draft.manifest_bytes, signer)) if signer else draft
+        )
+
+
+def _transact(work: _Work) -> Release:
+    """Try until the version is ours: whoever lost it to somebody else compares anew and takes the next one."""
+    hub, request = work.hub, work.request
+    for attempt in range(ATTEMPTS):
+        state = observe(hub, request.repo)
+        state = complete_pending(hub, state) if state else None
+        if again := done_before(hub, state, work.checkpoint, request):
+            return again
+        draft = work.draft(state)
+        state = state or _create(work)
+        work.say(f"{'Proposing' if request.review else 'Releasing'} {request.repo}@{draft.version} to {hub.place}")
+        try:
+            return (_propose if request.review else _publish)(work, state, draft)
+        except Conflict:
+            if request.version is not None or attempt == ATTEMPTS - 1:
+                raise
+            work.say(f"{draft.version} was taken meanwhile; comparing again")
+    raise AssertionError("unreachable")
+
+
+def _create(work: _Work) -> RepoState:
+    """Create the repo, once it is sure what will go there."""
+    hub, request = work.hub, work.request
+    work.say(f"Creating {'private' if request.private else 'public'} repo {request.repo} on {hub.place}")
+    hub.create_repo(request.repo, private=request.private)
+    return read_state(hub, request.repo)
+
+
+def _publish(work: _Work, state: RepoState, draft: Draft) -> Release:
+    """Commit, check, tag, publish."""
+    hub = work.hub
+    with _candidate(work, state, draft) as (candidate, report):
+        tag_candidate(hub, state.repo, candidate)
+        entry = publish(hub, state, candidate, report.summary() if report else None)
+    release = release_of(hub, state.repo, entry, candidate.manifest)
+    Memory(hub.identity, state.repo).remember_manifest(candidate.commit, draft.manifest_bytes)
+    HashCache().prune()
+    return replace(release, bytes_sent=candidate.bytes_sent, smoke=report, why=draft.why)
+
+
+def _propose(work: _Work, state: RepoState, draft: Draft) -> Release:
+    """Commit, check, and ask for review."""
+    if waiting := under_review(work.hub, state, draft, work.request):
+        drop_left(work.hub, state, draft.branch)
+        return waiting
+    with _candidate(work, state, draft) as (candidate, report):
+        release = propose(work.hub, state, draft, candidate, report, work.request)
+    return replace(release, bytes_sent=candidate.bytes_sent, smoke=report)
+
+
+@contextmanager
+def _candidate(work: _Work, state: RepoState, draft: Draft) -> Iterator[tuple[Candidate, SmokeReport | None]]:
+    """Commit the draft on a branch that is there for as long as the block lasts, and run what the Hub gives back."""
+    hub, request, report = work.hub, work.request, work.report
+    try:
+        candidate = commit_candidate(hub, state, draft, work.progress)
+        if request.smoke == "require":
+            report = try_candidate(hub, candidate, work.base, request, work.progress)
+        remember_receipt(hub, candidate, request)
+        yield candidate, report
+    finally:
+        drop_branch(hub, state.repo, draft.branch)
+
+
+def _plan(work: _Work) -> Release:
+    """Describe the release that would be made, having written nothing."""
+    hub, request = work.hub, work.request
+    state = observe(hub, request.repo)
+    draft = work.draft(state)
+    manifest = draft.manifest
+    release = candidate_release(hub, request.repo, "", manifest, draft.digest)
+    large = [entry for path, entry in manifest.files.items() if wants_lfs(path, entry.size)]
+    lacking = missing_objects(hub, request.repo, large) if state else {entry.sha256 for entry in large}
+    sent = sum(entry.size for entry in large if entry.sha256 in lacking)
+    card = draft.sources[CARD]
+    return replace(
+        release,
+        tag=tag_of(draft.version),
+        bump=manifest.bump,
+        because=manifest.because,
+        date=manifest.created_at,
+        author=manifest.created_by,
+        bytes_sent=sent,
+        smoke=work.report,
+        why=draft.why,
+        card=card.decode() if isinstance(card, bytes) else None,
+        note="dry run: nothing was written",
+    )
+
+
+def _refuse_secrets(checkpoint: Checkpoint) -> None:
+    """Look for secrets in the author's files, and in his own words at the lines where he wrote them."""
+    sources: dict[str, Source] = {path: checkpoint.directory / path for path in checkpoint.files}
+    if checkpoint.readme is not None:
+        sources[CARD] = checkpoint.readme.encode()
+    refuse_secrets(sources, find_policy(Path.cwd()).secrets.allow)

@@ -1,0 +1,1 @@
+"""Bare repositories: reading, committing, packing, receiving pushes."""

@@ -1,0 +1,101 @@
+"""Reading history: lists of commits, and the last commit of each path."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+from io import BufferedReader
+from itertools import islice
+
+import pygit2
+from pygit2.enums import SortMode
+
+from hfver.server.git.program import GIT, git_environment
+from hfver.server.responses import hub_date
+
+
+def title_of(commit: pygit2.Commit) -> str:
+    """The first line of a commit's message."""
+    return commit.message.split("\n", 1)[0]
+
+
+def message_of(commit: pygit2.Commit) -> str:
+    """What follows the title."""
+    return commit.message.partition("\n")[2].strip()
+
+
+def describe_commit(commit: pygit2.Commit) -> dict[str, object]:
+    """Describe a commit as the commits endpoint does."""
+    return {
+        "id": str(commit.id),
+        "title": title_of(commit),
+        "message": message_of(commit),
+        "authors": [{"user": commit.author.name or "unknown"}],
+        "date": hub_date(commit.commit_time),
+    }
+
+
+def list_commits(git: pygit2.Repository, head: pygit2.Commit, start: int, count: int) -> list[pygit2.Commit]:
+    """List a page of the history, newest first."""
+    walker = git.walk(head.id, SortMode.TOPOLOGICAL | SortMode.TIME)
+    return list(islice(walker, start, start + count))
+
+
+def last_commits(git: pygit2.Repository, head: pygit2.Commit, paths: list[str]) -> dict[str, dict[str, object]]:
+    """Find the last commit that touched each path, in one pass over the history.
+
+    It stops as soon as every path is found, so a page of a long history costs what its oldest file costs.
+    """
+    missing, found = set(paths), dict[str, dict[str, object]]()
+    for commit_id, changed in _changes(git, head):
+        hits = {path for path in _with_parents(changed) if path in missing}
+        if hits:
+            commit = git[commit_id]
+            assert isinstance(commit, pygit2.Commit)  # noqa: S101
+            last = {"id": commit_id, "title": title_of(commit), "date": hub_date(commit.commit_time)}
+            found.update(dict.fromkeys(hits, last))
+            missing -= hits
+        if not missing:
+            break
+    return found
+
+
+def _with_parents(changed: list[str]) -> set[str]:
+    """Add the folders of changed files: they changed too."""
+    paths = set(changed)
+    for path in changed:
+        while "/" in path:
+            path = path.rpartition("/")[0]
+            paths.add(path)
+    return paths
+
+
+def _changes(git: pygit2.Repository, head: pygit2.Commit) -> Iterator[tuple[str, list[str]]]:
+    """Stream (commit, changed paths) from ``git log``, newest first, along first parents."""
+    command = [GIT, "log", "-z", "-m", "--first-parent", "--root", "--no-renames", "--name-only"]
+    command += ["--format=%x01%H", str(head.id), "--"]
+    with subprocess.Popen(
+        command, cwd=git.path, env=git_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            assert isinstance(process.stdout, BufferedReader)  # noqa: S101
+            yield from _parse_log(iter(partial(process.stdout.read1, 65536), b""))
+        finally:
+            process.kill()
+
+
+def _parse_log(blocks: Iterator[bytes]) -> Iterator[tuple[str, list[str]]]:
+    commit, changed, rest = "", list[str](), b""
+    for block in blocks:
+        *parts, rest = (rest + block).split(b"\0")
+        for part in parts:
+            text = part.lstrip(b"\n")
+            if text.startswith(b"\1"):
+                if commit:
+                    yield commit, changed
+                commit, changed = text[1:41].decode(), []
+            elif text:
+                changed.append(text.decode("utf-8", "replace"))
+    if commit:
+        yield commit, changed

@@ -1,0 +1,150 @@
+"""The pre-receive hook: refuses a push that nobody could check out, as the Hub does.
+
+Run by git as ``python -m hfver.server.git.pre_receive``, inside the quarantine of the pushed objects. It uses the
+standard library only, as a push waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from hfver.server.storage.pointers import MAX_POINTER, UPLOADED, Pointer, parse_pointer
+
+MAX_FILE = 10 * 1024 * 1024
+_FAMILIES = ("refs/heads/", "refs/tags/", "refs/pr/")
+_QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+_HEX = frozenset("0123456789abcdef")
+_UNSAFE = re.compile(rb"[\x00-\x1f\x7f\\]")
+_ID_BYTES = 20
+_TREES = 1000
+"""Trees read at once."""
+
+
+class Refusal(Exception):
+    """Why the push is refused, for the person who pushed."""
+
+
+def main() -> int:
+    """Check the push that standard input describes; the message goes to the person who pushed."""
+    try:
+        check([line.split() for line in sys.stdin])
+    except Refusal as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return 1
+    return 0
+
+
+def check(updates: list[list[str]]) -> None:
+    """Check ref updates, given as (old id, new id, name).
+
+    Raises:
+        Refusal: Something in them is not acceptable.
+    """
+    for _, new, name in updates:
+        short = name.split("/", 2)[-1]
+        if not name.startswith(_FAMILIES) or (len(short) == 40 and set(short) <= _HEX):
+            raise Refusal(f"{name}: only branches, tags and pull requests can be pushed")
+        _check_right(new, name)
+    if os.environ.get("GIT_QUARANTINE_PATH"):
+        _check_objects()
+
+
+def _check_right(new: str, name: str) -> None:
+    """Let a pull request be pushed to until it is merged; without the right to write, only one's own."""
+    if name.startswith("refs/pr/"):
+        if name not in os.environ.get("HFVER_PULLS", "").split() or set(new) == {"0"}:
+            raise Refusal(f"{name}: no pull request that you can push to; open one on the Hub first")
+    elif not os.environ.get("HFVER_WRITES"):
+        raise Refusal(f"{name}: you can only push to your own pull requests")
+
+
+def _check_objects() -> None:
+    """Look at every new blob and tree.
+
+    Large blobs belong into Git-LFS, the repo must hold what pointers name, and names must be ones that the API would
+    take too; git's own fsck has refused ``..``, ``.git`` and the like by now.
+    """
+    small, trees = [], []
+    for oid, kind, size in _new_objects():
+        if kind == "blob" and size > MAX_FILE:
+            raise Refusal(f"{oid}: files larger than 10 MiB must be pushed with Git-LFS")
+        if kind == "blob" and size <= MAX_POINTER:
+            small.append(oid)
+        elif kind == "tree":
+            trees.append(oid)
+    for start in range(0, len(trees), _TREES):
+        _check_names(_contents(trees[start : start + _TREES]))
+    pointers = [pointer for data in _contents(small) if (pointer := parse_pointer(data)) is not None]
+    missing = next((pointer for pointer in pointers if not _is_stored(pointer)), None) or _not_held(pointers)
+    if missing:
+        raise Refusal(f"LFS object {missing.oid} is missing; run: git lfs push --all origin")
+
+
+def _check_names(trees: Iterable[bytes]) -> None:
+    for data in trees:
+        at = 0
+        while at < len(data):
+            end = data.index(b"\0", at)
+            name = data[at:end].partition(b" ")[2]
+            if _UNSAFE.search(name):
+                raise Refusal(f"{ascii(name)[2:-1]}: names with backslashes or control characters cannot be pushed")
+            at = end + 1 + _ID_BYTES
+
+
+def _not_held(pointers: list[Pointer]) -> Pointer | None:
+    """Find an object that was neither uploaded to this repo nor named in it before (see `holding`)."""
+    if os.environ.get("HFVER_READS_ALL"):
+        return None
+    uploaded = Path(os.environ["GIT_DIR"]) / UPLOADED
+    doubtful = [pointer for pointer in pointers if not (uploaded / pointer.oid).exists()]
+    known = _known_before([pointer.blob_id() for pointer in doubtful])
+    return next((pointer for pointer in doubtful if pointer.blob_id() not in known), None)
+
+
+def _known_before(oids: list[str]) -> set[str]:
+    """Find which objects the repo had before this push: git without the quarantine."""
+    clean = {name: value for name, value in os.environ.items() if name not in _QUARANTINE}
+    answers = _git(["cat-file", "--batch-check"], oids, clean).decode().splitlines() if oids else []
+    return {line.split()[0] for line in answers if not line.endswith(" missing")}
+
+
+def _is_stored(pointer: Pointer) -> bool:
+    store = Path(os.environ["HFVER_LFS_OBJECTS"])
+    try:
+        return (store / pointer.oid[:2] / pointer.oid[2:4] / pointer.oid).stat().st_size == pointer.size
+    except FileNotFoundError:
+        return False
+
+
+def _git(arguments: list[str], lines: Iterable[str], environment: Mapping[str, str] | None = None) -> bytes:
+    given = "".join(f"{line}\n" for line in lines).encode()
+    return subprocess.run(["git", *arguments], input=given, stdout=subprocess.PIPE, check=True, env=environment).stdout
+
+
+def _new_objects() -> Iterator[tuple[str, str, int]]:
+    """List all pushed objects, also those that no pushed ref reaches: they too become part of the repo."""
+    alone = {name: value for name, value in os.environ.items() if name not in _QUARANTINE}
+    alone["GIT_OBJECT_DIRECTORY"] = os.environ["GIT_QUARANTINE_PATH"]
+    listed = _git(["cat-file", "--batch-all-objects", "--batch-check", "--unordered"], (), alone)
+    for line in listed.decode().splitlines():
+        oid, kind, size = line.split()
+        yield oid, kind, int(size)
+
+
+def _contents(oids: list[str]) -> Iterator[bytes]:
+    """Read small objects."""
+    data = _git(["cat-file", "--batch"], oids)
+    while data:
+        head, _, data = data.partition(b"\n")
+        size = int(head.split()[2])
+        yield data[:size]
+        data = data[size + 1 :]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

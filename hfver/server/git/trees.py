@@ -1,0 +1,138 @@
+"""Reading trees: entries as the Hub describes them, with Git-LFS pointers seen through."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pygit2
+from pygit2.enums import ObjectType
+
+from hfver.server.names import is_path
+from hfver.server.problems import entry_not_found
+from hfver.server.storage.pointers import MAX_POINTER, Pointer, parse_pointer
+
+_MAX_FACTS = 100_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder at a path of a commit."""
+
+    path: str
+    oid: str
+    is_folder: bool
+    git_size: int
+    pointer: Pointer | None
+
+    @property
+    def size(self) -> int:
+        """The size of the content, not of its pointer."""
+        return self.pointer.size if self.pointer else self.git_size
+
+    @property
+    def content_id(self) -> str:
+        """What names the content: SHA-256 for LFS, else git's blob id. The ETag."""
+        return self.pointer.oid if self.pointer else self.oid
+
+    def describe(self) -> dict[str, object]:
+        """Describe the entry as the tree endpoint does."""
+        kind = "directory" if self.is_folder else "file"
+        facts: dict[str, object] = {"type": kind, "oid": self.oid, "size": self.size, "path": self.path}
+        if self.pointer:
+            facts["lfs"] = {"oid": self.pointer.oid, "size": self.size, "pointerSize": self.git_size}
+        return facts
+
+
+class _BlobFacts:
+    """Sizes and pointers by blob id. Blobs never change, so nothing here is ever stale."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, Pointer | None]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, git: pygit2.Repository, oid: pygit2.Oid) -> tuple[int, Pointer | None]:
+        name = str(oid)
+        facts = self._known.get(name)
+        if facts is None:
+            facts = _inspect(git, oid)
+            with self._lock:
+                if len(self._known) >= _MAX_FACTS:
+                    self._known.clear()
+                self._known[name] = facts
+        return facts
+
+
+_FACTS = _BlobFacts()
+
+
+def _inspect(git: pygit2.Repository, oid: pygit2.Oid) -> tuple[int, Pointer | None]:
+    size = git.odb.read_header(oid)[1]
+    pointer = parse_pointer(git.odb.read(oid)[1]) if size <= MAX_POINTER else None
+    return size, pointer
+
+
+def _entry(git: pygit2.Repository, item: pygit2.Object, path: str) -> Entry:
+    if item.type == ObjectType.BLOB:
+        size, pointer = _FACTS.of(git, item.id)
+        return Entry(path, str(item.id), False, size, pointer)
+    return Entry(path, str(item.id), True, 0, None)  # a submodule is listed as an empty folder
+
+
+def _name(item: pygit2.Object) -> str:
+    """Git names are bytes; those that are not UTF-8 are shown with replacement characters."""
+    return (item.raw_name or b"").decode("utf-8", "replace")
+
+
+def find(git: pygit2.Repository, commit: pygit2.Commit, path: str) -> Entry | None:
+    """Find a path in a commit."""
+    if not is_path(path):
+        return None
+    try:
+        return _entry(git, commit.tree[path], path)
+    except (KeyError, ValueError, pygit2.GitError):
+        return None
+
+
+def find_file(git: pygit2.Repository, commit: pygit2.Commit, path: str) -> Entry:
+    """Find a file.
+
+    Raises:
+        Problem: EntryNotFound.
+    """
+    entry = find(git, commit, path)
+    if entry is None or entry.is_folder:
+        raise entry_not_found(path, str(commit.id))
+    return entry
+
+
+def walk(git: pygit2.Repository, commit: pygit2.Commit, path: str = "", *, recursive: bool) -> Iterator[Entry]:
+    """List a folder in git's order.
+
+    Raises:
+        Problem: EntryNotFound when `path` is no folder.
+    """
+    if not path:
+        return _walk(git, commit.tree, "", recursive)
+    entry = find(git, commit, path)
+    folder = git.get(entry.oid) if entry and entry.is_folder else None
+    if not isinstance(folder, pygit2.Tree):
+        raise entry_not_found(path, str(commit.id))
+    return _walk(git, folder, f"{path}/", recursive)
+
+
+def _walk(git: pygit2.Repository, tree: pygit2.Tree, prefix: str, recursive: bool) -> Iterator[Entry]:
+    for item in tree:
+        path = prefix + _name(item)
+        yield _entry(git, item, path)
+        if recursive and isinstance(item, pygit2.Tree):
+            yield from _walk(git, item, f"{path}/", recursive)
+
+
+def read_small(git: pygit2.Repository, commit: pygit2.Commit, path: str, limit: int) -> bytes | None:
+    """Read a file kept in git itself, if it is there and not larger than `limit`."""
+    entry = find(git, commit, path)
+    if entry is None or entry.is_folder or entry.pointer or entry.git_size > limit:
+        return None
+    return bytes(git.odb.read(pygit2.Oid(hex=entry.oid))[1])

@@ -1,0 +1,159 @@
+"""Reading the NDJSON body of a commit, line by line: no more than one line is ever in memory."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pygit2
+
+from hfver.server.git.commit import Proposal
+from hfver.server.git.pack import Draft
+from hfver.server.git.repository import resolve
+from hfver.server.git.tree_edits import Change, Delete, Put
+from hfver.server.git.trees import find
+from hfver.server.http.requests import Visit, parse_object, text_field
+from hfver.server.names import is_path, is_sha256
+from hfver.server.problems import Problem, bad_request, unprocessable
+from hfver.server.storage.lfs_access import claim
+from hfver.server.storage.pointers import Pointer, parse_pointer
+
+MAX_FILE = 10 * 1024 * 1024
+_MAX_LINE = MAX_FILE * 4 // 3 + 64 * 1024
+_MAX_CHANGES = 100_000
+_MAX_MESSAGE = 64 * 1024
+
+
+async def lines_of(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Split a stream into lines without their ends.
+
+    Raises:
+        Problem: 413 for a line larger than a regular file may be.
+    """
+    pending: list[bytes] = []
+    size = 0
+    async for block in stream:
+        *whole, rest = block.split(b"\n")
+        for line in whole:
+            yield b"".join([*pending, line])
+            pending, size = [], 0
+        pending.append(rest)
+        size += len(rest)
+        if size > _MAX_LINE:
+            raise Problem(413, "Files larger than 10 MiB must be sent as LFS files")
+    yield b"".join(pending)
+
+
+class CommitBody:
+    """Collects the lines of a commit; contents go into the draft as they come."""
+
+    def __init__(self, here: Visit, draft: Draft, revision: str) -> None:
+        self._here, self._git, self._revision = here, draft.git, revision
+        self._header: dict[str, Any] | None = None
+        self._changes: list[Change] = []
+        self._lfs_paths: list[str] = []
+
+    def take(self, line: bytes) -> None:
+        """Take one line.
+
+        Raises:
+            Problem: 400 or 422.
+        """
+        if not line.strip():
+            return
+        item = parse_object(line)
+        value = item.get("value")
+        if not isinstance(value, dict):
+            raise bad_request('Each line must be {"key": …, "value": {…}}')
+        self._take(text_field(item, "key"), value)
+
+    def _take(self, key: str, value: dict[str, Any]) -> None:
+        if key == "header":
+            self._take_header(value)
+        elif self._header is None:
+            raise bad_request("The first line must be the header")
+        elif len(self._changes) >= _MAX_CHANGES:
+            raise Problem(413, f"A commit may have at most {_MAX_CHANGES} changes")
+        else:
+            self._changes.append(self._change(key, value))
+
+    def _take_header(self, value: dict[str, Any]) -> None:
+        if self._header is not None:
+            raise bad_request("There must be one header")
+        message = text_field(value, "summary") + text_field(value, "description", "")
+        if not message.strip() or "\x00" in message or len(message) > _MAX_MESSAGE:
+            raise bad_request("The summary must be a text, neither empty nor very long")
+        self._header = value
+
+    def _change(self, key: str, value: dict[str, Any]) -> Change:
+        path = text_field(value, "path")
+        if key == "deletedFolder":
+            path = path.rstrip("/")
+        if not is_path(path):
+            raise unprocessable(f"Invalid path: {ascii(path)[:200]}")
+        if key in ("deletedFile", "deletedFolder"):
+            return Delete(path, key == "deletedFolder")
+        if key == "file":
+            return Put(path, self._git.create_blob(self._content(path, value)))
+        if key == "lfsFile":
+            return self._lfs(path, self._pointer(value))
+        if key == "copyFile":
+            return self._copy(path, text_field(value, "srcPath"), text_field(value, "srcRevision", self._revision))
+        raise bad_request(f"Unknown operation {ascii(key)[:40]}")
+
+    def _copy(self, path: str, source: str, revision: str) -> Put:
+        """Put a file of this repo at another path; a large one by its pointer, so that no content moves."""
+        entry = find(self._git, resolve(self._git, revision), source) if is_path(source) else None
+        if entry is None or entry.is_folder:
+            raise unprocessable(f"There is no file {ascii(source)[:200]} at {ascii(revision)[:80]} to copy")
+        if entry.pointer is not None:
+            self._lfs_paths.append(path)
+        return Put(path, pygit2.Oid(hex=entry.oid))
+
+    def _content(self, path: str, value: dict[str, Any]) -> bytes:
+        text, encoding = text_field(value, "content"), text_field(value, "encoding", "utf-8")
+        try:
+            data = base64.b64decode(text, validate=True) if encoding == "base64" else text.encode(encoding)
+        except (binascii.Error, ValueError, LookupError) as error:
+            raise bad_request(f"The content of {ascii(path)[:200]} is not {ascii(encoding)[:20]}") from error
+        if len(data) > MAX_FILE:
+            raise Problem(413, "Files larger than 10 MiB must be sent as LFS files")
+        pointer = parse_pointer(data)
+        if pointer is not None:
+            self._lfs(path, pointer)
+        return data
+
+    def _pointer(self, value: dict[str, Any]) -> Pointer:
+        oid, size = value.get("oid"), value.get("size")
+        if text_field(value, "algo", "sha256") != "sha256" or not is_sha256(oid):
+            raise bad_request("An lfsFile needs the SHA-256 of its content as oid")
+        if size is not None and (type(size) is not int or size < 0):
+            raise bad_request("The size of an lfsFile must be a number")
+        stored = self._here.hub.objects.size(str(oid))
+        return Pointer(str(oid), size if size is not None else stored or 0)
+
+    def _lfs(self, path: str, pointer: Pointer) -> Put:
+        """Refer to an object that the repo holds. The answer tells nothing of what other repos hold."""
+        if not claim(self._here, [pointer]):
+            raise unprocessable(f"LFS object {pointer.oid} has not been uploaded to {self._here.row.repo.id}")
+        self._lfs_paths.append(path)
+        return Put(path, self._git.create_blob(pointer.encode()))
+
+    def finish(self, author: str) -> Proposal:
+        """Hand over what was collected.
+
+        Raises:
+            Problem: 400 when there was no header.
+        """
+        if self._header is None:
+            raise bad_request("The header is missing")
+        title, more = str(self._header["summary"]), str(self._header.get("description") or "")
+        parent = text_field(self._header, "parentCommit", "") or None
+        message = f"{title}\n\n{more}" if more else title
+        try:
+            message.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise bad_request("The summary is not valid text") from error
+        return Proposal(message, author, parent, self._changes, self._lfs_paths)

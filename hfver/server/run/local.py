@@ -1,0 +1,110 @@
+"""`LocalHub`: an embedded Hub for as long as a ``with`` block lasts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hfver.server.context import Hub
+from hfver.server.errors import HubSetupError
+from hfver.server.run.uvicorn_server import Server, bind, check_binding, make_server, url_of
+
+
+class LocalHub:
+    """Runs a Hub on a folder, in a thread of this process, on an ephemeral loopback port.
+
+    Example:
+        >>> with LocalHub("hub") as hub:
+        ...     HfApi(endpoint=hub.url, token=hub.token).create_repo("me/model")
+
+    Args:
+        path: The Hub's folder; made when it is missing.
+        users: Name to token. Each user owns the namespace of that name.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+
+    Attributes:
+        token: May write every namespace. Made for this object, never stored.
+        root: The Hub's folder.
+
+    Raises:
+        NotAHubError: The folder holds something that is not a Hub (on `start`).
+        UnsafeBindingError: The address is not loopback, and nobody has a token (on `start`).
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        users: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self.root = Path(path).expanduser().absolute()
+        self.token = f"hf_{secrets.token_hex(20)}"
+        self._users, self._host, self._port = dict(users or {}), host, port
+        self._url: str | None = None
+        self._hub: Hub | None = None
+        self._server: Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The Hub's address, without a slash at the end; what goes into HF_ENDPOINT."""
+        if self._url is None:
+            raise HubSetupError("The Hub is not running")
+        return self._url
+
+    @property
+    def id(self) -> str:
+        """A name of this folder's Hub: the same whenever it runs, another for a folder made anew."""
+        if self._hub is None:
+            raise HubSetupError("The Hub is not running")
+        return hashlib.sha256(b"id" + self._hub.folder.secret()).hexdigest()[:16]
+
+    def start(self) -> Self:
+        """Open the folder and listen; returns once requests are answered."""
+        hub = Hub(self.root, users=self._users, owner_token=self.token, copies_locally=True)
+        try:
+            check_binding(self._host, hub.database.has_tokens())
+            listener = bind(self._host, self._port)
+        except BaseException:
+            hub.close()
+            raise
+        self._hub, self._url = hub, url_of(self._host, listener)
+        self._serve(listener, hub)
+        return self
+
+    def _serve(self, listener: socket.socket, hub: Hub) -> None:
+        server = make_server(hub)
+        self._server = server
+        self._thread = threading.Thread(target=server.run, args=([listener],), name="hfver-hub", daemon=True)
+        self._thread.start()
+        if not server.wait_until_ready(self._thread):
+            listener.close()
+            self.stop()
+            raise HubSetupError("The Hub did not start")
+
+    def stop(self) -> None:
+        """Stop listening, finish what is under way, close everything. Stopping twice is harmless."""
+        if self._server is not None and self._thread is not None:
+            self._server.stop()
+            self._thread.join()
+        if self._hub is not None:
+            self._hub.close()
+        self._server = self._thread = self._hub = self._url = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

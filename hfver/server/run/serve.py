@@ -1,0 +1,48 @@
+"""`serve`: an embedded Hub that runs until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+
+from hfver.server.context import Hub
+from hfver.server.run.uvicorn_server import bind, check_binding, make_server, url_of
+
+
+def serve(
+    root: str | os.PathLike[str],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    users: Mapping[str, str],
+    announce: Callable[[str, str | None], None],
+) -> None:
+    """Serve a folder until SIGINT or SIGTERM.
+
+    Args:
+        root: The Hub's folder; made when it is missing.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        users: Name to token; stored hashed in the folder, beside those of earlier runs.
+        announce: Called once with the address, and with a token that may write everything when nobody
+            else has one (else None). That token ends with this call.
+
+    Raises:
+        NotAHubError: The folder holds something that is not a Hub.
+        UnsafeBindingError: The address is not loopback, and nobody has a token.
+        HubSetupError: The address or a user cannot be used.
+    """
+    token = f"hf_{secrets.token_hex(20)}"
+    hub = Hub(root, users=users, owner_token=token)
+    try:
+        has_tokens = hub.database.has_tokens()
+        check_binding(host, has_tokens)
+        if has_tokens:
+            hub.gate.retire_owner()
+        with bind(host, port) as listener:
+            server = make_server(hub)
+            announce(url_of(host, listener), None if has_tokens else token)
+            server.run(sockets=[listener])
+    finally:
+        hub.close()

@@ -1,0 +1,142 @@
+"""Binding a socket and running uvicorn on it, started and stopped without delay."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import signal
+import socket
+import threading
+import time
+
+import uvicorn
+
+from hfver.server.app import make_app
+from hfver.server.context import Hub
+from hfver.server.errors import HubSetupError, UnsafeBindingError
+
+_GRACE_SECONDS = 1.5  # enough for any commit; an upload of hours is not waited for, its client tries again
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is reachable from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_binding(host: str, has_tokens: bool) -> None:
+    """Refuse to listen where others can reach us as long as nobody has a token.
+
+    Raises:
+        UnsafeBindingError: As said.
+    """
+    if not has_tokens and not is_loopback(host):
+        raise UnsafeBindingError(f"refusing to listen on {host}: no user has a token; give each one with --users FILE")
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Listen on an address.
+
+    Raises:
+        HubSetupError: The address cannot be used.
+    """
+    if not 0 <= port < 65536:
+        raise HubSetupError(f"cannot listen on {host}:{port}: there is no such port")
+    try:
+        (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, OverflowError) as error:
+        raise HubSetupError(f"cannot listen on {host}:{port}: {error}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(512)
+    except OSError as error:
+        listener.close()
+        hint = "; choose another --port, or --port 0 for a free one" if error.errno == errno.EADDRINUSE else ""
+        raise HubSetupError(f"cannot listen on {host}:{port}: {error}{hint}") from error
+    return listener
+
+
+def url_of(host: str, listener: socket.socket) -> str:
+    """Write the address of a listener; a wildcard address is shown as given."""
+    port = listener.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """uvicorn, told to stop by an event instead of looking for a flag ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then tell whoever waits in `wait_until_ready`."""
+        self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
+        await super().startup(sockets)
+        self._ready.set()
+
+    async def main_loop(self) -> None:
+        """Wait for the end; once a second, uvicorn renews its Date header and looks for signals."""
+        assert self._wake is not None  # noqa: S101
+        tick = 0
+        while not await self.on_tick(tick * 10):
+            tick += 1
+            try:
+                await asyncio.wait_for(self._wake.wait(), timeout=1.0)
+            except TimeoutError:
+                continue
+            self._wake.clear()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close listeners, let requests under way finish for a few seconds, then cut them off."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while (state.connections or state.tasks) and time.monotonic() < deadline and not self.force_exit:
+            await asyncio.sleep(0.005)
+        for task in list(state.tasks):
+            task.cancel()
+        for connection in list(state.connections):
+            connection.transport.close()
+        await asyncio.sleep(0)
+
+    def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002
+        """Stop on a signal, and return from `run`: uvicorn would raise the signal again before anything is closed."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask the server to end; callable from any thread."""
+        self.should_exit = True
+        if self._loop is not None and self._wake is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def wait_until_ready(self, thread: threading.Thread) -> bool:
+        """Wait until requests are answered; False when the server's thread died instead."""
+        while not self._ready.wait(0.05):
+            if not thread.is_alive():
+                return False
+        return True
+
+
+def make_server(hub: Hub) -> Server:
+    """Configure uvicorn for a Hub: no logging of its own, nothing but HTTP."""
+    config = uvicorn.Config(
+        make_app(hub), log_config=None, log_level="critical", access_log=False, lifespan="off", ws="none",
+        server_header=False, proxy_headers=False, timeout_keep_alive=75,
+    )  # fmt: skip
+    return Server(config)

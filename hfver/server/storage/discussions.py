@@ -1,0 +1,239 @@
+"""Discussions and pull requests: what people said, kept beside users in SQLite.
+
+What git can tell stays in git: a pull request's commits are those of ``refs/pr/N``. A row says who opened it, its
+title and status, and, once somebody merges it, as which commit.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from hfver.server.problems import repo_not_found
+from hfver.server.storage.database import Database
+
+UNDER_WAY = ("draft", "open")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS discussions (
+    repo INTEGER NOT NULL REFERENCES repos(id) ON DELETE CASCADE, number INTEGER NOT NULL,
+    title TEXT NOT NULL, author TEXT NOT NULL, created REAL NOT NULL, is_pull INTEGER NOT NULL,
+    status TEXT NOT NULL, merger TEXT NOT NULL DEFAULT '', merge_commit TEXT NOT NULL DEFAULT '',
+    merge_base TEXT NOT NULL DEFAULT '', PRIMARY KEY (repo, number));
+CREATE TABLE IF NOT EXISTS events (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, repo INTEGER NOT NULL,
+    number INTEGER NOT NULL, kind TEXT NOT NULL, author TEXT NOT NULL, created REAL NOT NULL, data TEXT NOT NULL,
+    FOREIGN KEY (repo, number) REFERENCES discussions(repo, number) ON DELETE CASCADE);
+CREATE INDEX IF NOT EXISTS events_of ON events (repo, number, position);
+"""
+_COLUMNS = "number, title, author, created, is_pull, status, merger, merge_commit, merge_base"
+_EVENT_COLUMNS = "id, kind, author, created, data"
+
+
+@dataclass(frozen=True)
+class Discussion:
+    """A discussion, or a pull request if `is_pull`. Status: draft, open, closed or merged."""
+
+    number: int
+    title: str
+    author: str
+    created: float
+    is_pull: bool
+    status: str
+    merger: str = ""
+    """Who began to merge it."""
+    merge_commit: str = ""
+    """The commit that it became, or is about to become, on main."""
+    merge_base: str = ""
+    """The commit of main that its changes were measured from when it was merged."""
+
+    @property
+    def ref(self) -> str:
+        """The git ref of a pull request."""
+        return f"refs/pr/{self.number}"
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it is neither closed nor merged."""
+        return self.status in UNDER_WAY
+
+
+@dataclass(frozen=True)
+class Event:
+    """What somebody did: comment, status-change, title-change; `data` depends on the kind."""
+
+    id: str
+    kind: str
+    author: str
+    created: float
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which discussions of a repo to list; None: any."""
+
+    is_pull: bool | None = None
+    statuses: Sequence[str] | None = None
+    author: str | None = None
+
+
+class Discussions:
+    """The discussions of all repos, by the repo's number."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        with database.transaction() as db:
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+
+    def find(self, repo: int, number: int) -> Discussion | None:
+        """Look one up."""
+        query = f"SELECT {_COLUMNS} FROM discussions WHERE repo = ? AND number = ?"  # noqa: S608
+        rows = self._database.read(query, repo, number)
+        return _discussion(rows[0]) if rows else None
+
+    def page(self, repo: int, wanted: Wanted, start: int, count: int) -> tuple[list[Discussion], int]:
+        """List a page, newest first, and count them all."""
+        where, values = _where(repo, wanted)
+        query = f"SELECT {_COLUMNS} FROM discussions WHERE {where} ORDER BY number DESC LIMIT ? OFFSET ?"  # noqa: S608
+        rows = self._database.read(query, *values, count, start)
+        ((total,),) = self._database.read(f"SELECT count(*) FROM discussions WHERE {where}", *values)  # noqa: S608
+        return [_discussion(row) for row in rows], int(str(total))
+
+    def pulls(self, repo: int) -> list[Discussion]:
+        """List all pull requests, newest first."""
+        return self.page(repo, Wanted(is_pull=True), 0, -1)[0]
+
+    def last_number(self, repo: int) -> int:
+        """Find the highest number in use; 0 for none."""
+        ((number,),) = self._database.read("SELECT max(number) FROM discussions WHERE repo = ?", repo)
+        return int(str(number or 0))
+
+    def events(self, repo: int, number: int) -> list[Event]:
+        """List what happened, oldest first."""
+        query = f"SELECT {_EVENT_COLUMNS} FROM events WHERE repo = ? AND number = ? ORDER BY position"  # noqa: S608
+        return [_event(row) for row in self._database.read(query, repo, number)]
+
+    def event(self, repo: int, number: int, event_id: str) -> Event | None:
+        """Look one event up."""
+        query = f"SELECT {_EVENT_COLUMNS} FROM events WHERE id = ? AND repo = ? AND number = ?"  # noqa: S608
+        rows = self._database.read(query, event_id, repo, number)
+        return _event(rows[0]) if rows else None
+
+    def open(self, repo: int, discussion: Discussion, text: str) -> None:
+        """Add a discussion with its first comment, unless the number is taken."""
+        facts = (discussion.number, discussion.title, discussion.author, discussion.created)
+        with self._writing() as db:
+            done = db.execute(
+                "INSERT OR IGNORE INTO discussions (repo, number, title, author, created, is_pull, status) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (repo, *facts, discussion.is_pull, discussion.status),
+            )
+            if done.rowcount:
+                said = _new("comment", discussion.author, comment(text), discussion.created)
+                _insert(db, repo, discussion.number, said)
+
+    def append(self, repo: int, number: int, kind: str, author: str, data: Mapping[str, Any]) -> Event:
+        """Add an event."""
+        event = _new(kind, author, data)
+        with self._writing() as db:
+            _insert(db, repo, number, event)
+        return event
+
+    def rename(self, repo: int, discussion: Discussion, title: str, author: str) -> Event:
+        """Give a discussion another title."""
+        event = _new("title-change", author, {"from": discussion.title, "to": title})
+        with self._writing() as db:
+            db.execute(
+                "UPDATE discussions SET title = ? WHERE repo = ? AND number = ?", (title, repo, discussion.number)
+            )
+            _insert(db, repo, discussion.number, event)
+        return event
+
+    def change_status(self, repo: int, discussion: Discussion, status: str, author: str) -> Event | None:
+        """Move a discussion on from the status that it was seen in; None when it has another one by now."""
+        event = _new("status-change", author, {"status": status})
+        with self._writing() as db:
+            done = db.execute(
+                "UPDATE discussions SET status = ? WHERE repo = ? AND number = ? AND status = ?",
+                (status, repo, discussion.number, discussion.status),
+            )
+            if done.rowcount:
+                _insert(db, repo, discussion.number, event)
+        return event if done.rowcount else None
+
+    def intend_merge(self, repo: int, number: int, merger: str, commit: str, base: str) -> None:
+        """Note which commit is about to go to main, so that whoever comes after a crash can tell what happened."""
+        with self._writing() as db:
+            db.execute(
+                "UPDATE discussions SET merger = ?, merge_commit = ?, merge_base = ? WHERE repo = ? AND number = ?",
+                (merger, commit, base, repo, number),
+            )
+
+    def revise(self, event: Event, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Event:
+        """Replace a comment's data by what `change` makes of it; those who do so at once take turns."""
+        with self._writing() as db:
+            rows = db.execute(f"SELECT {_EVENT_COLUMNS} FROM events WHERE id = ?", (event.id,)).fetchall()  # noqa: S608
+            if not rows:
+                raise repo_not_found(anonymous=False)  # deleted meanwhile
+            data = change(_event(rows[0]).data)
+            db.execute("UPDATE events SET data = ? WHERE id = ?", (_dump(data), event.id))
+        return Event(event.id, event.kind, event.author, event.created, data)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._database.transaction() as db:
+                yield db
+        except sqlite3.IntegrityError as error:
+            raise repo_not_found(anonymous=False) from error  # deleted meanwhile
+
+
+def comment(text: str) -> dict[str, Any]:
+    """Make the data of a new comment."""
+    return {"raw": text, "hidden": False, "updated": time.time(), "editor": "", "history": []}
+
+
+def _where(repo: int, wanted: Wanted) -> tuple[str, list[object]]:
+    parts, values = ["repo = ?"], [repo]  # type: tuple[list[str], list[object]]
+    if wanted.is_pull is not None:
+        parts.append("is_pull = ?")
+        values.append(wanted.is_pull)
+    if wanted.statuses is not None:
+        parts.append(f"status IN ({', '.join('?' * len(wanted.statuses))})")
+        values.extend(wanted.statuses)
+    if wanted.author is not None:
+        parts.append("author = ? COLLATE NOCASE")
+        values.append(wanted.author)
+    return " AND ".join(parts), values
+
+
+def _new(kind: str, author: str, data: Mapping[str, Any], created: float | None = None) -> Event:
+    return Event(secrets.token_hex(12), kind, author, time.time() if created is None else created, data)
+
+
+def _insert(db: sqlite3.Connection, repo: int, number: int, event: Event) -> None:
+    values = (event.id, repo, number, event.kind, event.author, event.created, _dump(event.data))
+    db.execute(
+        "INSERT INTO events (id, repo, number, kind, author, created, data) VALUES (?, ?, ?, ?, ?, ?, ?)", values
+    )
+
+
+def _dump(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, sort_keys=True)
+
+
+def _discussion(row: Sequence[Any]) -> Discussion:
+    number, title, author, created, is_pull, status, *merge = row
+    return Discussion(number, title, author, created, bool(is_pull), status, *merge)
+
+
+def _event(row: Sequence[Any]) -> Event:
+    event_id, kind, author, created, data = row
+    return Event(event_id, kind, author, created, json.loads(data))
