@@ -35,7 +35,7 @@ def pytest_sessionfinish() -> None:
 @pytest.fixture(scope="session")
 def chat_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny trained Llama with a byte tokenizer and a chat template, as save_pretrained wrote it."""
-    from tests.smoke import tiny
+    from tests.model.smoke import tiny
 
     words = tiny.byte_tokenizer(chat_template=tiny.CHATML)
     model = tiny.train(tiny.llama(words), words)

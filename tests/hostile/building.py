@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.checkpoint.test_header import entry, pack
+from tests.model.checkpoint.test_safetensors_header import entry, pack
 
 REPO = "acme/bot"
 CONFIG: Mapping[str, Any] = {

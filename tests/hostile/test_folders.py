@@ -12,8 +12,8 @@ import pytest
 
 from hfver.api.hubs import LocalHub
 from hfver.cli import main
-from tests.checkpoint.test_header import HOSTILE
 from tests.hostile.building import REPO, config, listing, model
+from tests.model.checkpoint.test_safetensors_header import HOSTILE
 
 Spoil = Callable[[Path], object]
 ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import pytest
+
+from .gallery import GALLERY, rendered
+
+
+@pytest.mark.parametrize("name", sorted(rendered()))
+def test_the_gallery_is_what_the_templates_write_today(name: str) -> None:
+    assert (GALLERY / name).read_bytes() == rendered()[name], "Run: python -m tests.model.card.gallery --write"
+
+
+def test_the_gallery_holds_nothing_else() -> None:
+    assert {path.name for path in GALLERY.iterdir()} == rendered().keys()

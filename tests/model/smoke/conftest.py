@@ -1,0 +1,86 @@
+"""Healthy models, made once; tests copy a folder before they break it."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+from tests.model.smoke import tiny
+
+Break = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread: tiny models only wait for a second one when the machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of healthy models by name."""
+    torch.manual_seed(7)
+    root = tmp_path_factory.mktemp("healthy")
+    chat, plain, words = (
+        tiny.byte_tokenizer(chat_template=tiny.CHATML),
+        tiny.byte_tokenizer(),
+        tiny.word_tokenizer(),
+    )
+    made: dict[str, tuple[Any, Any]] = {
+        "llama": (tiny.train(tiny.llama(chat), chat), chat),
+        "fresh": (tiny.llama(plain), plain),
+        "gpt2": (tiny.train(tiny.gpt2(plain), plain), plain),
+        "bert": (tiny.bert(words), words),
+        "classifier": (tiny.classifier(words), words),
+        "encoder": (tiny.encoder(words), words),
+    }
+    return {name: tiny.save(model, tokenizer, root / name) for name, (model, tokenizer) in made.items()}
+
+
+@pytest.fixture(scope="session")
+def adapter(healthy: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a LoRA adapter on the llama."""
+    return lora(healthy["llama"], tmp_path_factory.mktemp("adapters") / "lora")
+
+
+@pytest.fixture
+def copy(healthy: dict[str, Path], tmp_path: Path) -> Break:
+    """Copy a healthy folder to where a test may break it."""
+
+    def copied(name: str) -> Path:
+        return Path(shutil.copytree(healthy[name], tmp_path / name))
+
+    return copied
+
+
+def lora(base: Path, directory: Path, *, words: Any = None, task: str = "CAUSAL_LM", **settings: Any) -> Path:
+    """Make and save a LoRA adapter on a base folder, with a tokenizer of its own if one is given."""
+    labels = {name: settings.pop(name) for name in ("num_labels",) if name in settings}
+    with tiny.hushed():
+        kind = AutoModelForCausalLM if task == "CAUSAL_LM" else AutoModelForSequenceClassification
+        model = kind.from_pretrained(base, **labels)
+    if words is not None:
+        model.resize_token_embeddings(len(words), mean_resizing=False)
+    config = LoraConfig(task_type=task, r=4, target_modules=["q_proj", "v_proj"], **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft 0.21 uses a deprecated name, and tells what it saves
+        return tiny.save(_woken(get_peft_model(model, config)), words, directory)
+
+
+def _woken(adapted: Any) -> Any:
+    """Give the adapter an effect: a fresh one has none."""
+    for name, weight in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.02)
+    return adapted

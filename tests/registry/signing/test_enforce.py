@@ -1,0 +1,245 @@
+"""What the policy asks for: refused at release, and at every read, unless it is there; and what that costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from huggingface_hub import CommitOperationAdd, HfApi
+
+import hfver
+from hfver.api.hubs import LocalHub
+from hfver.core.ledger import Ledger, Line
+from hfver.core.manifest import LEDGER, SIGNATURE
+from hfver.core.policy import find_policy
+from hfver.errors import BadConfig, PolicyViolation, SignatureInvalid, VerificationError
+from tests.registry.signing.conftest import REPO, MakeFolder, MakePair, Pair, release, unpublish
+
+Write = Callable[[str], None]
+
+
+def trusting(pair: Pair) -> str:
+    return f'require_signature = true\n[signature]\npublic_key = "{pair.public}"\n'
+
+
+def test_a_release_without_a_signature_is_refused(
+    local_hub: LocalHub, folder: MakeFolder, make_pair: MakePair, policy: Write
+) -> None:
+    mine, other, made = make_pair("mine"), make_pair("other"), folder()
+    policy("require_signature = true\n")
+    with pytest.raises(PolicyViolation, match="asks for signed releases") as caught:
+        release(made, local_hub)
+    assert "--sign" in caught.value.hint
+    policy(trusting(mine))
+    with pytest.raises(PolicyViolation, match="its readers would refuse it"):
+        release(made, local_hub, sign=other.sign)
+    with pytest.raises(PolicyViolation):
+        release(made, local_hub, sign="sigstore")
+    policy('[signature]\nidentity = "me@example.com"\nissuer = "https://accounts.example.com"\n')
+    with pytest.raises(PolicyViolation, match="and no key"):
+        release(made, local_hub, sign=mine.sign)
+    assert not HfApi(endpoint=local_hub.url, token=local_hub.token).repo_exists(REPO)
+    policy(trusting(mine))
+    assert release(made, local_hub, sign=mine.sign).version == "1.0.0"
+
+
+def reads(hub: LocalHub, directory: Path) -> list[Callable[[], object]]:
+    return [
+        lambda: hfver.load(REPO, hub=hub),
+        lambda: hfver.pull(REPO, hub=hub),
+        lambda: hfver.pull(REPO, directory / "new", hub=hub),
+        lambda: hfver.resolve(REPO, hub=hub),
+        lambda: hfver.verify(REPO, hub=hub),
+        lambda: hfver.smoke_eval(REPO, hub=hub),
+        lambda: hfver.diff(REPO, f"{REPO}@1.0.0", hub=hub),
+        lambda: hfver.changelog(REPO, hub=hub),
+        lambda: hfver.verify(str(directory / "old"), hub=hub),
+        lambda: hfver.verify(str(directory / "old"), offline=True),
+    ]
+
+
+def test_every_read_fails_closed(
+    local_hub: LocalHub, folder: MakeFolder, make_pair: MakePair, policy: Write, tmp_path: Path
+) -> None:
+    release(folder(), local_hub)
+    commit = hfver.pull(REPO, tmp_path / "old", hub=local_hub).release.commit
+    policy(trusting(make_pair("mine")))
+    for read in reads(local_hub, tmp_path):
+        with pytest.raises(SignatureInvalid, match="has no signature"):
+            read()
+    with pytest.raises(SignatureInvalid, match="has no signature"):
+        hfver.pull(f"{REPO}@{commit}", hub=local_hub)
+    assert not (tmp_path / "new").exists()
+    policy('require_signature = true\n[signature]\nrepos = ["other/*"]\n')
+    assert hfver.resolve(REPO, hub=local_hub).version == "1.0.0"
+    policy("require_signature = true\n")
+    with pytest.raises(BadConfig, match="does not say by whom"):
+        hfver.resolve(REPO, hub=local_hub)
+
+
+def test_every_read_refuses_somebody_else(
+    local_hub: LocalHub, folder: MakeFolder, make_pair: MakePair, policy: Write, tmp_path: Path
+) -> None:
+    release(folder(), local_hub, sign=make_pair("theirs").sign)
+    hfver.pull(REPO, tmp_path / "old", hub=local_hub)
+    policy(trusting(make_pair("mine")))
+    for read in reads(local_hub, tmp_path):
+        with pytest.raises(SignatureInvalid, match="signed with another key"):
+            read()
+
+
+def test_a_commit_that_is_no_release_cannot_be_signed(
+    local_hub: LocalHub, folder: MakeFolder, pair: Pair, policy: Write
+) -> None:
+    release(folder(), local_hub, sign=pair.sign)
+    api = HfApi(endpoint=local_hub.url, token=local_hub.token)
+    operations = [CommitOperationAdd("config.json", b"{}")]
+    api.create_branch(REPO, branch="evil", revision=str(api.list_repo_commits(REPO)[-1].commit_id))
+    commit = api.create_commit(REPO, operations, commit_message="other", revision="evil").oid
+    policy(trusting(pair))
+    with pytest.raises(SignatureInvalid, match="no release of hfver"):
+        hfver.pull(f"{REPO}@{commit}", hub=local_hub)
+
+
+def test_a_verdict_is_remembered_for_its_key_alone(
+    local_hub: LocalHub,
+    folder: MakeFolder,
+    make_pair: MakePair,
+    policy: Write,
+    requests: list[str],
+    fresh: Callable[[], None],
+) -> None:
+    mine, other = make_pair("mine"), make_pair("other")
+    release(folder(), local_hub, sign=mine.sign)
+    fresh()
+    hfver.resolve(REPO, hub=local_hub)
+    requests.clear()
+    policy(trusting(mine))
+    found = hfver.resolve(REPO, hub=local_hub)
+    assert requests == [f"GET /api/models/{REPO}/refs", f"GET /{REPO}/resolve/{found.commit}/{SIGNATURE}"]
+    requests.clear()
+    hfver.resolve(REPO, hub=local_hub)
+    hfver.resolve(f"{REPO}@{found.commit}", hub=local_hub)
+    assert requests == [f"GET /api/models/{REPO}/refs"]
+    policy(trusting(other))
+    with pytest.raises(SignatureInvalid, match="another key"):
+        hfver.resolve(REPO, hub=local_hub)
+    # The same file with another key in it is another key.
+    mine.public.write_bytes(other.public.read_bytes())
+    policy(trusting(mine))
+    with pytest.raises(SignatureInvalid, match="another key"):
+        hfver.resolve(REPO, hub=local_hub)
+
+
+def test_a_pull_brings_the_signature_and_asks_for_it_once(
+    local_hub: LocalHub, folder: MakeFolder, pair: Pair, requests: list[str], fresh: Callable[[], None]
+) -> None:
+    release(folder(), local_hub, sign=pair.sign)
+    fresh()
+    hfver.pull(REPO, hub=local_hub)
+    requests.clear()
+    assert hfver.verify(REPO, hub=local_hub, public_key=pair.public).signed_by
+    assert requests == [f"GET /api/models/{REPO}/refs"]
+
+
+def test_a_signature_that_went_bad_in_the_cache_is_asked_for_again(
+    local_hub: LocalHub, folder: MakeFolder, pair: Pair
+) -> None:
+    release(folder(), local_hub, sign=pair.sign)
+    snapshot = hfver.pull(REPO, hub=local_hub).path
+    (snapshot / SIGNATURE).resolve().write_bytes(b"{}")
+    assert hfver.verify(REPO, hub=local_hub, public_key=pair.public).signed_by
+
+
+def test_an_old_signed_release_under_a_new_version(
+    local_hub: LocalHub, folder: MakeFolder, pair: Pair, policy: Write, fresh: Callable[[], None]
+) -> None:
+    """Who may write the repo makes 1.0.0, with its good signature, pass for 2.0.0: tag and ledger line say so."""
+    old = release(folder(), local_hub, sign=pair.sign)
+    api = HfApi(endpoint=local_hub.url, token=local_hub.token)
+    api.create_tag(REPO, tag="v2.0.0", revision=old.commit)
+    ledger = Ledger.decode(Path(api.hf_hub_download(REPO, LEDGER)).read_bytes(), REPO)
+    line = ledger.entries[-1].line
+    forged = ledger.append(Line.model_validate({**line.model_dump(), "version": "2.0.0"}))
+    api.create_commit(REPO, [CommitOperationAdd(LEDGER, forged.raw)], commit_message="Publish 2.0.0")
+    fresh()
+    policy(trusting(pair))
+    with pytest.raises(VerificationError, match=r"its manifest is that of acme/bot@1\.0\.0"):
+        hfver.pull(f"{REPO}@2.0.0", hub=local_hub)
+    assert hfver.pull(f"{REPO}@1.0.0", hub=local_hub).release.version == "1.0.0"
+
+
+def test_a_signed_release_in_another_repo(
+    local_hub: LocalHub, folder: MakeFolder, pair: Pair, policy: Write, tmp_path: Path
+) -> None:
+    release(folder(), local_hub, sign=pair.sign)
+    api = HfApi(endpoint=local_hub.url, token=local_hub.token)
+    api.create_repo("evil/bot")
+    models = local_hub.path / "repos" / "models"
+    fetch = ["git", "-C", str(models / "evil" / "bot.git"), "fetch", "-q", "-f", "-u", str(models / "acme" / "bot.git")]
+    subprocess.run([*fetch, "+refs/*:refs/*"], check=True)
+    policy(trusting(pair))
+    with pytest.raises(VerificationError):
+        hfver.pull("evil/bot@1.0.0", hub=local_hub)
+
+
+def test_a_pending_release_that_nobody_trusted_signed_stays_pending(
+    local_hub: LocalHub, folder: MakeFolder, make_pair: MakePair, policy: Write, fresh: Callable[[], None]
+) -> None:
+    mine = make_pair("mine")
+    release(folder(1), local_hub, sign=make_pair("theirs").sign)
+    unpublish(local_hub)
+    fresh()
+    policy(trusting(mine))
+    done = release(folder(2), local_hub, sign=mine.sign, version="1.0.1")
+    listed = hfver.versions(REPO, hub=local_hub)
+    assert ([one.version for one in listed.releases], listed.pending) == ([done.version], ("v1.0.0",))
+
+
+def test_a_policy_that_came_with_a_release_does_not_excuse_it(
+    local_hub: LocalHub, folder: MakeFolder, make_pair: MakePair, policy: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs, made = make_pair("mine"), make_pair("theirs"), folder()
+    (made / "hfver.toml").write_text(f'[signature]\npublic_key = "{theirs.public}"\n')
+    release(made, local_hub, sign=theirs.sign)
+    pulled = hfver.pull(REPO, Path("model"), hub=local_hub).path.resolve()
+    assert (pulled / "hfver.toml").is_file()
+    policy(trusting(mine))
+    monkeypatch.chdir(pulled)
+    with pytest.raises(SignatureInvalid, match="signed with another key"):
+        hfver.verify(".", offline=True)
+    policy("")
+    assert hfver.verify(".", offline=True).signed_by == f"key {theirs.public}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[signature]\npublic_key = "k"\nidentity = "me"\nissuer = "x"\n',
+        '[signature]\nidentity = "me"\n',
+        "[signature]\nrequire = 3\n",
+        '[signature]\nkey = "k"\n',
+        'require_signature = "yes, please"\n',
+    ],
+)
+def test_a_policy_that_says_too_much_or_too_little(policy: Write, tmp_path: Path, text: str) -> None:
+    policy(text)
+    with pytest.raises(BadConfig, match="signature"):
+        find_policy(tmp_path / "project")
+
+
+def test_naming_somebody_asks_for_signatures(policy: Write, tmp_path: Path) -> None:
+    home = tmp_path / "project"
+    policy('[signature]\npublic_key = "keys/mine.pub"\nrepos = ["acme/*"]\n')
+    (home / "below").mkdir()
+    found = find_policy(home / "below")
+    assert found.signature.public_key == home / "keys" / "mine.pub"
+    assert (found.wants_signature("ACME/bot"), found.wants_signature("other/bot")) == (True, False)
+    policy('[signature]\nrequire = false\npublic_key = "keys/mine.pub"\n')
+    assert not find_policy(home).wants_signature(REPO)
+    policy('require_signature = true\n[signature]\nrequire = false\npublic_key = "keys/mine.pub"\n')
+    assert find_policy(home).wants_signature(REPO)
+    assert json.loads(find_policy(home).model_dump_json())["require_signature"] is True
