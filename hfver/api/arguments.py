@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hfver.api.hubs import PathLike
 from hfver.core.lockfile import find_lock, read_lock
+from hfver.core.policy import Policy
 from hfver.core.ref import check_repo
 from hfver.errors import BadConfig
 from hfver.registry.state import Terms
@@ -30,12 +31,13 @@ def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     return value
 
 
-def terms_of(mirror_of: str | None, lock: PathLike | bool = False) -> Terms:
+def terms_of(mirror_of: str | None = None, lock: PathLike | bool = False, policy: Policy | None = None) -> Terms:
     """Say on what terms a repo is believed.
 
     Args:
         mirror_of: The repo that it is knowingly a copy of.
         lock: The lock to heed: True for the nearest, False for none.
+        policy: Decides which releases must be signed; None where nothing is checked that a policy decides.
 
     Raises:
         BadRef: ``mirror_of`` is no repo id.
@@ -43,5 +45,5 @@ def terms_of(mirror_of: str | None, lock: PathLike | bool = False) -> Terms:
     """
     mirrored = check_repo(mirror_of) if mirror_of else None
     if isinstance(lock, bool):
-        return Terms(mirrored, lock=find_lock(Path.cwd()) if lock else None)
-    return Terms(mirrored, lock=read_lock(Path(lock).absolute()))
+        return Terms(mirrored, lock=find_lock(Path.cwd()) if lock else None, policy=policy)
+    return Terms(mirrored, lock=read_lock(Path(lock).absolute()), policy=policy)

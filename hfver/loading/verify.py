@@ -47,7 +47,7 @@ def verify_release(
     """
     pinned = locate(hub, ref, terms)
     warn_if_yanked(pinned.release)
-    trust = check_signed(hub, pinned.release, trust, remembered=not force)
+    trust = check_signed(hub, pinned.release, trust, policy=terms.policy, remembered=not force)
     snapshot = bring(hub, pinned, progress=progress)
     where, release = str(pinned.release), pinned.release
     if force:
@@ -58,13 +58,20 @@ def verify_release(
 
 
 def verify_folder(
-    hub: Hub | None, directory: Path, *, trust: Trust | None = None, force: bool = False, progress: Progress = silent
+    hub: Hub | None,
+    directory: Path,
+    terms: Terms = Terms(),
+    *,
+    trust: Trust | None = None,
+    force: bool = False,
+    progress: Progress = silent,
 ) -> Verified:
     """Check a pulled folder against its manifest, and its manifest against the Hub's ledger.
 
     Args:
         hub: Whose ledger to ask; None checks the folder alone.
         directory: A folder that ``pull`` filled, or a snapshot in the cache.
+        terms: What must hold for the repo to be believed; of a folder, only the policy counts.
         trust: Who must have signed it; None asks the policy.
         force: Read every byte again.
         progress: Told the bytes.
@@ -82,7 +89,7 @@ def verify_folder(
             raise DigestMismatch(f"{where}: its manifest is {digest}; the ledger says {release.digest}.")
         warn_if_yanked(release)
         commit, evidence = release.commit, "ledger"
-    trust = check_folder_signed(directory, manifest, digest, trust)
+    trust = check_folder_signed(directory, manifest, digest, trust, policy=terms.policy)
     check_names((path for path in files_in(directory) if path != MARK), manifest.files, where)
     check_folder(directory, manifest.files, where, cache=None if force else HashCache(), progress=progress)
     snapshot = Snapshot(directory, manifest.files)

@@ -77,7 +77,7 @@ def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
         SignatureInvalid: The policy asks for a signature that is not there.
     """
     pinned = locate(hub, ref, terms)
-    check_signed(hub, pinned.release)
+    check_signed(hub, pinned.release, policy=terms.policy)
     return pinned
 
 

@@ -33,7 +33,7 @@ def resolve_locked(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
         SignatureInvalid: The policy asks for a signature that is not there.
     """
     pinned = locate_locked(hub, ref, terms)
-    check_signed(hub, pinned.release)
+    check_signed(hub, pinned.release, policy=terms.policy)
     return pinned
 
 

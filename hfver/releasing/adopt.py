@@ -38,12 +38,13 @@ class _Found:
     made_by: str
 
 
-def adopt(hub: Hub, repo: str, *, dry_run: bool = False) -> Adoption:
+def adopt(hub: Hub, repo: str, terms: Terms = Terms(), *, dry_run: bool = False) -> Adoption:
     """Bring tags that hfver did not make under the ledger; run again, it takes up what came since.
 
     Args:
         hub: Where the repo is.
         repo: Its name.
+        terms: What must hold for the repo to be believed.
         dry_run: Say what would be adopted and write nothing.
 
     Raises:
@@ -52,7 +53,7 @@ def adopt(hub: Hub, repo: str, *, dry_run: bool = False) -> Adoption:
         HubError: There is no such repo, or it may not be written.
         Conflict: ``main`` never stood still.
     """
-    state = read_state(hub, repo)
+    state = read_state(hub, repo, terms)
     if not dry_run:
         state = complete_pending(hub, state)
     found, skipped = with_clone(hub, repo, partial(_look, hub, state))

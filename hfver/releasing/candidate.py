@@ -83,7 +83,8 @@ def find_candidate(hub: Hub, state: RepoState, version: Version, commit: str) ->
         tree = hub.tree(state.repo, commit)
         check_tree(tree, manifest, where)
         check_publishable(state.ledger, manifest, digest_of(raw), where)
-        check_signed(hub, candidate_release(hub, state.repo, commit, manifest, digest_of(raw)))
+        release = candidate_release(hub, state.repo, commit, manifest, digest_of(raw))
+        check_signed(hub, release, policy=state.terms.policy)
     except (VerificationError, HubNotFound):
         return None
     ours = manifest.repo.lower() == state.repo.lower() and manifest.version == str(version)

@@ -19,20 +19,21 @@ from hfver.registry.pull_request import behind
 from hfver.registry.release_checks import check_binding, check_tree
 from hfver.registry.resolve import candidate_release, release_of
 from hfver.registry.signing import check_signed
-from hfver.registry.state import RepoState, read_state
+from hfver.registry.state import RepoState, Terms, read_state
 from hfver.releasing.candidate import Candidate, check_publishable
 from hfver.releasing.publish import complete_pending, publish, tag_candidate
 
 __all__ = ["finish"]
 
 
-def finish(hub: Hub, repo: str, number: int) -> Release:
+def finish(hub: Hub, repo: str, number: int, terms: Terms = Terms()) -> Release:
     """Publish the release of a merged pull request. Running it again says that it is done.
 
     Args:
         hub: Where it is.
         repo: The repo.
         number: The pull request's number.
+        terms: What must hold for the repo to be believed.
 
     Raises:
         HubNotFound: There is no such pull request, or it holds no release.
@@ -43,7 +44,7 @@ def finish(hub: Hub, repo: str, number: int) -> Release:
     """
     thread = read_thread(hub, repo, number)
     _check_merged(hub, repo, number, thread)
-    state = read_state(hub, repo)
+    state = read_state(hub, repo, terms)
     candidate = _candidate(hub, state, number)
     state = complete_pending(hub, state)
     entry = state.ledger.at_commit(candidate.commit)
@@ -88,7 +89,8 @@ def _candidate(hub: Hub, state: RepoState, number: int) -> Candidate:
         hint = "Somebody changed it after hfver made it. Take the changes into your folder, and release that."
         raise type(error)(error.message, hint) from None
     check_publishable(state.ledger, manifest, digest_of(raw), where)
-    check_signed(hub, candidate_release(hub, repo, commit, manifest, digest_of(raw)))
+    release = candidate_release(hub, repo, commit, manifest, digest_of(raw))
+    check_signed(hub, release, policy=state.terms.policy)
     return Candidate(commit, manifest, digest_of(raw), tree, content={MANIFEST: raw})
 
 

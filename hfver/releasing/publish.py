@@ -66,7 +66,7 @@ def complete_pending(hub: Hub, state: RepoState) -> RepoState:
         candidate = find_candidate(hub, state, version, commit)
         if candidate is not None:
             publish(hub, state, candidate, None)
-            state = read_state(hub, state.repo)
+            state = read_state(hub, state.repo, state.terms)
     return state
 
 

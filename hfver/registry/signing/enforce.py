@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from hfver.core.manifest import MANIFEST, SIGNATURE, Manifest
-from hfver.core.policy import SignatureRule, find_policy
+from hfver.core.manifest import SIGNATURE, Manifest
+from hfver.core.policy import Policy
 from hfver.core.results import Release
+from hfver.core.settings import resolve_policy
 from hfver.errors import BadConfig, HubNotFound, PolicyViolation, SignatureInvalid
 from hfver.hub import Hub
 from hfver.hub.download import cached_file
@@ -32,13 +33,21 @@ __all__ = ["check_folder_signed", "check_may_release", "check_signed"]
 _SIGN = "Sign it: --sign key:PATH, or --sign sigstore."
 
 
-def check_signed(hub: Hub, release: Release, trust: Trust | None = None, *, remembered: bool = True) -> Trust | None:
+def check_signed(
+    hub: Hub,
+    release: Release,
+    trust: Trust | None = None,
+    *,
+    policy: Policy | None = None,
+    remembered: bool = True,
+) -> Trust | None:
     """Check a release's signature, if anybody asks for one; a verdict of an earlier day costs nothing.
 
     Args:
         hub: Where the signature is, unless it came with the files.
         release: The release, with its manifest checked.
-        trust: Who must have signed; None asks the nearest policy.
+        trust: Who must have signed; None asks the policy.
+        policy: The policy; None for the nearest file.
         remembered: Whether an earlier verdict on the same commit for the same key counts.
 
     Returns:
@@ -50,13 +59,15 @@ def check_signed(hub: Hub, release: Release, trust: Trust | None = None, *, reme
     """
     # A mirror is asked for under its own name, and its releases were made for another.
     made_for = release.manifest.repo if release.manifest else release.repo
-    trust = trust or _policy_trust(release.repo, made_for)
+    trust = trust or _policy_trust(policy, release.repo, made_for)
     if trust is not None:
         _check_signature(hub, release, trust, remembered)
     return trust
 
 
-def check_folder_signed(directory: Path, manifest: Manifest, digest: str, trust: Trust | None) -> Trust | None:
+def check_folder_signed(
+    directory: Path, manifest: Manifest, digest: str, trust: Trust | None, *, policy: Policy | None = None
+) -> Trust | None:
     """Check the signature that lies in a pulled folder, if anybody asks for one.
 
     Returns:
@@ -66,7 +77,7 @@ def check_folder_signed(directory: Path, manifest: Manifest, digest: str, trust:
         SignatureInvalid: There is none, or it is not by the trusted one over exactly this release.
         BadConfig: The policy asks for signatures and names nobody whose they must be, or cannot be read.
     """
-    trust, path = trust or _policy_trust(manifest.repo), directory / SIGNATURE
+    trust, path = trust or _policy_trust(policy, manifest.repo), directory / SIGNATURE
     where = f"{manifest.repo}@{manifest.version} in {directory}"
     if trust is None:
         return None
@@ -76,13 +87,13 @@ def check_folder_signed(directory: Path, manifest: Manifest, digest: str, trust:
     return trust
 
 
-def check_may_release(repo: str, signer: Signer | None) -> None:
+def check_may_release(repo: str, signer: Signer | None, *, policy: Policy | None = None) -> None:
     """Refuse a release whose signature would not be what the policy asks of its readers.
 
     Raises:
         PolicyViolation: There is no signature, or one of another kind or key.
     """
-    rule = _rule_for(repo)
+    rule = resolve_policy(policy).signature_for(repo)
     if rule is None:
         return
     if signer is None:
@@ -97,20 +108,8 @@ def check_may_release(repo: str, signer: Signer | None) -> None:
         raise PolicyViolation(f"The policy trusts {trust} for {repo}, and no key.", "Run it with --sign sigstore.")
 
 
-def _rule_for(*repos: str) -> SignatureRule | None:
-    """Find the rule of the nearest policy that asks for signatures of a repo.
-
-    Inside of a pulled release the nearest policy may have come with it, and must not excuse it: those outside go first.
-    """
-    here = Path.cwd()
-    releases = [folder for folder in (*reversed(here.parents), here) if (folder / MANIFEST).is_file()]
-    policies = map(find_policy, [*(folder.parent for folder in releases), here])
-    asking = (policy for policy in policies if any(map(policy.wants_signature, repos)))
-    return next((policy.signature for policy in asking), None)
-
-
-def _policy_trust(*repos: str) -> Trust | None:
-    rule = _rule_for(*repos)
+def _policy_trust(policy: Policy | None, *repos: str) -> Trust | None:
+    rule = resolve_policy(policy).signature_for(*repos)
     if rule is None:
         return None
     trust = parse_trust(rule.public_key, rule.identity, rule.issuer)
