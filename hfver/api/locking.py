@@ -140,4 +140,4 @@ def _asked(place: Path, policy: PolicyLike) -> Asked:
 
     project = resolve_policy(policy, start=place.parent)
     name = project.file.name if project.file else "hfver.toml"
-    return Asked(models=project.models, models_from=name, policy=resolve_policy(policy))
+    return Asked(models=project.requirements, models_from=name, policy=resolve_policy(policy))
