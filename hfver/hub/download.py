@@ -110,7 +110,7 @@ def _receive(hub: Hub, repo: str, commit: str, file: TreeFile, blob: Path, tally
         return reached - before >= WORTH_COUNTING
 
     with part.open("r+b", buffering=0) as stream, hub.session.translated(what):
-        persist(lambda: _go_on(hub, url, file.size, stream, tally), hub.session.patience, progressed=progressed)
+        persist(lambda: _go_on(hub, url, file.size, stream, tally), hub.session.retry_policy, progressed=progressed)
     part.replace(blob)
 
 

@@ -62,7 +62,7 @@ def hash_file(hub: Hub, repo: str, place: tuple[str, str], size: int, told: Call
     try:
         with hub.session.translated(f"{repo}@{commit[:12]}: {path}"):
             url = f"/{repo}/resolve/{commit}/{quote(path)}"
-            return persist(lambda: _hash_once(hub, url, size, told), hub.session.patience)
+            return persist(lambda: _hash_once(hub, url, size, told), hub.session.retry_policy)
     except HubNotFound:
         return None
 
