@@ -1,4 +1,4 @@
-"""What a caller may name: a release, or a folder."""
+"""Checking what callers pass besides references: options with few values, and how far a repo is trusted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from hfver.core.ref import check_repo
 from hfver.errors import BadConfig
 from hfver.registry.state import Terms
 
-__all__ = ["looks_like_folder", "one_of", "terms_of"]
-
-
-def looks_like_folder(target: str) -> bool:
-    """Tell a path from a reference: it exists as a folder, or is written like a path."""
-    return target.startswith((".", "/", "~")) or ("@" not in target and Path(target).is_dir())
+__all__ = ["one_of", "terms_of"]
 
 
 def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
@@ -37,7 +32,7 @@ def terms_of(mirror_of: str | None = None, lock: PathLike | bool = False, policy
     Args:
         mirror_of: The repo that it is knowingly a copy of.
         lock: The lock to heed: True for the nearest, False for none.
-        policy: Decides which releases must be signed; None where nothing is checked that a policy decides.
+        policy: Decides which releases must be signed; None for the nearest file.
 
     Raises:
         BadRef: ``mirror_of`` is no repo id.

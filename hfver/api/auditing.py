@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hfver.api.arguments import terms_of
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import parse_repo
 from hfver.core.audit_report import Audit
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import check_repo
 
 __all__ = ["audit"]
 
@@ -24,7 +24,7 @@ def audit(
     """Check every release of a repo, its ledger, and the history of both, by one git fetch and without weights.
 
     Args:
-        repo: ``namespace/name``.
+        repo: ``namespace/name``, or an alias.
         deep: Download every LFS object too and hash it; nothing is kept.
         hub: None, a URL, or the folder of an embedded Hub.
         mirror_of: The repo that this one is knowingly a copy of.
@@ -43,7 +43,7 @@ def audit(
     from hfver.auditing.audit import audit as run
     from hfver.registry.resolve_locked import terms_for
 
-    name = check_repo(repo)
+    name = parse_repo(repo)
     terms = terms_of(mirror_of, lock)
     with open_hub(hub, token) as client:
         package = terms.lock.find(name, client.identity) if terms.lock else None

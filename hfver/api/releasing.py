@@ -9,8 +9,9 @@ from typing import Literal
 
 from hfver.api.arguments import one_of, terms_of
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import parse_reference, parse_repo
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import check_repo, parse_pull, parse_ref
+from hfver.core.ref import check_repo, parse_pull
 from hfver.core.results import Adoption, Release
 from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.core.version import Bump, parse_version
@@ -190,10 +191,11 @@ def adopt(
     from hfver.releasing.adopt import adopt as run
     from hfver.releasing.adopt import note_rename
 
-    name, old = check_repo(repo), check_repo(renamed_from) if renamed_from else None
+    rules = resolve_policy(policy)
+    name, old = parse_repo(repo, rules), check_repo(renamed_from) if renamed_from else None
     if old and dry_run:
         raise UsageError("A rename is one line in the ledger: there is nothing to try.", "Leave --dry-run out.")
-    terms = terms_of(policy=resolve_policy(policy))
+    terms = terms_of(policy=rules)
     with open_hub(hub, token) as client:
         return note_rename(client, name, old) if old else run(client, name, terms, dry_run=dry_run)
 
@@ -228,6 +230,7 @@ def yank(
     """
     from hfver.releasing.yank import yank as run
 
-    wanted, terms = parse_ref(ref), terms_of(policy=resolve_policy(policy))
+    rules = resolve_policy(policy)
+    wanted, terms = parse_reference(ref, rules), terms_of(policy=rules)
     with open_hub(hub, token) as client:
         return run(client, wanted, reason, terms, undo=undo)

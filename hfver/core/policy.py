@@ -150,7 +150,7 @@ class Policy(BaseModel):
         for name, wanted in self.models.items():
             repo, spec = _repo_and_spec(name, wanted)
             if specs.setdefault(repo.lower(), spec) != spec:
-                raise ValueError(f"models: {repo} is named twice, as {specs[repo.lower()]} and as {spec}")
+                raise ValueError(f"models.{name}: {repo} is named twice, as {specs[repo.lower()]} and as {spec}")
         return self
 
     @property
@@ -212,12 +212,12 @@ def _repo_and_spec(name: str, wanted: str | Alias) -> tuple[str, str]:
     """
     if isinstance(wanted, Alias):
         if not _ALIAS.fullmatch(name):
-            raise ValueError(f"models: {name[:80]!r} is not an alias: use letters, digits, '.', '_' and '-'")
+            raise ValueError(f"models.{name[:80]}: not an alias: use letters, digits, '.', '_' and '-'")
         return wanted.repo, wanted.spec
     try:
         return check_model_id(name), wanted
     except BadRef as error:
-        raise ValueError("models: " + error.message.rstrip(".")) from None
+        raise ValueError(f"models.{name[:80]}: {error.message}") from None
 
 
 def metric_breaches(policy: Policy, before: Mapping[str, float], after: Mapping[str, float]) -> tuple[Breach, ...]:

@@ -117,9 +117,12 @@ def test_the_whole_answer_is_json(project: Write) -> None:
         ("[models]\nbot = { repo = 'acme/bot', spec = '^^' }", "models.bot.spec: '^^' is not a version or a range."),
         ("[models]\n'acme/bot' = '^^'", "models.acme/bot: '^^' is not a version or a range."),
         ("[models]\nbot = { repo = '//' }", "models.bot.repo: '//' is not a repo id."),
-        ("[models]\n'a/b/c' = '^1'", "models: 'a/b/c' is not a repo id."),
-        ("[models]\n'a/b' = { repo = 'acme/bot' }", "models: 'a/b' is not an alias: use letters"),
-        ("[models]\nbot = { repo = 'acme/bot' }\n'Acme/bot' = '^1'", "is named twice, as latest and as ^1."),
+        ("[models]\n'a/b/c' = '^1'", "models.a/b/c: 'a/b/c' is not a repo id."),
+        ("[models]\n'a/b' = { repo = 'acme/bot' }", "models.a/b: not an alias: use letters"),
+        (
+            "[models]\nbot = { repo = 'acme/bot' }\n'Acme/bot' = '^1'",
+            "models.Acme/bot: Acme/bot is named twice, as latest and as ^1.",
+        ),
         ("[models]\nbot = 3", "models.bot: Input should be"),
     ],
 )
