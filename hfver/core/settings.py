@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from hfver.core.cache_folder import default_folder
 from hfver.core.policy import Policy
 from hfver.core.settings_files import (
     VARIABLES,
@@ -226,7 +227,8 @@ def _values(merged: Settings, layers: list[_Layer]) -> Iterator[Value]:
         elif isinstance(value, BaseModel):
             keys = {key: getattr(value, key) for key in type(value).model_fields}
         else:
-            yield Value(label, _plain(value), _source_of(name, "", layers))
+            applies = value or default_folder() if name == "cache" else value
+            yield Value(label, _plain(applies), _source_of(name, "", layers))
             continue
         for key, item in keys.items():
             yield Value(f"{label}.{key}", _plain(item), _source_of(name, key, layers))

@@ -62,7 +62,7 @@ class Settings(Policy):
     http: HttpSettings = HttpSettings()
     hub: HubSettings = HubSettings()
     cache: Path | None = None
-    """The folder where hfver keeps what it remembers; relative to the file that names it."""
+    """The folder where hfver keeps what it remembers; only in the user's configuration, and relative to it."""
 
     def policy(self) -> Policy:
         """Return the part that decides what is refused."""
