@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from hfver.cli.groups import GROUPS
 
-__all__ = ["EXAMPLE", "SUMMARY", "root_help"]
+__all__ = ["OPTIONS", "SUMMARY", "root_help"]
 
 SUMMARY = "Immutable, verified, semantic versions for models on the Hugging Face Hub."
-EXAMPLE = "hfver release out/checkpoint --repo acme/support-bot -m 'More refunds data'"
+EXAMPLE = "hfver release out/checkpoint --repo acme/support-bot"
 
 OPTIONS = {
     "--version": "Print hfver's own version.",

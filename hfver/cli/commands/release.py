@@ -9,13 +9,14 @@ import typer
 
 from hfver.cli.options import CodeOption, DeviceOption, HubOption, JsonOption, PolicyOption
 from hfver.cli.policy import chosen_policy
-from hfver.cli.root_help import EXAMPLE
 from hfver.errors import UsageError
 
 if TYPE_CHECKING:
     from hfver.core.policy import Policy
 
 __all__ = ["EXAMPLE", "release"]
+
+EXAMPLE = "hfver release out/checkpoint --repo acme/support-bot -m 'More refunds data'"
 
 
 def release(
