@@ -145,7 +145,7 @@ def _can_write(hub: Hub, repo: str) -> Reading:
 
 
 def _state(hub: Hub, repo: str) -> Reading:
-    from hfver.registry.resolve import list_versions
+    from hfver.registry.versions import list_versions
 
     def look() -> Reading:
         found = list_versions(hub, repo)

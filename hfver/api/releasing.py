@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from hfver.api.arguments import one_of, terms_of
+from hfver.api.arguments import one_of, policy_of, terms_of
 from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.api.references import parse_reference, parse_repo
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import check_repo, parse_pull
 from hfver.core.results import Adoption, Release
-from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.core.version import Bump, parse_version
 from hfver.errors import UsageError
+
+if TYPE_CHECKING:
+    from hfver.core.settings import PolicyLike
 
 __all__ = ["adopt", "finish", "release", "yank"]
 
@@ -110,7 +112,7 @@ def release(
             trust_remote_code=trust_remote_code,
             sign=None if sign is None else parse_signer(sign),
             review=review,
-            policy=resolve_policy(policy),
+            policy=policy_of(policy),
         )
         with open_hub(hub, token, create=not dry_run, pretend=dry_run) as client:
             return run(client, request, say=say, progress=progress)
@@ -137,7 +139,7 @@ def finish(pull: str, *, hub: HubLike = None, policy: PolicyLike = None, token: 
     from hfver.releasing.finish import finish as run
 
     repo, number = parse_pull(pull)
-    terms = terms_of(policy=resolve_policy(policy))
+    terms = terms_of(policy=policy_of(policy))
     with open_hub(hub, token) as client:
         return run(client, repo, number, terms)
 
@@ -191,7 +193,7 @@ def adopt(
     from hfver.releasing.adopt import adopt as run
     from hfver.releasing.adopt import note_rename
 
-    rules = resolve_policy(policy)
+    rules = policy_of(policy)
     name, old = parse_repo(repo, rules), check_repo(renamed_from) if renamed_from else None
     if old and dry_run:
         raise UsageError("A rename is one line in the ledger: there is nothing to try.", "Leave --dry-run out.")
@@ -230,7 +232,7 @@ def yank(
     """
     from hfver.releasing.yank import yank as run
 
-    rules = resolve_policy(policy)
+    rules = policy_of(policy)
     wanted, terms = parse_reference(ref, rules), terms_of(policy=rules)
     with open_hub(hub, token) as client:
         return run(client, wanted, reason, terms, undo=undo)
