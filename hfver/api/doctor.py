@@ -1,4 +1,4 @@
-"""Doctor: what this machine, its settings and its access to a Hub allow, and what to do where they do not."""
+"""``hfver doctor``: whether this machine, its settings and its access to a Hub work, and what to do if not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 ATTEMPTS, SECONDS = 1, 10.0
-"""How often and how patiently doctor retries: who waits for it wants to know that a Hub does not answer."""
+"""How often doctor retries, and how long it waits: that a Hub does not answer is what its user wants to know."""
 
 
 def doctor(repo: str | None = None, *, hub: HubLike = None, token: str | None = None) -> Diagnosis:
@@ -105,12 +105,12 @@ def _token_from(token: str | None) -> str:
 
 def _rights(answer: Any) -> str:
     """Describe a token in a line; every part of the answer may be missing."""
-    told = _table(answer)
-    role = str(_table(_table(told.get("auth")).get("accessToken")).get("role"))
+    data = _table(answer)
+    role = str(_table(_table(data.get("auth")).get("accessToken")).get("role"))
     rights = {"write": "may write", "read": "may only read", "fineGrained": "has rights of its own"}
-    listed = told.get("orgs")
+    listed = data.get("orgs")
     orgs = [str(_table(org).get("name")) for org in listed] if isinstance(listed, list) else []
-    parts = [str(told.get("name") or "name unknown"), rights.get(role, "rights unknown")]
+    parts = [str(data.get("name") or "name unknown"), rights.get(role, "rights unknown")]
     return ", ".join([*parts, *([f"in {', '.join(orgs[:8])}"] if orgs else [])])
 
 

@@ -1,4 +1,4 @@
-"""What a caller types to name a release or a repo: the one place where aliases are known."""
+"""Parsing what a caller types for a release or a repo: the one place that knows aliases."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def parse_repo(text: str, policy: PolicyLike = None) -> str:
 
 
 def expand_model(text: str, policy: PolicyLike = None) -> str:
-    """Return the id of a model that need not be ours, such as ``gpt2``; of an alias, what it stands for."""
+    """Return the id of any model, such as ``gpt2``; for an alias, the repo that it stands for."""
     aliases = _aliases(text, policy)
     return aliases[text].repo if text in aliases else text
 
 
 def _aliases(name: str, policy: PolicyLike) -> Mapping[str, Alias]:
-    """Return the aliases that a name may be; what has a slash is none, and the settings are not read for it."""
+    """Return the aliases, unless the name has a slash: then it is a repo, and the settings need not be read."""
     if "/" in name or not name:
         return {}
     from hfver.core.settings import resolve_policy

@@ -37,7 +37,7 @@ class _Commands(TyperGroup):
         return self.commands[cmd_name]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Name the nearest command where there is none of the name: typer knows only those that are built."""
+        """Suggest the nearest command: typer itself would only know those that are built already."""
         name = args[0]
         if name not in names() and not name.startswith("-"):
             near = get_close_matches(name, names(), n=1)
@@ -99,4 +99,4 @@ def _add(group: typer.Typer, module: ModuleType, command: Callable[..., Any]) ->
 
 
 def _nothing() -> None:
-    """Make a group a group, even with one command in it."""
+    """Give a group a callback: without one, typer makes a group with a single command that command."""

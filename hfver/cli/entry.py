@@ -6,7 +6,7 @@ import os
 import sys
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # to import typing takes as long as all else that the help needs
+if TYPE_CHECKING:  # importing typing would double the time of the help
     from typing import Any
 
 __all__ = ["main"]
@@ -41,13 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
         hint = "Run the same command again: it goes on where it stopped."
         return _fail("Interrupted", "Interrupted.", hint, INTERRUPTED, as_json)
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
+        # The reader of our output is gone. Without this, Python would report that once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
         if os.environ.get("HFVER_DEBUG"):
             raise
-        message = f"hfver met an error that it does not know: {type(error).__name__}: {error}"
+        message = f"hfver ran into an error that it did not expect: {type(error).__name__}: {error}"
         hint = "Set HFVER_DEBUG=1 to see where it happened, and report it."
         return _fail("InternalError", message, hint, 1, as_json)
 

@@ -1,4 +1,4 @@
-"""``-v`` and ``-vv``: what the logger ``hfver`` says, on stderr."""
+"""``-v`` and ``-vv``: the records of the logger ``hfver``, on stderr."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Stderr(logging.Handler):
 
         seconds = time.perf_counter() - self._start
         mark = "warning:" if record.levelno >= logging.WARNING else f"{seconds:8.3f} s "
-        # Looked up each time: a progress bar puts a stderr of its own in its place while it is shown.
+        # Looked up each time: a progress bar replaces sys.stderr while it is shown.
         sys.stderr.write(f"{mark} {shown(record.getMessage())}\n")
 
 

@@ -1,7 +1,7 @@
 """The logger ``hfver``: requests, retries and times, and never a token.
 
-It writes nowhere until somebody adds a handler: ``-v`` on the command line, or a program's own ``logging`` setup.
-INFO has a line for every request and retry, DEBUG has more about each.
+Nothing is written until a handler is added, by ``-v`` on the command line or by a program's own ``logging`` setup.
+INFO has a line for every request and every retry; DEBUG adds details.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ __all__ = ["conceal", "logger", "redact", "timed"]
 
 HIDDEN = "***"
 
-# What tokens look like: huggingface.co's, whatever follows an authorization scheme, and the secret parts of an address.
-# Addresses of large files are signed: whoever has their query has the file.
+# What tokens look like: huggingface.co's own, whatever follows an authorization scheme, and user names in a URL.
+# URLs of large files are signed: their query alone gives access to the file.
 _TOKENS = re.compile(r"\b(?:hf|api_org|hfjwt)_[A-Za-z0-9._-]{4,}")
 _SCHEMES = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{4,}")
 _USERS = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^/\s@'\"]+@")
@@ -27,13 +27,13 @@ _concealed: set[str] = set()
 
 
 def conceal(secret: str) -> None:
-    """Keep a token of this process out of everything that is logged, whatever it looks like."""
-    if len(secret) >= 4:  # shorter ones would blot out ordinary words, and guard nothing
+    """Keep a token out of everything that is logged in this process, whatever it looks like."""
+    if len(secret) >= 4:  # a shorter one would hide parts of ordinary words
         _concealed.add(secret)
 
 
 def redact(text: str) -> str:
-    """Return a text without tokens and without the signatures of addresses."""
+    """Return a text without tokens and without the queries of URLs."""
     for secret in sorted(_concealed, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     text = _USERS.sub(rf"\1{HIDDEN}@", _TOKENS.sub(HIDDEN, _SCHEMES.sub(rf"\1 {HIDDEN}", text)))
@@ -53,7 +53,7 @@ def timed(what: str) -> Iterator[None]:
 
 
 class _Redacting(logging.Filter):
-    """The last gate: every record passes it, whoever wrote it and whichever handlers there are."""
+    """Redacts every record of the logger, whichever module wrote it and whichever handlers there are."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = redact(record.getMessage()), None

@@ -1,4 +1,4 @@
-"""Search from a folder upward for a file that the project, and nobody else, put there."""
+"""Search from a folder upward for a file that belongs to the project."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T")
 def nearest(start: Path, find: Callable[[Path], T | None]) -> T | None:
     """Return what ``find`` returns for the nearest folder, from a folder upward; None if it finds nothing.
 
-    The search ends at the home folder or the root. It ends before a shared temporary folder too (such as ``/tmp``),
-    where anybody could leave a file for others to find. What lies in a pulled release came with it and does not speak
-    for the project, so the search goes on above it.
+    The search ends at the home folder or the root. It also ends before a shared temporary folder such as ``/tmp``,
+    where anybody could leave a file for others to find. A file in a pulled release came with the release and does not
+    belong to the project, so the search continues above it.
     """
     start, found = start.absolute(), None
     for folder in (start, *start.parents):

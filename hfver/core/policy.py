@@ -119,7 +119,7 @@ def _form(value: Any) -> str:
     return "spec" if isinstance(value, str) else "alias"
 
 
-# Told apart by form, so that an error speaks of the form that was written and not of both.
+# Discriminated by form, so that an error is about the form that was written and not about both.
 Wanted = Annotated[Annotated[SpecText, Tag("spec")] | Annotated[Alias, Tag("alias")], Discriminator(_form)]
 
 
@@ -155,12 +155,12 @@ class Policy(BaseModel):
 
     @property
     def file(self) -> Path | None:
-        """The project's settings file, or the one that was asked for; None if there is none."""
+        """The project's settings file, or the one that was asked for; None without a file."""
         return self._file
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that has a say in the policy, the one that wins first."""
+        """Every file that the policy is made from, the one with precedence first."""
         return self._files
 
     @property
@@ -170,7 +170,7 @@ class Policy(BaseModel):
 
     @property
     def requirements(self) -> dict[str, str]:
-        """What the project requires: repo to spec. Aliases of the user's own configuration are not among it."""
+        """What the project requires: repo to spec. Aliases of the user's configuration are not part of it."""
         models = self.models if self._required is None else self._required
         return dict(_repo_and_spec(name, wanted) for name, wanted in models.items())
 
@@ -187,13 +187,13 @@ class Policy(BaseModel):
         return required and any(fnmatchcase(repo.lower(), pattern.lower()) for pattern in rule.repos)
 
     def read_from(self, files: tuple[Path, ...], file: Path | None) -> Policy:
-        """Return the same policy with a note of the files that have a say in it, and of the project's file."""
+        """Return the same policy with the files that it is made from, and the project's file."""
         copy = self.model_copy()
         copy._files, copy._file = files, file
         return copy
 
     def deciding(self, demands: tuple[Policy, ...], required: Mapping[str, str | Alias]) -> Policy:
-        """Return the same policy, part of which comes from elsewhere.
+        """Return the same policy with what other files demand, and what the project itself requires.
 
         Args:
             demands: The policies that decide about signatures, in order.

@@ -1,13 +1,13 @@
 """Settings: one model, and one precedence for all of it.
 
-An option of the command line wins over the environment, that over the project's file (``hfver.toml``, or
-``[tool.hfver]`` in ``pyproject.toml``), that over the user's configuration (``~/.config/hfver/config.toml``), and that
-over the default. Tables of names (``[metrics]``, ``[rules]``, ``[models]``) are merged name by name, ``[http]`` value
-by value; anything else is taken whole from the first place that sets it.
+Precedence, highest first: an option of the command, the environment, the project's file (``hfver.toml``, or
+``[tool.hfver]`` in ``pyproject.toml``), the user's configuration (``~/.config/hfver/config.toml``), the default. Tables
+of names (``[metrics]``, ``[rules]``, ``[models]``) are merged name by name and ``[http]`` value by value; everything
+else is taken whole from the first place that sets it.
 
-Two rules keep a project's file from doing what only a person may decide. It cannot set where hfver keeps what it
-remembers, nor to which Hub a token is sent (``USERS_OWN``). And a demand for signatures in the user's configuration
-stays, whatever the project's file says: the project may say who signs, not that nobody must.
+A project's file may come from somebody else, so two things are not its to decide. It cannot set where hfver keeps its
+cache, nor to which Hub a token is sent (``USERS_OWN``). And it cannot drop the user's own requirement of signatures: it
+may say who must sign instead, but not that nobody must.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PolicyLike = Policy | str | os.PathLike[str] | None
 
 _BY_VALUE = ("http", "hub")
 _BY_NAME = ("metrics", "rules", "models")
-# Two ways to say one thing: who says either decides both.
+# Two spellings of one rule: a file that sets either decides both.
 _SIGNING = ("require_signature", "signature")
 
 
@@ -72,7 +72,7 @@ class Configuration:
     settings: Settings = field(repr=False)
     values: tuple[Value, ...]
     files: tuple[Path, ...]
-    """The files that were read, the one that wins first."""
+    """The files that were read, the one with precedence first."""
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON that ``--json`` prints."""
@@ -144,8 +144,8 @@ def resolve_policy(policy: PolicyLike = None, *, start: Path | None = None) -> P
 def _demands_of_others(start: Path, project: SettingsFile | None) -> Iterator[Policy]:
     """Read the policies that decide about signatures before the project's own does.
 
-    Inside a pulled release the nearest file may be part of that release: it must not excuse it, so those outside go
-    first. What it demands itself counts too: a demand that is ignored is an error that nobody notices.
+    Inside a pulled release the nearest file may be part of that release. It must not excuse the release, so the files
+    outside go first. Its own demands count too: ignoring a demand would be an error that nobody notices.
     """
     for file in around_releases(start):
         yield validate_file("project", file).policy()
@@ -173,7 +173,7 @@ def _files(project: SettingsFile | None, user: SettingsFile | None) -> Iterator[
 
 
 def _merge(layers: list[_Layer]) -> Settings:
-    """Put layers over each other, the one that wins first."""
+    """Merge layers, given in order of precedence."""
     chosen: dict[str, Any] = {}
     for name in Settings.model_fields:
         if name in _BY_VALUE:

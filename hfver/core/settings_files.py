@@ -1,6 +1,6 @@
-"""Where settings are written: a project's file, the user's file, and the environment.
+"""The places of settings: a project's file, the user's file, and the environment.
 
-Nothing here knows what a file may hold, so that a command that finds no file loads no model of one.
+This module reads files without knowing what they may contain, so that a command that finds none loads no model.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class SettingsFile:
 
 
 def nearest_file(start: Path) -> SettingsFile | None:
-    """Read the nearest ``hfver.toml``, or ``pyproject.toml`` with a ``[tool.hfver]``, whoever put it there.
+    """Read the nearest ``hfver.toml``, or ``pyproject.toml`` with a ``[tool.hfver]``, whatever it belongs to.
 
-    Only demands may be taken from it: it may have come with a pulled release. :func:`project_file` is the one that
-    speaks for the project.
+    Only demands may be taken from it, since it may be part of a pulled release. :func:`project_file` finds the file
+    that belongs to the project.
 
     Raises:
         BadConfig: A file on the way is not TOML, or needs another hfver.
@@ -140,7 +140,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _checked(path: Path, table: Any) -> SettingsFile:
-    """Refuse a file that was written for another hfver, before anything else in it is looked at.
+    """Refuse a file that was written for another version of hfver, before anything else in it is read.
 
     A newer one may know keys that this one does not, and "no such setting" would be the wrong advice then.
     """

@@ -1,4 +1,4 @@
-"""What can be set: the model of ``hfver.toml`` and of the user's configuration, and what is said of a wrong file."""
+"""The model of ``hfver.toml`` and of the user's configuration, and the errors for a wrong file."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ _PAGES = {"require_signature": "signing", "signature": "signing", "metrics": "ve
 
 
 def validate_file(kind: Literal["project", "user"], file: SettingsFile) -> Settings:
-    """Validate what a file holds, and make its paths absolute.
+    """Validate the content of a file, and make its paths absolute.
 
     Raises:
-        BadConfig: It holds something unknown or wrong, or what only a person may decide.
+        BadConfig: It holds something unknown or wrong, or something that only the user may decide.
     """
     try:
         settings = Settings.model_validate(file.table)
@@ -127,10 +127,10 @@ def validate_text(name: str, text: str, origin: str) -> Settings:
 
 
 def _refused(file: SettingsFile, error: ErrorDetails) -> BadConfig:
-    """Say what is wrong with a file; of an unknown key, which known one is near."""
+    """Say what is wrong with a file; name the nearest known key for an unknown one."""
     place = [str(part) for part in error["loc"]]
     if place[:1] == ["models"]:
-        del place[2:3]  # names the form of the value, which is nothing that was written
+        del place[2:3]  # the tag of the form, which is not in the file
     said = _sentence(error["msg"])
     if error["type"] == "extra_forbidden":
         near = get_close_matches(place[-1], _keys_at(place[:-1]), n=1)

@@ -1,4 +1,4 @@
-"""Retrying: a failure that passes by itself is retried, later and later, as the Hub asks, and not for ever."""
+"""Retrying: transient failures are retried with growing pauses, as the Hub asks, and not forever."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hfver.core.settings_files import by_variables, project_file, user_file
 __all__ = ["PASSING", "Interrupted", "RetryPolicy", "asked_pause", "http_library", "is_lost", "persist"]
 
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
-"""HTTP statuses that may be different a moment later."""
+"""HTTP statuses of transient failures."""
 
 LONGEST_BACKOFF = 8.0
 """Seconds between two attempts, unless the Hub asks for more."""
@@ -28,7 +28,7 @@ MAX_WAIT = 300.0
 """Seconds that one request waits in all, between its attempts. Hubs count requests in windows of five minutes."""
 
 WORTH_SAYING = 10.0
-"""Seconds of waiting after which a user would take the program for one that hangs."""
+"""Seconds of waiting after which a user would think that the program hangs."""
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class RetryPolicy:
         Raises:
             BadConfig: A variable or a file holds something unknown or wrong.
         """
-        # Most machines set nothing: the model of all settings need not be loaded to find that out.
+        # Most machines set nothing, which can be found out without loading the model of all settings.
         if not any(name.startswith("http.") for name in by_variables()) and not (
             project_file(Path.cwd()) or user_file()
         ):
@@ -81,7 +81,7 @@ def persist(
     progressed: Callable[[], bool] = lambda: False,
     lost: bool = True,
 ) -> T:
-    """Call until it succeeds, fails for good, or the policy ends it; then its last error is raised.
+    """Call until it succeeds, fails permanently, or the policy is exhausted; then the last error is raised.
 
     Args:
         attempt: What to call.

@@ -1,7 +1,7 @@
-"""Watching requests: a line in the log for each one that hfver sends, and for each that it has sent for it.
+"""A line in the log for each request that hfver sends, or has huggingface_hub send.
 
-The lines come from hooks of the client that huggingface_hub shares with the whole process, so they look whether the
-request is ours: what a program does with huggingface_hub besides is not hfver's to log.
+The lines come from hooks on the HTTP client that huggingface_hub shares with the whole process. So they check that a
+request is ours: what a program does with huggingface_hub by itself is not for hfver to log.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _add_hooks() -> None:
     with _adding:
         if _note_response not in hooks["response"]:
             hooks["request"].append(_note_request)
-            # First: a hook that raises, as the one that ends a retry of huggingface_hub does, ends the round.
+            # First, because a hook may raise: the one that stops huggingface_hub's own retries does.
             hooks["response"].insert(0, _note_response)
 
 
@@ -53,7 +53,7 @@ def _note_request(request: Any) -> None:
 
 
 def _note_response(response: Any) -> None:
-    """Say how long the headers of an answer took; its body comes after that."""
+    """Log how long the headers of a response took; its body follows later."""
     if not _ours.get():
         return
     request = response.request

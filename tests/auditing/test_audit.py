@@ -375,7 +375,7 @@ def test_without_releases_there_is_nothing_to_call_clean(
     api.create_tag(REPO, tag="v1.0.0")
     assert main(command) == 0
     told = capsys.readouterr().out
-    assert f"hint: Take up the tags that hfver did not make: hfver adopt {REPO}" in told
+    assert f"hint: Make releases of the tags that hfver did not make: hfver adopt {REPO}" in told
     assert all(line == line.rstrip() for line in told.splitlines())
     assert main(["versions", *command[1:]]) == 0
     assert f"hfver adopt {REPO}" in capsys.readouterr().err
