@@ -9,9 +9,9 @@ from hfver.api.hubs import PathLike
 from hfver.core.lockfile import find_lock, read_lock
 from hfver.core.ref import check_repo
 from hfver.errors import BadConfig
-from hfver.registry.state import Terms
+from hfver.registry.state import TrustOptions
 
-__all__ = ["looks_like_folder", "one_of", "terms_of"]
+__all__ = ["looks_like_folder", "one_of", "trust_options"]
 
 
 def looks_like_folder(target: str) -> bool:
@@ -30,7 +30,7 @@ def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     return value
 
 
-def terms_of(mirror_of: str | None, lock: PathLike | bool = False) -> Terms:
+def trust_options(mirror_of: str | None, lock: PathLike | bool = False) -> TrustOptions:
     """Say on what terms a repo is believed.
 
     Args:
@@ -43,5 +43,5 @@ def terms_of(mirror_of: str | None, lock: PathLike | bool = False) -> Terms:
     """
     mirrored = check_repo(mirror_of) if mirror_of else None
     if isinstance(lock, bool):
-        return Terms(mirrored, lock=find_lock(Path.cwd()) if lock else None)
-    return Terms(mirrored, lock=read_lock(Path(lock).absolute()))
+        return TrustOptions(mirrored, lock=find_lock(Path.cwd()) if lock else None)
+    return TrustOptions(mirrored, lock=read_lock(Path(lock).absolute()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hfver.api.arguments import terms_of
+from hfver.api.arguments import trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.core.audit_report import Audit
 from hfver.core.progress import Progress, silent
@@ -41,10 +41,10 @@ def audit(
         HubError: There is no such repo, or no answer.
     """
     from hfver.auditing.audit import audit as run
-    from hfver.registry.resolve_locked import terms_for
+    from hfver.registry.resolve_locked import trust_for
 
     name = check_repo(repo)
-    terms = terms_of(mirror_of, lock)
+    trust = trust_options(mirror_of, lock)
     with open_hub(hub, token) as client:
-        package = terms.lock.find(name, client.identity) if terms.lock else None
-        return run(client, name, terms_for(package, terms), deep=deep, progress=progress)
+        package = trust.lock.find(name, client.identity) if trust.lock else None
+        return run(client.repo(name), trust_for(package, trust), deep=deep, progress=progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfver.api.arguments import looks_like_folder, terms_of
+from hfver.api.arguments import looks_like_folder, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import Ref, check_repo, parse_ref
@@ -43,7 +43,7 @@ def resolve(
 
     wanted = parse_ref(ref)
     with open_hub(hub, token) as client:
-        return run(client, wanted, terms_of(mirror_of, lock)).release
+        return run(client, wanted, trust_options(mirror_of, lock)).release
 
 
 def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, token: str | None = None) -> Versions:
@@ -63,7 +63,7 @@ def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, to
 
     name = check_repo(repo)
     with open_hub(hub, token) as client:
-        return list_versions(client, name, terms_of(mirror_of))
+        return list_versions(client.repo(name), trust_options(mirror_of))
 
 
 def diff(
@@ -96,7 +96,7 @@ def diff(
         def describe(target: Path | Ref) -> Described:
             if isinstance(target, Path):
                 return describe_folder(target, progress=progress)
-            return describe_release(client, find(client, target))
+            return describe_release(find(client, target))
 
         return compare_described(describe(targets[0]), describe(targets[1]))
 
@@ -122,7 +122,7 @@ def changelog(
     name = check_repo(repo)
     bounds = parse_version(after) if after else None, parse_version(upto) if upto else None
     with open_hub(hub, token) as client:
-        return run(client, name, *bounds)
+        return run(client.repo(name), *bounds)
 
 
 show = resolve

@@ -41,4 +41,4 @@ def pins(paths: Sequence[PathLike], *, fix: bool = False, hub: HubLike = None, t
     if not fix:
         return check_pins(targets)
     with open_hub(hub, token) as client:
-        return check_pins(targets, ask=client.commit_of)
+        return check_pins(targets, ask=lambda name, revision, kind: client.repo(name, kind).commit_of(revision))

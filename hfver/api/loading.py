@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hfver.api.arguments import looks_like_folder, terms_of
+from hfver.api.arguments import looks_like_folder, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import parse_ref
@@ -55,7 +55,7 @@ def load(
         return run(
             client,
             wanted,
-            terms_of(mirror_of, lock),
+            trust_options(mirror_of, lock),
             device=device,
             dtype=dtype,
             smoke=smoke,
@@ -97,8 +97,8 @@ def pull(
 
     wanted = parse_ref(ref)
     with open_hub(hub, token) as client:
-        target, terms = Path(directory) if directory else None, terms_of(mirror_of, lock)
-        return run(client, wanted, target, terms, trust_remote_code=trust_remote_code, progress=progress)
+        target, trust = Path(directory) if directory else None, trust_options(mirror_of, lock)
+        return run(client, wanted, target, trust, trust_remote_code=trust_remote_code, progress=progress)
 
 
 def verify(
@@ -133,17 +133,19 @@ def verify(
         VerificationError: Something differs.
     """
     from hfver.loading.verify import verify_folder, verify_release
-    from hfver.registry.signing import parse_trust
+    from hfver.registry.signing import parse_trusted
 
-    trust = parse_trust(public_key, identity, issuer)
+    trusted = parse_trusted(public_key, identity, issuer)
     if not looks_like_folder(target):
         wanted = parse_ref(target)
         with open_hub(hub, token) as client:
-            return verify_release(client, wanted, terms_of(mirror_of), trust=trust, force=force, progress=progress)
+            return verify_release(
+                client, wanted, trust_options(mirror_of), trusted=trusted, force=force, progress=progress
+            )
     if offline:
-        return verify_folder(None, Path(target), trust=trust, force=force, progress=progress)
+        return verify_folder(None, Path(target), trusted=trusted, force=force, progress=progress)
     with open_hub(hub, token) as client:
-        return verify_folder(client, Path(target), trust=trust, force=force, progress=progress)
+        return verify_folder(client, Path(target), trusted=trusted, force=force, progress=progress)
 
 
 def smoke_eval(
@@ -200,7 +202,7 @@ def smoke_eval(
         return smoke_release(
             client,
             wanted,
-            terms_of(mirror_of, lock),
+            trust_options(mirror_of, lock),
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,

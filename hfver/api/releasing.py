@@ -132,7 +132,7 @@ def finish(pull: str, *, hub: HubLike = None, token: str | None = None) -> Relea
 
     repo, number = parse_pull(pull)
     with open_hub(hub, token) as client:
-        return run(client, repo, number)
+        return run(client.repo(repo), number)
 
 
 @contextmanager
@@ -186,7 +186,7 @@ def adopt(
     if old and dry_run:
         raise UsageError("A rename is one line in the ledger: there is nothing to try.", "Leave --dry-run out.")
     with open_hub(hub, token) as client:
-        return note_rename(client, name, old) if old else run(client, name, dry_run=dry_run)
+        return note_rename(client.repo(name), old) if old else run(client.repo(name), dry_run=dry_run)
 
 
 def yank(

@@ -23,14 +23,14 @@ from hfver.core.plural import counted
 from hfver.core.progress import Progress, silent
 from hfver.core.version import Version, parse_version, tag_of
 from hfver.errors import LedgerRewritten, LedgerTruncated, VerificationError
-from hfver.hub import Hub, Refs
+from hfver.hub import Refs
+from hfver.hub.client import HubRepo
 from hfver.hub.git.clone import Clone, with_clone
 from hfver.hub.lfs_objects import hash_file, lacking_objects
-from hfver.hub.memory import Memory
 from hfver.hub.upload import WORKERS
 from hfver.model.card import with_yanks
 from hfver.registry.release_checks import UNLISTED, check_binding, check_tree, git_blob_id
-from hfver.registry.state import RepoState, Terms, check_continues, check_seen
+from hfver.registry.state import RepoState, TrustOptions, check_continues, check_seen
 
 __all__ = ["audit"]
 
@@ -41,9 +41,8 @@ CANDIDATES = "hfver/"
 
 
 def audit(
-    hub: Hub,
-    repo: str,
-    terms: Terms = Terms(),
+    repo: HubRepo,
+    trust: TrustOptions = TrustOptions(),
     *,
     deep: bool = False,
     progress: Progress = silent,
@@ -51,9 +50,8 @@ def audit(
     """Check all releases of a repo, its ledger, and the history of both.
 
     Args:
-        hub: Where the repo is.
-        repo: Its name.
-        terms: What must hold for it to be believed.
+        repo: The repo.
+        trust: What must hold for it to be believed.
         deep: Download every LFS object too and hash it; nothing is kept.
         progress: Told the bytes that are hashed.
 
@@ -61,25 +59,25 @@ def audit(
         UsageError: There is no git program.
         HubError: There is no such repo, or no answer.
     """
-    _ = hub.refs(repo).main  # one that is not there, or not for us, is told in the API's better words
-    return with_clone(hub, repo, partial(_audit, hub, repo, terms, deep, progress))
+    _ = repo.refs().main  # one that is not there, or not for us, is told in the API's better words
+    return with_clone(repo, partial(_audit, repo, trust, deep, progress))
 
 
-def _audit(hub: Hub, repo: str, terms: Terms, deep: bool, progress: Progress, clone: Clone) -> Audit:
-    state, findings = _read_state(clone, repo, terms)
-    findings = findings or [*_history(clone, state.ledger), *_memories(hub, state)]
-    exhibits = gather(clone, repo, state.ledger.entries, everything=deep)
+def _audit(repo: HubRepo, trust: TrustOptions, deep: bool, progress: Progress, clone: Clone) -> Audit:
+    state, findings = _read_state(clone, repo, trust)
+    findings = findings or [*_history(clone, state.ledger), *_memories(state)]
+    exhibits = gather(clone, repo.name, state.ledger.entries, everything=deep)
     objects = _objects(exhibits)
-    lacking = lacking_objects(hub, repo, (entry for entry, _, _ in objects.values()))
+    lacking = lacking_objects(repo, (entry for entry, _, _ in objects.values()))
     there = {oid: place for oid, place in objects.items() if oid not in lacking}
-    hashed = _download(hub, repo, there, progress) if deep else {}
+    hashed = _download(repo, there, progress) if deep else {}
     lacking |= {oid for oid, entry in hashed.items() if entry is None}
     case = Case(clone, state, lacking, {oid: entry for oid, entry in hashed.items() if entry})
     verdicts = [_verdict(case, exhibit) for exhibit in exhibits] + [*_pending(clone, state)]
     if not findings:
-        Memory(hub.identity, repo).remember_ledger(state.refs.main, state.ledger.raw)
+        repo.memory.remember_ledger(state.refs.main, state.ledger.raw)
     return Audit(
-        repo=repo,
+        repo=repo.name,
         verdicts=tuple(sorted(verdicts, key=lambda verdict: parse_version(verdict.version), reverse=True)),
         findings=tuple(findings),
         remarks=(*_left_branches(clone), *_main_files(clone, state)),
@@ -87,28 +85,28 @@ def _audit(hub: Hub, repo: str, terms: Terms, deep: bool, progress: Progress, cl
     )
 
 
-def _read_state(clone: Clone, repo: str, terms: Terms) -> tuple[RepoState, list[Finding]]:
+def _read_state(clone: Clone, repo: HubRepo, trust: TrustOptions) -> tuple[RepoState, list[Finding]]:
     """Read refs and ledger; where the ledger is broken, go on with the last one in main's history that was not."""
     refs = Refs(clone.branches, {name: tag.commit for name, tag in clone.tags.items()}, {})
     main = clone.tree(clone.branches["main"])
     blob = main.blobs.get(LEDGER) if main else None
-    clone.bring([blob] if blob else [])
+    clone.fetch([blob] if blob else [])
     try:
-        ledger = Ledger.decode(clone.read(blob) if blob else b"", repo, terms.mirror_of)
-        return RepoState(repo, refs, ledger, terms), []
+        ledger = Ledger.decode(clone.read(blob) if blob else b"", repo.name, trust.mirror_of)
+        return RepoState(repo, refs, ledger, trust), []
     except VerificationError as error:
-        commit, ledger = _last_whole(clone, repo, terms)
+        commit, ledger = _last_whole(clone, repo, trust)
         hint = f"The releases are judged by the ledger of commit {commit}, the last that was whole." if commit else ""
         found = Finding(type(error).__name__, error.message, hint or error.hint)
-        return RepoState(repo, refs, ledger, terms), [found]
+        return RepoState(repo, refs, ledger, trust), [found]
 
 
-def _last_whole(clone: Clone, repo: str, terms: Terms) -> tuple[str | None, Ledger]:
+def _last_whole(clone: Clone, repo: HubRepo, trust: TrustOptions) -> tuple[str | None, Ledger]:
     earlier = [(commit, blob) for commit, blob in clone.versions_of(LEDGER) if blob][:LOOK_BACK]
-    clone.bring(blob for _, blob in earlier)
+    clone.fetch(blob for _, blob in earlier)
     for commit, blob in earlier:
         try:
-            return commit, Ledger.decode(clone.read(blob), repo, terms.mirror_of)
+            return commit, Ledger.decode(clone.read(blob), repo.name, trust.mirror_of)
         except VerificationError:
             continue
     return None, Ledger.empty()
@@ -125,7 +123,7 @@ def _history(clone: Clone, ledger: Ledger) -> Iterator[Finding]:
     others = [(commit, blob) for commit, blob in held if blob not in beginnings]
     if others:
         commit, blob = others[0]
-        clone.bring([blob])
+        clone.fetch([blob])
         yield _rewritten(commit, clone.read(blob), ledger.raw, len(others))
 
 
@@ -152,14 +150,14 @@ def _shown(line: bytes) -> str:
     return repr(text[:160] + ("…" if len(text) > 160 else "")) if text else "not there"
 
 
-def _memories(hub: Hub, state: RepoState) -> Iterator[Finding]:
+def _memories(state: RepoState) -> Iterator[Finding]:
     """Compare the ledger with what this machine and the lock saw last."""
-    memory = Memory(hub.identity, state.repo)
+    memory = state.repo.memory
     remembered = memory.ledger()
     try:
         if remembered is not None:
-            check_continues(state.repo, state.ledger, remembered, memory)
-        check_seen(state.repo, state.ledger, state.terms)
+            check_continues(state.repo, state.ledger, remembered)
+        check_seen(state.repo, state.ledger, state.trust)
     except VerificationError as error:
         yield Finding(type(error).__name__, error.message, error.hint)
 
@@ -177,7 +175,7 @@ def _objects(exhibits: Iterable[Exhibit]) -> Objects:
     }
 
 
-def _download(hub: Hub, repo: str, objects: Objects, progress: Progress) -> dict[str, FileEntry | None]:
+def _download(repo: HubRepo, objects: Objects, progress: Progress) -> dict[str, FileEntry | None]:
     """Stream every LFS object once, several at a time, and hash it on the way; None for one that does not come."""
     total, done, lock = sum(entry.size for entry, _, _ in objects.values()), 0, Lock()
 
@@ -188,7 +186,7 @@ def _download(hub: Hub, repo: str, objects: Objects, progress: Progress) -> dict
             progress("hashing", done, total)
 
     def get(place: tuple[FileEntry, str, str]) -> FileEntry | None:
-        return hash_file(hub, repo, place[1:], place[0].size, told)
+        return hash_file(repo, place[1:], place[0].size, told)
 
     with ThreadPoolExecutor(WORKERS) as pool:
         return dict(zip(objects, pool.map(get, objects.values()), strict=True))
@@ -212,7 +210,7 @@ def _verdict(case: Case, exhibit: Exhibit) -> Verdict:
 def _pending(clone: Clone, state: RepoState) -> Iterator[Verdict]:
     """Look at version tags without a line: releases that were not finished, and tags of somebody else."""
     trees = {commit: clone.tree(commit) for commit in state.pending.values()}
-    clone.bring(tree.blobs[MANIFEST] for tree in trees.values() if tree and MANIFEST in tree.blobs)
+    clone.fetch(tree.blobs[MANIFEST] for tree in trees.values() if tree and MANIFEST in tree.blobs)
     for version, commit in state.pending.items():
         digest, said = _unfinished(clone, state, version, commit)
         yield Verdict(str(version), commit, digest, "pending", remarks=(Finding(None, said),))

@@ -53,16 +53,16 @@ def gather(clone: Clone, repo: str, entries: Iterable[Entry], *, everything: boo
         everything: Fetch all ordinary files, whatever they weigh.
     """
     entries = list(entries)
-    clone.bring(entry.commit for entry in entries)
+    clone.fetch(entry.commit for entry in entries)
     trees = {entry.commit: clone.tree(entry.commit) for entry in entries}
     main = clone.tree(clone.branches["main"])
     state = main.blobs if main else {}
     blobs = [_manifest_blob(entry, trees[entry.commit], state) for entry in entries]
-    clone.bring(blob for blob in blobs if blob)
+    clone.fetch(blob for blob in blobs if blob)
     raws = [clone.read(blob) if blob and clone.has(blob) else None for blob in blobs]
     manifests = [_decode(raw) for raw in raws]
     wanted = _small_files(clone, [trees[entry.commit] for entry in entries], manifests)
-    clone.bring(_affordable(wanted, None if everything else BUDGET))
+    clone.fetch(_affordable(wanted, None if everything else BUDGET))
     return [
         Exhibit(
             entry,

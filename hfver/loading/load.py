@@ -9,14 +9,14 @@ from hfver.core.results import Loaded
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import BadCheckpoint, SmokeFailed
 from hfver.hub import Hub
-from hfver.loading.base import bring_base
-from hfver.loading.fetch import Snapshot, bring
+from hfver.loading.base import fetch_base
+from hfver.loading.fetch import Snapshot, fetch_snapshot
 from hfver.model.lineage.record import Lineage
 from hfver.model.runtime import OpenModel, open_model
 from hfver.model.smoke import examine, run_smoke
 from hfver.registry.resolve import Pinned, warn_if_yanked
 from hfver.registry.resolve_locked import code_is_allowed, resolve_locked
-from hfver.registry.state import Terms
+from hfver.registry.state import TrustOptions
 
 __all__ = ["load", "smoke_release"]
 
@@ -24,7 +24,7 @@ __all__ = ["load", "smoke_release"]
 def load(
     hub: Hub,
     ref: Ref,
-    terms: Terms = Terms(),
+    trust: TrustOptions = TrustOptions(),
     *,
     device: str = "auto",
     dtype: str = "auto",
@@ -39,7 +39,7 @@ def load(
     Args:
         hub: Where from.
         ref: Which release.
-        terms: What must hold for the repo to be believed.
+        trust: What must hold for the repo to be believed.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: ``auto`` keeps the stored one; else a torch dtype's name, such as ``bfloat16``.
         smoke: Run the smoke eval on the loaded model.
@@ -52,16 +52,16 @@ def load(
         VerificationError: Something is not what was released.
         HubNotFound: There is no such release.
     """
-    pinned = resolve_locked(hub, ref, terms)
+    pinned = resolve_locked(hub, ref, trust)
     warn_if_yanked(pinned.release)
-    snapshot = bring(hub, pinned, progress=progress)
-    base = _base_of(hub, snapshot, str(pinned.release), terms, progress)
+    snapshot = fetch_snapshot(pinned, progress=progress)
+    base = _base_of(hub, snapshot, str(pinned.release), trust, progress)
     opened = open_model(
         snapshot.path,
         device=device,
         dtype=dtype,
         base_directory=base.path if base else None,
-        trust_remote_code=trust_remote_code or code_is_allowed(hub, pinned.release, terms),
+        trust_remote_code=trust_remote_code or code_is_allowed(pinned, trust),
     )
     if not opened.whole and not smoke:
         raise BadCheckpoint(f"{pinned.release}: {_misfit(opened)}", f"See what is wrong: hfver smoke {pinned.release}")
@@ -74,7 +74,7 @@ def load(
 def smoke_release(
     hub: Hub,
     ref: Ref,
-    terms: Terms = Terms(),
+    trust: TrustOptions = TrustOptions(),
     *,
     device: str = "auto",
     dtype: str = "auto",
@@ -87,26 +87,26 @@ def smoke_release(
         VerificationError: Something is not what was released.
         HubNotFound: There is no such release.
     """
-    pinned: Pinned = resolve_locked(hub, ref, terms)
+    pinned: Pinned = resolve_locked(hub, ref, trust)
     warn_if_yanked(pinned.release)
-    snapshot = bring(hub, pinned, progress=progress)
-    base = _base_of(hub, snapshot, str(pinned.release), terms, progress)
+    snapshot = fetch_snapshot(pinned, progress=progress)
+    base = _base_of(hub, snapshot, str(pinned.release), trust, progress)
     return run_smoke(
         snapshot.path,
         device=device,
         dtype=dtype,
         base_directory=base.path if base else None,
-        trust_remote_code=trust_remote_code or code_is_allowed(hub, pinned.release, terms),
+        trust_remote_code=trust_remote_code or code_is_allowed(pinned, trust),
         content_digest=pinned.release.content_digest,
     )
 
 
-def _base_of(hub: Hub, snapshot: Snapshot, where: str, terms: Terms, progress: Progress) -> Snapshot | None:
+def _base_of(hub: Hub, snapshot: Snapshot, where: str, trust: TrustOptions, progress: Progress) -> Snapshot | None:
     if "adapter_config.json" not in snapshot.files:
         return None
     record = snapshot.path / LINEAGE
     lineage = Lineage.decode(record.read_bytes(), f"{where}: {LINEAGE}") if record.is_file() else Lineage()
-    return bring_base(hub, lineage.base_model, where, lock=terms.lock, progress=progress)
+    return fetch_base(hub, lineage.base_model, where, lock=trust.lock, progress=progress)
 
 
 def _misfit(opened: OpenModel) -> str:

@@ -8,7 +8,7 @@ from hfver.core.manifest import CHANGELOG
 from hfver.core.ref import Latest, Ref
 from hfver.core.version import Version, version_of_tag
 from hfver.errors import HubNotFound
-from hfver.hub import Hub
+from hfver.hub.client import HubRepo
 from hfver.registry.release_checks import read_verified
 from hfver.registry.resolve import resolve
 
@@ -17,18 +17,18 @@ __all__ = ["changelog"]
 _HEADING = re.compile(r"^## \[?(?P<version>[^\s\]]+)\]?.*$", re.MULTILINE)
 
 
-def changelog(hub: Hub, repo: str, after: Version | None, upto: Version | None) -> str:
+def changelog(repo: HubRepo, after: Version | None, upto: Version | None) -> str:
     """Read the changelog of the newest release (or of ``upto``), down to the entry of ``after``.
 
     Raises:
         HubNotFound: There is no such release, or it has no changelog.
         VerificationError: Something on the Hub is not what was released.
     """
-    pinned = resolve(hub, Ref(repo, upto or Latest()))
+    pinned = resolve(repo.hub, Ref(repo.name, upto or Latest()))
     manifest = pinned.release.manifest
     if manifest is None or CHANGELOG not in manifest.files:
         raise HubNotFound(f"{pinned.release} has no {CHANGELOG}.")
-    text = read_verified(hub, pinned.release, manifest, CHANGELOG).decode("utf-8", "replace")
+    text = read_verified(pinned.repo, pinned.release, manifest, CHANGELOG).decode("utf-8", "replace")
     return _between(text, after)
 
 

@@ -19,7 +19,7 @@ from hfver.core.manifest import CARD, CHANGELOG, LINEAGE, TENSORS, Manifest, dig
 from hfver.core.progress import Progress, silent
 from hfver.core.version import Bump
 from hfver.errors import BadCheckpoint, BadConfig
-from hfver.hub import Hub, TreeFile
+from hfver.hub import TreeFile
 from hfver.model.checkpoint import Checkpoint, HashCache, Tensor, decode_tensors, read_checkpoint, tensor_name
 from hfver.model.checkpoint.safetensors_header import HeaderError, read_header
 from hfver.model.compare import Difference, Side, compare, wanted_text
@@ -97,15 +97,15 @@ def describe_checkpoint(checkpoint: Checkpoint, lineage: Lineage | None = None, 
     )
 
 
-def describe_release(hub: Hub, pinned: Pinned) -> Described:
+def describe_release(pinned: Pinned) -> Described:
     """Describe a release on a Hub, or a commit that hfver did not make."""
     release, manifest = pinned.release, pinned.release.manifest
     if manifest is None:
-        return _describe_tree(hub, pinned, pinned.tree or hub.tree(release.repo, release.commit))
+        return _describe_tree(pinned, pinned.tree or pinned.repo.tree(release.commit))
     known = {path: f"sha256:{entry.sha256}" for path, entry in manifest.files.items()}
-    read = partial(read_verified, hub, release, manifest)
+    read = partial(read_verified, pinned.repo, release, manifest)
     if release.adopted:
-        return _describe_adopted(hub, pinned, manifest, known, read)
+        return _describe_adopted(pinned, manifest, known, read)
     return Described(
         name=str(release),
         files={path: digest for path, digest in known.items() if is_content(path)},
@@ -117,7 +117,7 @@ def describe_release(hub: Hub, pinned: Pinned) -> Described:
 
 
 def _describe_adopted(
-    hub: Hub, pinned: Pinned, manifest: Manifest, known: Mapping[str, str], read: Callable[[str], bytes]
+    pinned: Pinned, manifest: Manifest, known: Mapping[str, str], read: Callable[[str], bytes]
 ) -> Described:
     """Describe a release that was made without hfver: its tensors by headers, its lineage only if it is one."""
     files = {path: TreeFile(path, entry.size, "", entry.sha256) for path, entry in manifest.files.items()}
@@ -131,7 +131,7 @@ def _describe_adopted(
         sizes={path: file.size for path, file in files.items()},
         documents=documents,
         read=read,
-        tensors=lambda: tuple(tensor for file in weights for tensor in _header(hub, pinned, file)),
+        tensors=lambda: tuple(tensor for file in weights for tensor in _header(pinned, file)),
     )
 
 
@@ -143,7 +143,7 @@ def _is_lineage(content: bytes) -> bool:
     return True
 
 
-def _describe_tree(hub: Hub, pinned: Pinned, tree: Mapping[str, TreeFile]) -> Described:
+def _describe_tree(pinned: Pinned, tree: Mapping[str, TreeFile]) -> Described:
     release = pinned.release
     known = {path: f"sha256:{file.sha256}" if file.sha256 else f"blob:{file.blob}" for path, file in tree.items()}
     weights = [file for path, file in tree.items() if path.endswith(".safetensors")]
@@ -152,12 +152,12 @@ def _describe_tree(hub: Hub, pinned: Pinned, tree: Mapping[str, TreeFile]) -> De
         files={path: identity for path, identity in known.items() if is_content(path)},
         sizes={path: file.size for path, file in tree.items()},
         documents={path: known[path] for path in DOCUMENTS if path in known},
-        read=partial(hub.read, release.repo, release.commit),
-        tensors=lambda: tuple(tensor for file in weights for tensor in _header(hub, pinned, file)),
+        read=partial(pinned.repo.read, release.commit),
+        tensors=lambda: tuple(tensor for file in weights for tensor in _header(pinned, file)),
     )
 
 
-def _header(hub: Hub, pinned: Pinned, file: TreeFile) -> list[Tensor]:
+def _header(pinned: Pinned, file: TreeFile) -> list[Tensor]:
     """Read a safetensors file's header by a part of the file, and one more if it is long."""
     release, held = pinned.release, bytearray()
 
@@ -169,7 +169,7 @@ def _header(hub: Hub, pinned: Pinned, file: TreeFile) -> list[Tensor]:
         def read(self, size: int, /) -> bytes:
             if self.at + size > len(held):
                 missing = max(self.at + size - len(held), HEADER_GUESS)
-                held.extend(hub.read_range(release.repo, release.commit, file.path, len(held), missing))
+                held.extend(pinned.repo.read_range(release.commit, file.path, len(held), missing))
             part = bytes(held[self.at : self.at + size])
             self.at += len(part)
             return part

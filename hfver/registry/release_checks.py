@@ -22,7 +22,7 @@ from hfver.errors import (
     ReleaseReplayed,
     TagMoved,
 )
-from hfver.hub import Hub, TreeFile
+from hfver.hub import HubRepo, TreeFile
 from hfver.model.checkpoint import HashCache, hash_files
 
 __all__ = [
@@ -60,7 +60,7 @@ def check_tree(tree: Mapping[str, TreeFile], manifest: Manifest, where: str) -> 
             raise DigestMismatch(f"{where}: {path} is sha256:{file.sha256}; the manifest says sha256:{entry.sha256}.")
 
 
-def check_tag(repo: str, tags: Mapping[str, str], entry: Entry) -> None:
+def check_tag(repo: HubRepo, tags: Mapping[str, str], entry: Entry) -> None:
     """Compare a release's tag with its line in the ledger.
 
     Raises:
@@ -201,7 +201,7 @@ def _listed(paths: list[str]) -> str:
     return f"{names} {'is' if len(paths) == 1 else 'are'}"
 
 
-def read_verified(hub: Hub, release: Release, manifest: Manifest, path: str) -> bytes:
+def read_verified(repo: HubRepo, release: Release, manifest: Manifest, path: str) -> bytes:
     """Read a small file of a release and compare it with the manifest.
 
     Raises:
@@ -212,7 +212,7 @@ def read_verified(hub: Hub, release: Release, manifest: Manifest, path: str) -> 
     if expected is None:
         raise FileMissing(f"{release}: {path} is not in its manifest.")
     try:
-        content = hub.read(release.repo, release.commit, path)
+        content = repo.read(release.commit, path)
     except HubNotFound:
         raise ObjectGone(f"{release}: {path} is gone from a repo that answers.") from None
     if digest_of(content) != f"sha256:{expected.sha256}":

@@ -23,7 +23,7 @@ from hfver.core.policy import Policy, find_policy
 from hfver.core.smoke_report import SmokeReport
 from hfver.core.version import Bump, Version
 from hfver.errors import HubNotFound
-from hfver.hub import Hub
+from hfver.hub.client import HubRepo
 from hfver.hub.upload import Source
 from hfver.model.card import CardFacts, ChangelogEntry, MetricDelta, render_card, render_changelog, with_yanks
 from hfver.model.checkpoint import Checkpoint, encode_tensors
@@ -94,7 +94,7 @@ def branch_of(content_digest: str) -> str:
 
 
 def prepare(
-    hub: Hub,
+    repo: HubRepo,
     state: RepoState | None,
     checkpoint: Checkpoint,
     base: BaseModelLink | None,
@@ -104,8 +104,8 @@ def prepare(
     """Write every file of the next release in memory.
 
     Args:
-        hub: Where the previous release and datasets are looked up.
-        state: The repo, or None if it does not exist yet.
+        repo: Where it goes; datasets are looked up on the same Hub.
+        state: What the repo says of itself, or None if it does not exist yet.
         checkpoint: What goes out.
         base: What it was made from.
         smoke: The smoke eval of the folder, if it ran.
@@ -118,14 +118,14 @@ def prepare(
     """
     now = datetime.now(UTC).replace(microsecond=0)
     policy = find_policy(Path.cwd())
-    lineage = _lineage(hub, checkpoint, base, request, now)
-    facts = _facts(hub, checkpoint, lineage, smoke, request, now)
+    lineage = _lineage(repo, checkpoint, base, request, now)
+    facts = _facts(repo, checkpoint, lineage, smoke, request, now)
     after = describe_checkpoint(checkpoint, lineage, render_card(facts))
     wanted = Wanted(request.version, request.bump, request.pre, request.because)
     offer = Offer(after, checkpoint.content_digest, metrics_of(lineage.evaluation))
-    step = take_step(hub, state, offer, wanted, policy)
+    step = take_step(state, offer, wanted, policy)
     sources = _sources(checkpoint, lineage, facts, step, offer.metrics, state.ledger.yanks if state else {})
-    manifest = _manifest(hub, state, checkpoint, sources, smoke, step, policy, request, now)
+    manifest = _manifest(repo, state, checkpoint, sources, smoke, step, policy, request, now)
     message = _message(request, step)
     ours = {path: source for path, source in sources.items() if isinstance(source, bytes)}
     refuse_secrets(
@@ -146,7 +146,7 @@ def prepare(
 
 
 def _manifest(
-    hub: Hub,
+    repo: HubRepo,
     state: RepoState | None,
     checkpoint: Checkpoint,
     sources: Mapping[str, Source],
@@ -166,7 +166,7 @@ def _manifest(
         because=step.because,
         levels=policy.rules or None,
         created_at=now,
-        created_by=hub.user,
+        created_by=repo.hub.user,
         smoke=smoke.summary().model_dump() if smoke else None,
         files={path: checkpoint.files.get(path) or _entry(source) for path, source in sorted(sources.items())},
     )
@@ -187,21 +187,23 @@ def _message(request: Request, step: Step) -> str:
     return "\n\n".join(parts)[:MAX_MESSAGE]
 
 
-def _lineage(hub: Hub, checkpoint: Checkpoint, base: BaseModelLink | None, request: Request, now: datetime) -> Lineage:
+def _lineage(
+    repo: HubRepo, checkpoint: Checkpoint, base: BaseModelLink | None, request: Request, now: datetime
+) -> Lineage:
     wishes = Wishes(tuple(request.datasets), request.metrics, request.lineage)
 
     def resolve_dataset(name: str, revision: str | None) -> str | None:
         try:
-            return hub.commit_of(name, revision or "main", kind="datasets")
+            return repo.hub.repo(name, "datasets").commit_of(revision or "main")
         except HubNotFound:
             return None
 
-    record = capture(checkpoint, wishes, base=base, resolve_dataset=resolve_dataset, now=now, author=hub.user)
+    record = capture(checkpoint, wishes, base=base, resolve_dataset=resolve_dataset, now=now, author=repo.hub.user)
     return record.model_copy(update={"model_version": None, "model_name": request.repo.partition("/")[2]})
 
 
 def _facts(
-    hub: Hub,
+    repo: HubRepo,
     checkpoint: Checkpoint,
     lineage: Lineage,
     smoke: SmokeReport | None,
@@ -222,7 +224,7 @@ def _facts(
         lineage=lineage,
         smoke=smoke,
         files=checkpoint.files,
-        endpoint=hub.endpoint,
+        endpoint=repo.hub.endpoint,
     )
 
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from hfver.core.ledger import Entry
 from hfver.core.manifest import digest_of
 from hfver.core.results import Release
-from hfver.hub import Hub
-from hfver.hub.memory import Memory
+from hfver.hub.client import HubRepo
 from hfver.model.checkpoint import Checkpoint
 from hfver.registry.resolve import pin
 from hfver.registry.state import RepoState
@@ -19,23 +18,22 @@ from hfver.releasing.request import Request
 __all__ = ["done_before", "remember_receipt"]
 
 
-def done_before(hub: Hub, state: RepoState | None, checkpoint: Checkpoint, request: Request) -> Release | None:
+def done_before(state: RepoState | None, checkpoint: Checkpoint, request: Request) -> Release | None:
     """Find the release that this very command published on an earlier run, and remove what that run left behind."""
     entry = _same_content(state, checkpoint, request) if state else None
     if state is None or entry is None:
         return None
-    receipt = Memory(hub.identity, request.repo).receipt(checkpoint.content_digest)
+    receipt = state.repo.memory.receipt(checkpoint.content_digest)
     if request.version is None and receipt != _receipt(entry.commit, request):
         return None
     if not request.dry_run:
-        drop_left(hub, state, branch_of(checkpoint.content_digest))
-    return replace(pin(hub, state, entry).release, note="published already by an earlier run of this command")
+        drop_left(state, branch_of(checkpoint.content_digest))
+    return replace(pin(state, entry).release, note="published already by an earlier run of this command")
 
 
-def remember_receipt(hub: Hub, candidate: Candidate, request: Request) -> None:
+def remember_receipt(repo: HubRepo, candidate: Candidate, request: Request) -> None:
     """Note, before the tag is made, that this commit comes from this command."""
-    memory = Memory(hub.identity, request.repo)
-    memory.remember_receipt(candidate.manifest.content_digest, _receipt(candidate.commit, request))
+    repo.memory.remember_receipt(candidate.manifest.content_digest, _receipt(candidate.commit, request))
 
 
 def _same_content(state: RepoState, checkpoint: Checkpoint, request: Request) -> Entry | None:

@@ -20,14 +20,14 @@ from hfver.core.smoke_report import SmokeReport
 from hfver.core.version import tag_of
 from hfver.errors import Conflict
 from hfver.hub import Hub
-from hfver.hub.memory import Memory
+from hfver.hub.client import HubRepo
 from hfver.hub.upload import Source, missing_objects
 from hfver.model.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code
 from hfver.model.lineage.record import BaseModelLink
 from hfver.model.secrets import refuse_secrets
 from hfver.registry.resolve import candidate_release, release_of
 from hfver.registry.signing import check_may_release, sign_manifest
-from hfver.registry.state import RepoState, observe, read_state
+from hfver.registry.state import RepoState, find_state, read_state
 from hfver.releasing.base import find_base
 from hfver.releasing.candidate import Candidate, commit_candidate, drop_branch, drop_left
 from hfver.releasing.draft import Draft, prepare
@@ -67,17 +67,18 @@ def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: 
         Conflict: Others kept taking the version, or the version was fixed and is taken.
         HubError: The Hub refused, or did not answer.
     """
+    repo = hub.repo(request.repo)
     check_may_release(request.repo, request.sign)
     checkpoint = read_checkpoint(request.directory, progress=progress, cache=HashCache())
     for left in checkpoint.left_out:
         say(f"Leaving out {left.path}: {left.reason}")
     _refuse_secrets(checkpoint)
     refuse_code(request.directory, allowed=request.trust_remote_code, paths=checkpoint.files)
-    if again := done_before(hub, observe(hub, request.repo), checkpoint, request):
+    if again := done_before(find_state(repo), checkpoint, request):
         return again
     base = find_base(hub, checkpoint, request.base)
     report = try_folder(hub, checkpoint, base, request, say, progress)
-    work = _Work(hub, request, checkpoint, base, report, say, progress)
+    work = _Work(repo, request, checkpoint, base, report, say, progress)
     return _plan(work) if request.dry_run else _transact(work)
 
 
@@ -85,7 +86,7 @@ def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: 
 class _Work:
     """What is known before the first write: what was asked, what goes out, and how it ran."""
 
-    hub: Hub
+    repo: HubRepo
     request: Request
     checkpoint: Checkpoint
     base: BaseModelLink | None
@@ -95,7 +96,7 @@ class _Work:
 
     def draft(self, state: RepoState | None) -> Draft:
         """Write every file of the next release in memory, signed if that was asked for."""
-        draft = prepare(self.hub, state, self.checkpoint, self.base, self.report, self.request)
+        draft = prepare(self.repo, state, self.checkpoint, self.base, self.report, self.request)
         signer = self.request.sign
         return (
             replace(draft, signature=sign_manifest(draft.manifest, draft.manifest_bytes, signer)) if signer else draft
@@ -104,15 +105,15 @@ class _Work:
 
 def _transact(work: _Work) -> Release:
     """Try until the version is ours: whoever lost it to somebody else compares anew and takes the next one."""
-    hub, request = work.hub, work.request
+    repo, request = work.repo, work.request
     for attempt in range(ATTEMPTS):
-        state = observe(hub, request.repo)
-        state = complete_pending(hub, state) if state else None
-        if again := done_before(hub, state, work.checkpoint, request):
+        state = find_state(repo)
+        state = complete_pending(state) if state else None
+        if again := done_before(state, work.checkpoint, request):
             return again
         draft = work.draft(state)
         state = state or _create(work)
-        work.say(f"{'Proposing' if request.review else 'Releasing'} {request.repo}@{draft.version} to {hub.place}")
+        work.say(f"{'Proposing' if request.review else 'Releasing'} {request.repo}@{draft.version} to {repo.hub.place}")
         try:
             return (_propose if request.review else _publish)(work, state, draft)
         except Conflict:
@@ -124,57 +125,56 @@ def _transact(work: _Work) -> Release:
 
 def _create(work: _Work) -> RepoState:
     """Create the repo, once it is sure what will go there."""
-    hub, request = work.hub, work.request
-    work.say(f"Creating {'private' if request.private else 'public'} repo {request.repo} on {hub.place}")
-    hub.create_repo(request.repo, private=request.private)
-    return read_state(hub, request.repo)
+    repo, request = work.repo, work.request
+    work.say(f"Creating {'private' if request.private else 'public'} repo {request.repo} on {repo.hub.place}")
+    repo.create(private=request.private)
+    return read_state(repo)
 
 
 def _publish(work: _Work, state: RepoState, draft: Draft) -> Release:
     """Commit, check, tag, publish."""
-    hub = work.hub
     with _candidate(work, state, draft) as (candidate, report):
-        tag_candidate(hub, state.repo, candidate)
-        entry = publish(hub, state, candidate, report.summary() if report else None)
-    release = release_of(hub, state.repo, entry, candidate.manifest)
-    Memory(hub.identity, state.repo).remember_manifest(candidate.commit, draft.manifest_bytes)
+        tag_candidate(state.repo, candidate)
+        entry = publish(state, candidate, report.summary() if report else None)
+    release = release_of(state.repo, entry, candidate.manifest)
+    state.repo.memory.remember_manifest(candidate.commit, draft.manifest_bytes)
     HashCache().prune()
     return replace(release, bytes_sent=candidate.bytes_sent, smoke=report, why=draft.why)
 
 
 def _propose(work: _Work, state: RepoState, draft: Draft) -> Release:
     """Commit, check, and ask for review."""
-    if waiting := under_review(work.hub, state, draft, work.request):
-        drop_left(work.hub, state, draft.branch)
+    if waiting := under_review(state, draft, work.request):
+        drop_left(state, draft.branch)
         return waiting
     with _candidate(work, state, draft) as (candidate, report):
-        release = propose(work.hub, state, draft, candidate, report, work.request)
+        release = propose(state, draft, candidate, report, work.request)
     return replace(release, bytes_sent=candidate.bytes_sent, smoke=report)
 
 
 @contextmanager
 def _candidate(work: _Work, state: RepoState, draft: Draft) -> Iterator[tuple[Candidate, SmokeReport | None]]:
     """Commit the draft on a branch that is there for as long as the block lasts, and run what the Hub gives back."""
-    hub, request, report = work.hub, work.request, work.report
+    repo, request, report = work.repo, work.request, work.report
     try:
-        candidate = commit_candidate(hub, state, draft, work.progress)
+        candidate = commit_candidate(state, draft, work.progress)
         if request.smoke == "require":
-            report = try_candidate(hub, candidate, work.base, request, work.progress)
-        remember_receipt(hub, candidate, request)
+            report = try_candidate(repo, candidate, work.base, request, work.progress)
+        remember_receipt(repo, candidate, request)
         yield candidate, report
     finally:
-        drop_branch(hub, state.repo, draft.branch)
+        drop_branch(state.repo, draft.branch)
 
 
 def _plan(work: _Work) -> Release:
     """Describe the release that would be made, having written nothing."""
-    hub, request = work.hub, work.request
-    state = observe(hub, request.repo)
+    repo = work.repo
+    state = find_state(repo)
     draft = work.draft(state)
     manifest = draft.manifest
-    release = candidate_release(hub, request.repo, "", manifest, draft.digest)
+    release = candidate_release(repo, "", manifest, draft.digest)
     large = [entry for path, entry in manifest.files.items() if wants_lfs(path, entry.size)]
-    lacking = missing_objects(hub, request.repo, large) if state else {entry.sha256 for entry in large}
+    lacking = missing_objects(repo, large) if state else {entry.sha256 for entry in large}
     sent = sum(entry.size for entry in large if entry.sha256 in lacking)
     card = draft.sources[CARD]
     return replace(

@@ -10,8 +10,9 @@ from hfver.core.progress import Progress
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import SmokeFailed
 from hfver.hub import Hub
-from hfver.loading.base import bring_base
-from hfver.loading.fetch import bring
+from hfver.hub.client import HubRepo
+from hfver.loading.base import fetch_base
+from hfver.loading.fetch import fetch_snapshot
 from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.record import BaseModelLink
 from hfver.model.smoke import run_smoke
@@ -44,7 +45,7 @@ def try_folder(
 
 
 def try_candidate(
-    hub: Hub, candidate: Candidate, base: BaseModelLink | None, request: Request, progress: Progress
+    repo: HubRepo, candidate: Candidate, base: BaseModelLink | None, request: Request, progress: Progress
 ) -> SmokeReport:
     """Run the model that the Hub gives back for the very commit that is about to be tagged.
 
@@ -52,16 +53,16 @@ def try_candidate(
         SmokeFailed: The model does not run as it should.
         VerificationError: The Hub gives back something else.
     """
-    release = candidate_release(hub, request.repo, candidate.commit, candidate.manifest, candidate.digest)
-    snapshot = bring(hub, Pinned(release, candidate.tree), progress=progress)
-    return _passed(_run(hub, snapshot.path, candidate.manifest.content_digest, base, request, progress))
+    release = candidate_release(repo, candidate.commit, candidate.manifest, candidate.digest)
+    snapshot = fetch_snapshot(Pinned(repo, release, candidate.tree), progress=progress)
+    return _passed(_run(repo.hub, snapshot.path, candidate.manifest.content_digest, base, request, progress))
 
 
 def _run(
     hub: Hub, directory: Path, content: str, base: BaseModelLink | None, request: Request, progress: Progress
 ) -> SmokeReport:
     adapter = (directory / "adapter_config.json").is_file()
-    base_directory = bring_base(hub, base, str(directory), progress=progress).path if adapter else None
+    base_directory = fetch_base(hub, base, str(directory), progress=progress).path if adapter else None
     return run_smoke(
         directory,
         device=request.device,

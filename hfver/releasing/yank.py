@@ -41,11 +41,11 @@ def yank(hub: Hub, ref: Ref, reason: str | None, *, undo: bool = False) -> Relea
         Conflict: ``main`` never stood still.
     """
     why = _check_reason(reason, undo)
-    state = complete_pending(hub, read_state(hub, ref.repo))
+    state = complete_pending(read_state(hub.repo(ref.repo)))
     entry = _exactly(state, ref)
     changed = (entry.yanked is not None) == undo or (not undo and entry.yanked != why)
-    done = append(hub, state, lambda state: _event(hub, state, _exactly(state, ref), why, undo))
-    found = release_of(hub, ref.repo, _exactly(done, ref), None)
+    done = append(state, lambda state: _event(state, _exactly(state, ref), why, undo))
+    found = release_of(done.repo, _exactly(done, ref), None)
     return found if changed else replace(found, note="it was so already; nothing was written")
 
 
@@ -70,7 +70,7 @@ def _exactly(state: RepoState, ref: Ref) -> Entry:
     return entry
 
 
-def _event(hub: Hub, state: RepoState, entry: Entry, why: str | None, undo: bool) -> Event | None:
+def _event(state: RepoState, entry: Entry, why: str | None, undo: bool) -> Event | None:
     """Make the event; None if it is in the ledger already."""
     if entry.yanked is None if undo else entry.yanked == why:
         return None
@@ -80,16 +80,16 @@ def _event(hub: Hub, state: RepoState, entry: Entry, why: str | None, undo: bool
         version=str(entry.version),
         reason=why,
         date=datetime.now(UTC).replace(microsecond=0),
-        author=hub.user,
+        author=state.repo.hub.user,
     )
     verb = "Take back the yank of" if undo else "Yank"
-    return Event([line], f"{verb} {entry.version}", why or "", _newest_on_main(hub, state, state.ledger.append(line)))
+    return Event([line], f"{verb} {entry.version}", why or "", _newest_on_main(state, state.ledger.append(line)))
 
 
-def _newest_on_main(hub: Hub, state: RepoState, after: Ledger) -> list[Operation]:
+def _newest_on_main(state: RepoState, after: Ledger) -> list[Operation]:
     """Let ``main`` show the newest release that stands; where none does, it keeps what it shows."""
     newest = after.newest() or state.ledger.newest()
     if newest is None:
         return []
-    tree = hub.tree(state.repo, newest.commit)
-    return list(show_on_main(hub, state, Shown(newest.commit, tree), after))
+    tree = state.repo.tree(newest.commit)
+    return list(show_on_main(state, Shown(newest.commit, tree), after))

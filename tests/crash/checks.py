@@ -76,7 +76,7 @@ def check_whole(hub: Hub, repo: str, before: Sequence[str], memory: Path, *, see
     """
     with fresh_reader(memory):
         listed = hfver.versions(repo, hub=hub.url, token=TOKEN)
-        refs = Client(hub.url, TOKEN).refs(repo)
+        refs = Client(hub.url, TOKEN).repo(repo).refs()
     assert [str(release.version) for release in listed.releases[1:]] == list(before)
     assert seen or check_nothing_half(hub, repo, before, memory)
     assert listed.pending == ()

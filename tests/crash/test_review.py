@@ -46,7 +46,7 @@ class Reviews:
         number = json.loads(again.stdout)["review"]["number"]
         (pull,) = self.api.get_repo_discussions(REPO, discussion_type="pull_request", discussion_status="open")
         assert pull.num == number
-        assert set(Client(self.hub.url, TOKEN).refs(REPO).branches) == {"main"}
+        assert set(Client(self.hub.url, TOKEN).repo(REPO).refs().branches) == {"main"}
         self.api.merge_pull_request(REPO, number)
         finished = self.finish(number, **_at(ending))
         seen = check_nothing_half(self.hub, REPO, self.versions, self.room)

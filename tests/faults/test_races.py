@@ -47,7 +47,7 @@ def releases(race: Race, hub: LocalHub, repo: str, folders: list[Path], **option
 def check_repo(hub: LocalHub, repo: str, monkeypatch: pytest.MonkeyPatch, memory: Path) -> list[str]:
     """Look at the repo as a machine that never saw it; returns its versions in the ledger's order."""
     monkeypatch.setenv("HFVER_CACHE", str(memory))
-    state = read_state(Hub(hub.url, TOKEN), repo)
+    state = read_state(Hub(hub.url, TOKEN).repo(repo))
     versions = [str(entry.version) for entry in state.ledger.entries]
     assert dict(state.refs.tags) == {tag_of(entry.version): entry.commit for entry in state.ledger.entries}
     assert set(state.refs.branches) == {"main"}

@@ -172,7 +172,7 @@ def run(token: str, capsys: pytest.CaptureFixture[str], *arguments: str) -> tupl
 
 def made(hub: LocalHub) -> bool:
     """Tell whether the repo exists."""
-    return Hub(hub.url, hub.token).find_refs(REPO) is not None
+    return Hub(hub.url, hub.token).repo(REPO).find_refs() is not None
 
 
 @pytest.mark.parametrize("name", READING)
@@ -254,7 +254,7 @@ def test_a_page_where_an_answer_should_be(
 
 def test_a_page_is_no_name(released: LocalHub, fresh: Path) -> None:
     with doctored(released.url, "expand=sha", PORTAL) as hub, pytest.raises(HubError, match="no Hub says"):
-        Hub(hub.url, released.token).find_name(REPO)
+        Hub(hub.url, released.token).repo(REPO).find_name()
 
 
 @pytest.mark.parametrize("name", WRITING)
@@ -309,7 +309,7 @@ def test_an_answer_of_any_size_has_an_end(
     }
     for lie in bombs.values():
         with doctored(released.url, REFS, lie) as hub, pytest.raises(HubError, match="more than"):
-            Hub(hub.url, released.token).refs(REPO)
+            Hub(hub.url, released.token).repo(REPO).refs()
 
 
 def test_a_long_listing_is_read_page_by_page(local_hub: LocalHub, fresh: Path) -> None:
@@ -322,4 +322,5 @@ def test_a_long_listing_is_read_page_by_page(local_hub: LocalHub, fresh: Path) -
     api.create_commit(REPO, notes, commit_message="notes")
     with doctored(local_hub.url, "never", Lie()) as hub:
         reader = Hub(hub.url, local_hub.token)
-        assert len(reader.tree(REPO, reader.refs(REPO).main)) > 1010
+        repo = reader.repo(REPO)
+        assert len(repo.tree(repo.refs().main)) > 1010

@@ -237,11 +237,12 @@ def pending(hub: LocalHub, folder: Path) -> str:
     from hfver.releasing.draft import prepare
 
     with open_hub(hub) as client:
-        client.create_repo(REPO, private=True)
-        state = read_state(client, REPO)
-        draft = prepare(client, state, read_checkpoint(folder), None, None, Request(folder, REPO))
-        candidate = commit_candidate(client, state, draft, lambda *_: None)
-        tag_candidate(client, REPO, candidate)
+        repo = client.repo(REPO)
+        repo.create(private=True)
+        state = read_state(repo)
+        draft = prepare(repo, state, read_checkpoint(folder), None, None, Request(folder, REPO))
+        candidate = commit_candidate(state, draft, lambda *_: None)
+        tag_candidate(repo, candidate)
         return candidate.commit
 
 
