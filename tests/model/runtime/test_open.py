@@ -61,7 +61,7 @@ def test_the_network_is_not_touched(healthy: dict[str, Path], adapter: Path) -> 
     program = f"""
 import sys
 from pathlib import Path
-from hfver.runtime import open_model
+from hfver.model.runtime import open_model
 def forbid(event, args):
     if event in ("socket.connect", "socket.getaddrinfo"):
         raise SystemExit(f"network: {{event}} {{args}}")
@@ -209,7 +209,7 @@ def test_without_torch_the_hint_says_what_to_install(tmp_path: Path) -> None:
 import sys
 sys.modules["torch"] = None
 from hfver.errors import UsageError
-from hfver.runtime import open_model
+from hfver.model.runtime import open_model
 try:
     open_model("/nowhere")
 except UsageError as error:
