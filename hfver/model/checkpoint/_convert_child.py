@@ -1,4 +1,4 @@
-"""The program that turns one pickle into safetensors, in a process of its own (see ``converting.py``).
+"""The program that turns one pickle into safetensors, in a process of its own (see ``convert.py``).
 
 It imports nothing of hfver and is started with ``-I``, so that neither the checkpoint's folder nor the
 environment can put a module in its way. It reads one JSON request on standard input and answers with one JSON

@@ -164,7 +164,7 @@ def _run_child(found: Found, target: Path, model: Mapping[str, Any]) -> dict[str
 
 
 def _ask(request: str, timeout: float, source: Path) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-W", "ignore", str(Path(__file__).with_name("_convert.py"))]
+    command = [sys.executable, "-I", "-W", "ignore", str(Path(__file__).with_name("_convert_child.py"))]
     try:
         child = subprocess.run(
             command,
