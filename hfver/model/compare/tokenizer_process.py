@@ -21,7 +21,7 @@ __all__ = ["ask", "resolve_configs"]
 SECONDS = 60.0
 """Time that one question may take. The largest tokenizers load in 3 s, transformers on a busy machine in 10 s."""
 
-_PROGRAM = Path(__file__).with_name("_child.py")
+_PROGRAM = Path(__file__).with_name("_tokenizer_child.py")
 _MAX_ANSWER = 64 * 1024 * 1024
 _MAX_ANSWERS = 64
 _ANSWERS: dict[str, Any] = {}
