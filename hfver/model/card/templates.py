@@ -14,7 +14,7 @@ from hfver.model.card.markdown import code, paragraphs, sentence, text
 __all__ = ["fill"]
 
 PACKAGED = Path(__file__).parent / "templates"
-CHECKOUT = Path(__file__).parents[2] / "model_cards" / "templates"
+CHECKOUT = Path(__file__).parents[3] / "model_cards" / "templates"
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:

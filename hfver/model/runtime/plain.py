@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hfver.model.runtime import OpenModel
 from hfver.model.runtime.classes import model_class, pipeline_tag
 from hfver.model.runtime.config_files import read_json
-from hfver.model.runtime.opened import Opening
+from hfver.model.runtime.opened import Opening, OpenModel
 from hfver.model.runtime.processors import open_processor, open_tokenizer
 
 __all__ = ["open_plain"]
