@@ -113,9 +113,9 @@ def test_a_lock_held_by_a_push_is_waited_for(hub: LocalHub, http: httpx.Client, 
 
 DIE_MOVING = """
 import os, signal, sys
-from hfver.server import hub, names
-hub.move_repo = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # the folder has moved, the row has not
-opened = hub.Hub(sys.argv[1])
+from hfver.server import context, names
+context.move_repo = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # the folder has moved, the row has not
+opened = context.Hub(sys.argv[1])
 opened.move_repo(opened.database.repo("models/demo/model"), names.RepoId("models", "demo", "new"))
 """
 
