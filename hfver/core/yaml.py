@@ -29,7 +29,20 @@ def load_yaml(data: bytes, *, limit: int = MAX_BYTES) -> Any:
     try:
         return yaml.load(data, Loader=_Loader)  # noqa: S506 - a SafeLoader with fewer types
     except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"no valid YAML ({' '.join(str(error).split())[:160]})") from None
+        reason = "nested too deeply" if _is_too_deep(data, error) else " ".join(str(error).split())[:160]
+        raise ValueError(f"no valid YAML ({reason})") from None
+
+
+def _is_too_deep(data: bytes, error: Exception) -> bool:
+    """Return whether the parser gave up on the nesting before :class:`_Loader` could count it.
+
+    The scanner looks ahead for a ``:``, so it may meet a thousand brackets before it reports the first one. Newer
+    releases of libyaml bound them there, with a message of their own; the brackets left open say what it was about.
+    """
+    mark = getattr(error, "problem_mark", None)
+    before = data[: mark.index] if mark else b""
+    left_open = before.count(b"[") + before.count(b"{") - before.count(b"]") - before.count(b"}")
+    return isinstance(error, RecursionError) or left_open > MAX_DEPTH
 
 
 def dump_yaml(data: Any) -> bytes:
