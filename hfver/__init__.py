@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from hfver.core.lockfile.results import Locked as Locked
     from hfver.core.lockfile.results import Outdated as Outdated
     from hfver.core.lockfile.results import Synced as Synced
+    from hfver.core.policy import Policy as Policy
     from hfver.core.results import Adoption as Adoption
     from hfver.core.results import Loaded as Loaded
     from hfver.core.results import Pulled as Pulled
@@ -61,6 +62,7 @@ _HOMES = {
     "LocalHub": "hfver.api.hubs",
     "Locked": "hfver.core.lockfile.results",
     "Outdated": "hfver.core.lockfile.results",
+    "Policy": "hfver.core.policy",
     "Pulled": "hfver.core.results",
     "Release": "hfver.core.results",
     "SmokeReport": "hfver.core.ledger",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hfver.api.hubs import PathLike
 from hfver.core.lockfile import find_lock, read_lock
+from hfver.core.policy import Policy
 from hfver.core.ref import check_repo
 from hfver.errors import BadConfig
 from hfver.registry.state import TrustOptions
@@ -30,12 +31,15 @@ def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     return value
 
 
-def trust_options(mirror_of: str | None, lock: PathLike | bool = False) -> TrustOptions:
+def trust_options(
+    mirror_of: str | None = None, lock: PathLike | bool = False, policy: Policy | None = None
+) -> TrustOptions:
     """Say on what terms a repo is believed.
 
     Args:
         mirror_of: The repo that it is knowingly a copy of.
         lock: The lock to heed: True for the nearest, False for none.
+        policy: Decides which releases must be signed; None where nothing is checked that a policy decides.
 
     Raises:
         BadRef: ``mirror_of`` is no repo id.
@@ -43,5 +47,5 @@ def trust_options(mirror_of: str | None, lock: PathLike | bool = False) -> Trust
     """
     mirrored = check_repo(mirror_of) if mirror_of else None
     if isinstance(lock, bool):
-        return TrustOptions(mirrored, lock=find_lock(Path.cwd()) if lock else None)
-    return TrustOptions(mirrored, lock=read_lock(Path(lock).absolute()))
+        return TrustOptions(mirrored, lock=find_lock(Path.cwd()) if lock else None, policy=policy)
+    return TrustOptions(mirrored, lock=read_lock(Path(lock).absolute()), policy=policy)

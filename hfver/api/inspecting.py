@@ -10,6 +10,7 @@ from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import Ref, check_repo, parse_ref
 from hfver.core.results import Release, Versions
+from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.core.version import parse_version
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def resolve(
     hub: HubLike = None,
     mirror_of: str | None = None,
     lock: PathLike | bool = True,
+    policy: PolicyLike = None,
     token: str | None = None,
 ) -> Release:
     """Find the release that a reference means, and check its tag, manifest and tree.
@@ -33,6 +35,7 @@ def resolve(
         hub: None, a URL, or the folder of an embedded Hub.
         mirror_of: The repo that the one named is knowingly a copy of.
         lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
+        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
 
     Raises:
@@ -41,9 +44,9 @@ def resolve(
     """
     from hfver.registry.resolve_locked import resolve_locked as run
 
-    wanted = parse_ref(ref)
+    wanted, trust = parse_ref(ref), trust_options(mirror_of, lock, resolve_policy(policy))
     with open_hub(hub, token) as client:
-        return run(client, wanted, trust_options(mirror_of, lock)).release
+        return run(client, wanted, trust).release
 
 
 def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, token: str | None = None) -> Versions:
@@ -67,7 +70,13 @@ def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, to
 
 
 def diff(
-    before: str, after: str, *, hub: HubLike = None, token: str | None = None, progress: Progress = silent
+    before: str,
+    after: str,
+    *,
+    hub: HubLike = None,
+    policy: PolicyLike = None,
+    token: str | None = None,
+    progress: Progress = silent,
 ) -> Difference:
     """Compare two folders or releases: what changed, and what that means for someone who pinned ``^``.
 
@@ -77,6 +86,7 @@ def diff(
         before: A reference, or a folder.
         after: A reference, or a folder.
         hub: None, a URL, or the folder of an embedded Hub.
+        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
         progress: Told the bytes of folders that are read.
 
@@ -87,22 +97,30 @@ def diff(
     """
     from hfver.registry.diff import Described, compare_described, describe_folder, describe_release
     from hfver.registry.resolve import resolve as find
+    from hfver.registry.state import TrustOptions
 
     targets = [Path(target) if looks_like_folder(target) else parse_ref(target) for target in (before, after)]
 
     asks = any(isinstance(target, Ref) for target in targets)
+    trust = trust_options(policy=resolve_policy(policy)) if asks else TrustOptions()
     with open_hub(hub if asks else None, token) as client:
 
         def describe(target: Path | Ref) -> Described:
             if isinstance(target, Path):
                 return describe_folder(target, progress=progress)
-            return describe_release(find(client, target))
+            return describe_release(find(client, target, trust))
 
         return compare_described(describe(targets[0]), describe(targets[1]))
 
 
 def changelog(
-    repo: str, *, after: str | None = None, upto: str | None = None, hub: HubLike = None, token: str | None = None
+    repo: str,
+    *,
+    after: str | None = None,
+    upto: str | None = None,
+    hub: HubLike = None,
+    policy: PolicyLike = None,
+    token: str | None = None,
 ) -> str:
     """Read what changed, newest first, as the releases themselves say it.
 
@@ -111,6 +129,7 @@ def changelog(
         after: Leave out this version and older ones.
         upto: Leave out versions newer than this one.
         hub: None, a URL, or the folder of an embedded Hub.
+        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
 
     Raises:
@@ -121,8 +140,9 @@ def changelog(
 
     name = check_repo(repo)
     bounds = parse_version(after) if after else None, parse_version(upto) if upto else None
+    trust = trust_options(policy=resolve_policy(policy))
     with open_hub(hub, token) as client:
-        return run(client.repo(name), *bounds)
+        return run(client.repo(name), *bounds, trust)
 
 
 show = resolve

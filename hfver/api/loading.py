@@ -9,6 +9,7 @@ from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import parse_ref
 from hfver.core.results import Loaded, Pulled, Verified
+from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import UsageError
 
@@ -25,6 +26,7 @@ def load(
     trust_remote_code: bool = False,
     mirror_of: str | None = None,
     lock: PathLike | bool = True,
+    policy: PolicyLike = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Loaded:
@@ -39,6 +41,7 @@ def load(
         trust_remote_code: Allow the release's own Python code to run.
         mirror_of: The repo that the one named is knowingly a copy of.
         lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
+        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -50,12 +53,12 @@ def load(
     """
     from hfver.loading.load import load as run
 
-    wanted = parse_ref(ref)
+    wanted, trust = parse_ref(ref), trust_options(mirror_of, lock, resolve_policy(policy))
     with open_hub(hub, token) as client:
         return run(
             client,
             wanted,
-            trust_options(mirror_of, lock),
+            trust,
             device=device,
             dtype=dtype,
             smoke=smoke,
@@ -71,6 +74,7 @@ def pull(
     hub: HubLike = None,
     mirror_of: str | None = None,
     lock: PathLike | bool = True,
+    policy: PolicyLike = None,
     trust_remote_code: bool = False,
     token: str | None = None,
     progress: Progress = silent,
@@ -83,6 +87,7 @@ def pull(
         hub: None, a URL, or the folder of an embedded Hub.
         mirror_of: The repo that the one named is knowingly a copy of.
         lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
+        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         trust_remote_code: Allow configs that make libraries run code when they load the release.
         token: Access token; None for the user's own.
         progress: Told the bytes.
@@ -95,9 +100,9 @@ def pull(
     """
     from hfver.loading.pull import pull as run
 
-    wanted = parse_ref(ref)
+    wanted, trust = parse_ref(ref), trust_options(mirror_of, lock, resolve_policy(policy))
     with open_hub(hub, token) as client:
-        target, trust = Path(directory) if directory else None, trust_options(mirror_of, lock)
+        target = Path(directory) if directory else None
         return run(client, wanted, target, trust, trust_remote_code=trust_remote_code, progress=progress)
 
 
@@ -111,6 +116,7 @@ def verify(
     public_key: PathLike | None = None,
     identity: str | None = None,
     issuer: str | None = None,
+    policy: PolicyLike = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Verified:
@@ -126,6 +132,7 @@ def verify(
         public_key: Check that this key, in PEM form, verifies the release's signature.
         identity: Check that sigstore certified the signature to be this one's, such as ``me@example.com``.
         issuer: Who vouches for the identity, such as ``https://accounts.google.com``.
+        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -136,16 +143,16 @@ def verify(
     from hfver.registry.signing import parse_trusted
 
     trusted = parse_trusted(public_key, identity, issuer)
+    # A signer who is named here is the only one who counts, whatever the policy says.
+    trust = trust_options(mirror_of, policy=None if trusted else resolve_policy(policy))
     if not looks_like_folder(target):
         wanted = parse_ref(target)
         with open_hub(hub, token) as client:
-            return verify_release(
-                client, wanted, trust_options(mirror_of), trusted=trusted, force=force, progress=progress
-            )
+            return verify_release(client, wanted, trust, trusted=trusted, force=force, progress=progress)
     if offline:
-        return verify_folder(None, Path(target), trusted=trusted, force=force, progress=progress)
+        return verify_folder(None, Path(target), trust, trusted=trusted, force=force, progress=progress)
     with open_hub(hub, token) as client:
-        return verify_folder(client, Path(target), trusted=trusted, force=force, progress=progress)
+        return verify_folder(client, Path(target), trust, trusted=trusted, force=force, progress=progress)
 
 
 def smoke_eval(
@@ -158,6 +165,7 @@ def smoke_eval(
     trust_remote_code: bool = False,
     mirror_of: str | None = None,
     lock: PathLike | bool = True,
+    policy: PolicyLike = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> SmokeReport:
@@ -172,6 +180,7 @@ def smoke_eval(
         trust_remote_code: Allow the model's own Python code to run.
         mirror_of: The repo that the one named is knowingly a copy of.
         lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
+        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -197,12 +206,12 @@ def smoke_eval(
         )
     from hfver.loading.load import smoke_release
 
-    wanted = parse_ref(target)
+    wanted, trust = parse_ref(target), trust_options(mirror_of, lock, resolve_policy(policy))
     with open_hub(hub, token) as client:
         return smoke_release(
             client,
             wanted,
-            trust_options(mirror_of, lock),
+            trust,
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.core.lockfile import LOCK, locate_lock
 from hfver.core.progress import Progress, silent
+from hfver.core.settings import PolicyLike, resolve_policy
 
 if TYPE_CHECKING:
     from hfver.core.lockfile.results import Locked, Outdated, Synced
@@ -23,6 +25,7 @@ def lock(
     remove: Sequence[str] = (),
     trust_remote_code: bool = False,
     hub: HubLike = None,
+    policy: PolicyLike = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Locked:
@@ -38,6 +41,7 @@ def lock(
         remove: Repos to take out.
         trust_remote_code: Allow the own Python code of exactly the commits that ``refs`` come to.
         hub: None, a URL, or the folder of an embedded Hub.
+        policy: The rules that apply, with ``[models]``: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -51,8 +55,10 @@ def lock(
 
     from hfver.locking.lock import lock as run
 
-    place = _place(path)
-    asked = replace(_asked(place), refs=refs, upgrade=upgrade, remove=tuple(remove), allow_code=trust_remote_code)
+    place = _place(path, policy)
+    asked = replace(
+        _asked(place, policy), refs=refs, upgrade=upgrade, remove=tuple(remove), allow_code=trust_remote_code
+    )
     with open_hub(hub, token) as client:
         return run(client, place, asked, progress=progress)
 
@@ -63,6 +69,7 @@ def sync(
     frozen: bool = False,
     offline: bool = False,
     hub: HubLike = None,
+    policy: PolicyLike = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Synced:
@@ -73,6 +80,7 @@ def sync(
         frozen: Refuse if the lock is missing or does not hold what ``hfver.toml`` wants; never write it.
         offline: Ask nobody: everything must be here, and is verified.
         hub: None, a URL, or the folder of an embedded Hub.
+        policy: The rules that apply, with ``[models]``: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
         progress: Told the bytes.
 
@@ -84,20 +92,24 @@ def sync(
     """
     from hfver.locking.sync import sync as run
 
-    place = _place(path)
-    models = _asked(place).models or {}
+    place = _place(path, policy)
+    asked = _asked(place, policy)
+    models = asked.models or {}
     if offline:
-        return run(None, place, models, frozen=frozen, progress=progress)
+        return run(None, place, models, frozen=frozen, policy=asked.policy, progress=progress)
     with open_hub(hub, token) as client:
-        return run(client, place, models, frozen=frozen, progress=progress)
+        return run(client, place, models, frozen=frozen, policy=asked.policy, progress=progress)
 
 
-def outdated(*, path: PathLike | None = None, hub: HubLike = None, token: str | None = None) -> Outdated:
+def outdated(
+    *, path: PathLike | None = None, hub: HubLike = None, policy: PolicyLike = None, token: str | None = None
+) -> Outdated:
     """Compare what is locked with the newest that its spec allows, and with the newest at all.
 
     Args:
         path: The lock; None takes the nearest ``hfver.lock``.
         hub: None, a URL, or the folder of an embedded Hub.
+        policy: The rules that apply, with ``[models]``: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
 
     Raises:
@@ -108,27 +120,24 @@ def outdated(*, path: PathLike | None = None, hub: HubLike = None, token: str | 
     """
     from hfver.locking.outdated import outdated as run
 
-    place = _place(path)
+    place = _place(path, policy)
     with open_hub(hub, token) as client:
-        return run(client, place, _asked(place))
+        return run(client, place, _asked(place, policy))
 
 
-def _place(path: PathLike | None) -> Path:
-    """Name the lock: as asked, else the nearest, else beside ``hfver.toml``, else here."""
-    from hfver.core.lockfile import LOCK, locate_lock
-    from hfver.core.policy import locate_policy
-
+def _place(path: PathLike | None, policy: PolicyLike) -> Path:
+    """Return the lock's path: the one asked for, else the nearest, else beside the policy's file, else here."""
     if path is not None:
         return Path(path).absolute()
     here = Path.cwd()
-    policy = locate_policy(here)
-    return locate_lock(here) or (policy.parent if policy else here) / LOCK
+    file = resolve_policy(policy).file
+    return locate_lock(here) or (file.parent if file else here) / LOCK
 
 
-def _asked(place: Path) -> Asked:
-    """Start from what the project's ``hfver.toml`` wants."""
-    from hfver.core.policy import find_policy, locate_policy
+def _asked(place: Path, policy: PolicyLike) -> Asked:
+    """Start from the ``[models]`` of the policy; by default that is the file nearest to the lock."""
     from hfver.locking.requirements import Asked
 
-    policy = locate_policy(place.parent)
-    return Asked(models=find_policy(place.parent).models, models_from=policy.name if policy else "hfver.toml")
+    project = resolve_policy(policy, start=place.parent)
+    name = project.file.name if project.file else "hfver.toml"
+    return Asked(models=project.models, models_from=name, policy=resolve_policy(policy))

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from hfver.api.arguments import one_of
+from hfver.api.arguments import one_of, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import check_repo, parse_pull, parse_ref
 from hfver.core.results import Adoption, Release
+from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.core.version import Bump, parse_version
 from hfver.errors import UsageError
 
@@ -40,6 +41,7 @@ def release(
     sign: str | None = None,
     review: bool = False,
     dry_run: bool = False,
+    policy: PolicyLike = None,
     token: str | None = None,
     say: Callable[[str], None] = lambda _: None,
     progress: Progress = silent,
@@ -69,6 +71,7 @@ def release(
         review: Open a pull request instead of publishing, or refresh the one that is open. Once it is merged,
             `finish` publishes it.
         dry_run: Describe the release and write nothing.
+        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
         say: Told in a sentence what is about to be written.
         progress: Told the bytes.
@@ -106,17 +109,19 @@ def release(
             trust_remote_code=trust_remote_code,
             sign=None if sign is None else parse_signer(sign),
             review=review,
+            policy=resolve_policy(policy),
         )
         with open_hub(hub, token, create=not dry_run, pretend=dry_run) as client:
             return run(client, request, say=say, progress=progress)
 
 
-def finish(pull: str, *, hub: HubLike = None, token: str | None = None) -> Release:
+def finish(pull: str, *, hub: HubLike = None, policy: PolicyLike = None, token: str | None = None) -> Release:
     """Publish the release of a pull request that was merged; running it again says that it is done.
 
     Args:
         pull: ``ns/name#N``.
         hub: None, a URL, or the folder of an embedded Hub.
+        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
 
     Returns:
@@ -131,8 +136,9 @@ def finish(pull: str, *, hub: HubLike = None, token: str | None = None) -> Relea
     from hfver.releasing.finish import finish as run
 
     repo, number = parse_pull(pull)
+    trust = trust_options(policy=resolve_policy(policy))
     with open_hub(hub, token) as client:
-        return run(client.repo(repo), number)
+        return run(client.repo(repo), number, trust)
 
 
 @contextmanager
@@ -159,6 +165,7 @@ def adopt(
     dry_run: bool = False,
     renamed_from: str | None = None,
     hub: HubLike = None,
+    policy: PolicyLike = None,
     token: str | None = None,
 ) -> Adoption:
     """Bring a repo's tags ``vX.Y.Z`` under the ledger, or note that it was moved; nothing is rewritten.
@@ -168,6 +175,7 @@ def adopt(
         dry_run: Say what would be adopted and write nothing.
         renamed_from: The name that the repo had before it was moved; notes that and adopts nothing.
         hub: None, a URL, or the folder of an embedded Hub.
+        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
 
     Returns:
@@ -185,12 +193,19 @@ def adopt(
     name, old = check_repo(repo), check_repo(renamed_from) if renamed_from else None
     if old and dry_run:
         raise UsageError("A rename is one line in the ledger: there is nothing to try.", "Leave --dry-run out.")
+    trust = trust_options(policy=resolve_policy(policy))
     with open_hub(hub, token) as client:
-        return note_rename(client.repo(name), old) if old else run(client.repo(name), dry_run=dry_run)
+        return note_rename(client.repo(name), old) if old else run(client.repo(name), trust, dry_run=dry_run)
 
 
 def yank(
-    ref: str, reason: str | None = None, *, undo: bool = False, hub: HubLike = None, token: str | None = None
+    ref: str,
+    reason: str | None = None,
+    *,
+    undo: bool = False,
+    hub: HubLike = None,
+    policy: PolicyLike = None,
+    token: str | None = None,
 ) -> Release:
     """Withdraw a release from ranges without deleting it; nothing is rewritten.
 
@@ -201,6 +216,7 @@ def yank(
         reason: Why, for everybody who meets it. Needed unless ``undo``.
         undo: Take back an earlier yank.
         hub: None, a URL, or the folder of an embedded Hub.
+        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
         token: Access token; None for the user's own.
 
     Returns:
@@ -212,6 +228,6 @@ def yank(
     """
     from hfver.releasing.yank import yank as run
 
-    wanted = parse_ref(ref)
+    wanted, trust = parse_ref(ref), trust_options(policy=resolve_policy(policy))
     with open_hub(hub, token) as client:
-        return run(client, wanted, reason, undo=undo)
+        return run(client, wanted, reason, trust, undo=undo)

@@ -31,7 +31,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from hfver.core.lockfile.lock import ModelId, SpecText
 from hfver.core.version import Bump
@@ -48,6 +48,7 @@ __all__ = [
     "find_policy",
     "locate_policy",
     "metric_breaches",
+    "read_policy",
 ]
 
 
@@ -119,9 +120,27 @@ class Policy(BaseModel):
     signature: SignatureRule = SignatureRule()
     models: Mapping[ModelId, SpecText] = Field(default_factory=dict)
     """Which models the project uses: repo to spec, for ``hfver lock``."""
+    _file: Path | None = PrivateAttr(default=None)
+    _outer: tuple[Policy, ...] = PrivateAttr(default=())
+
+    @property
+    def file(self) -> Path | None:
+        """The file that the policy was read from; None for one that was made in Python, or if there is no file."""
+        return self._file
+
+    def with_outer(self, outer: tuple[Policy, ...]) -> Policy:
+        """Return the same policy, with others whose demands for signatures come before its own."""
+        copy = self.model_copy()
+        copy._outer = outer
+        return copy
+
+    def signature_for(self, *repos: str) -> SignatureRule | None:
+        """Return the rule by which releases of any of these repos must be signed; None if they need not be."""
+        asking = (one for one in (*self._outer, self) if any(map(one.wants_signature, repos)))
+        return next((one.signature for one in asking), None)
 
     def wants_signature(self, repo: str) -> bool:
-        """Tell whether releases of a repo must be signed."""
+        """Return whether this policy, without outer ones, requires releases of a repo to be signed."""
         rule = self.signature
         named = rule.public_key is not None or rule.identity is not None
         required = self.require_signature or (named if rule.require is None else rule.require)
@@ -139,6 +158,20 @@ def find_policy(start: Path) -> Policy:
     """
     path, table = _find(start)
     return _validate(table, path) if path else Policy()
+
+
+def read_policy(path: Path) -> Policy:
+    """Read the policy in a file: ``hfver.toml`` by any name, or the ``[tool.hfver]`` of a ``pyproject.toml``.
+
+    Raises:
+        BadConfig: The file cannot be read, is not TOML, or holds an unknown key or a wrong value.
+    """
+    table: Any = _read(path)
+    if path.name == "pyproject.toml":
+        table = table.get("tool", {}).get("hfver")
+        if table is None:
+            raise BadConfig(f"{path} holds no policy: it has no [tool.hfver].", "Name a file that has one.")
+    return _validate(table, path)
 
 
 def locate_policy(start: Path) -> Path | None:
@@ -198,7 +231,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _validate(table: Any, path: Path) -> Policy:
     try:
-        return _anchored(Policy.model_validate(table), path.parent)
+        policy = _anchored(Policy.model_validate(table), path.parent)
+        policy._file = path
+        return policy
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))

@@ -47,7 +47,7 @@ def verify_release(
     """
     pinned = locate(hub, ref, trust)
     warn_if_yanked(pinned.release)
-    trusted = check_signed(pinned.repo, pinned.release, trusted, remembered=not force)
+    trusted = check_signed(pinned.repo, pinned.release, trusted, policy=trust.policy, remembered=not force)
     snapshot = fetch_snapshot(pinned, progress=progress)
     where, release = str(pinned.release), pinned.release
     if force:
@@ -60,6 +60,7 @@ def verify_release(
 def verify_folder(
     hub: Hub | None,
     directory: Path,
+    trust: TrustOptions = TrustOptions(),
     *,
     trusted: TrustedSigner | None = None,
     force: bool = False,
@@ -70,6 +71,7 @@ def verify_folder(
     Args:
         hub: Whose ledger to ask; None checks the folder alone.
         directory: A folder that ``pull`` filled, or a snapshot in the cache.
+        trust: What must hold for the repo to be believed; of a folder, only the policy counts.
         trusted: Who must have signed it; None asks the policy.
         force: Read every byte again.
         progress: Told the bytes.
@@ -87,7 +89,7 @@ def verify_folder(
             raise DigestMismatch(f"{where}: its manifest is {digest}; the ledger says {release.digest}.")
         warn_if_yanked(release)
         commit, evidence = release.commit, "ledger"
-    trusted = check_folder_signed(directory, manifest, digest, trusted)
+    trusted = check_folder_signed(directory, manifest, digest, trusted, policy=trust.policy)
     check_names((path for path in files_in(directory) if path != MARK), manifest.files, where)
     check_folder(directory, manifest.files, where, cache=None if force else HashCache(), progress=progress)
     snapshot = Snapshot(directory, manifest.files)

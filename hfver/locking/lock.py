@@ -61,7 +61,7 @@ def lock(hub: Hub, path: Path, asked: Asked, *, progress: Progress = silent) -> 
     notes: list[str] = []
     for wish in gather(asked, before, hub.identity):
         pinned, packages = _settle(desk, wish)
-        check_signed(pinned.repo, pinned.release)
+        check_signed(pinned.repo, pinned.release, policy=asked.policy)
         mine += packages
         notes += _notes(wish, pinned, packages[0])
     others = [one for one in before.packages if one.hub != hub.identity]

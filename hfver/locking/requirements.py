@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hfver.core.lockfile import LOCK, Lock, Package
+from hfver.core.policy import Policy
 from hfver.core.ref import Latest, PullRequest, Spec, parse_ref
 from hfver.core.version import Range
 from hfver.errors import BadRef, UsageError
@@ -30,6 +31,7 @@ class Asked:
         upgrade: Take the newest that the specs allow; of ``refs`` only, if there are any.
         remove: Repos to take out.
         allow_code: Allow the own Python code of the commits that ``refs`` come to.
+        policy: Decides which releases must be signed; None for the nearest file.
     """
 
     refs: tuple[str, ...] = ()
@@ -38,6 +40,7 @@ class Asked:
     upgrade: bool = False
     remove: tuple[str, ...] = ()
     allow_code: bool = False
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from hfver.core.lockfile import LOCK, Lock, Package, read_lock
 from hfver.core.lockfile.results import Synced
 from hfver.core.manifest import MANIFEST, digest_of
+from hfver.core.policy import Policy
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import parse_ref
 from hfver.errors import DigestMismatch, Refused, UsageError
@@ -28,7 +29,13 @@ __all__ = ["sync"]
 
 
 def sync(
-    hub: Hub | None, path: Path, models: Mapping[str, str], *, frozen: bool = False, progress: Progress = silent
+    hub: Hub | None,
+    path: Path,
+    models: Mapping[str, str],
+    *,
+    frozen: bool = False,
+    policy: Policy | None = None,
+    progress: Progress = silent,
 ) -> Synced:
     """Fetch and verify everything that a lock holds.
 
@@ -39,6 +46,7 @@ def sync(
         path: The lock.
         models: What the project wants besides, from ``hfver.toml``: locked first, where it is not.
         frozen: Refuse in place of locking.
+        policy: Decides which releases must be signed; None for the nearest file.
         progress: Told the bytes.
 
     Raises:
@@ -50,14 +58,17 @@ def sync(
     notes: tuple[str, ...] = ()
     if missing := _lacking(held, models, hub):
         _check_may_lock(path, missing, hub, frozen)
-        done = relock(hub, path, Asked(models=models), progress=progress) if hub else None
+        done = relock(hub, path, Asked(models=models, policy=policy), progress=progress) if hub else None
         held, notes = (done.lock, done.notes) if done else (held, ())
     if held is None or not held.packages:
         raise UsageError(f"There is nothing in {path} to fetch.", "Lock what you use: hfver lock NS/NAME@SPEC")
     folders = []
     for package in held.packages:
         mine = hub is not None and package.hub == hub.identity
-        snapshot, yanked = _fetch(hub, package, held, progress) if hub and mine else _check_here(package, hub, progress)
+        trust = TrustOptions(lock=held, policy=policy)
+        snapshot, yanked = (
+            _fetch(hub, package, trust, progress) if hub and mine else _check_here(package, hub, progress)
+        )
         folders.append((package, snapshot.path))
         notes += (f"{package} was yanked: {yanked}",) if yanked else ()
     return Synced(path, tuple(folders), tuple(dict.fromkeys(notes)))
@@ -81,15 +92,14 @@ def _check_may_lock(path: Path, missing: Iterable[str], hub: Hub | None, frozen:
         raise Refused(f"{path} {state} {', '.join(missing)}, and {option} adds nothing to it.", "Run: hfver lock")
 
 
-def _fetch(hub: Hub, package: Package, held: Lock, progress: Progress) -> tuple[Snapshot, str | None]:
+def _fetch(hub: Hub, package: Package, trust: TrustOptions, progress: Progress) -> tuple[Snapshot, str | None]:
     """Bring a package, after asking the ledger; returns also why it was yanked."""
-    trust = TrustOptions(lock=held)
     pinned = pin_locked(hub, package, trust)
     if package.digest is not None:
         state = read_state(hub.repo(package.repo), trust_for(package, trust))
-        pinned = confirm(state, package, str(held.path))
+        pinned = confirm(state, package, str(trust.lock.path if trust.lock else LOCK))
     if package.spec:
-        check_signed(pinned.repo, pinned.release)
+        check_signed(pinned.repo, pinned.release, policy=trust.policy)
     snapshot = fetch_snapshot(pinned, progress=progress)
     if not package.allow_code:
         check_code(pinned, snapshot)

@@ -11,20 +11,21 @@ from hfver.errors import HubNotFound
 from hfver.hub.client import HubRepo
 from hfver.registry.release_checks import read_verified
 from hfver.registry.resolve import resolve
+from hfver.registry.state import TrustOptions
 
 __all__ = ["changelog"]
 
 _HEADING = re.compile(r"^## \[?(?P<version>[^\s\]]+)\]?.*$", re.MULTILINE)
 
 
-def changelog(repo: HubRepo, after: Version | None, upto: Version | None) -> str:
+def changelog(repo: HubRepo, after: Version | None, upto: Version | None, trust: TrustOptions = TrustOptions()) -> str:
     """Read the changelog of the newest release (or of ``upto``), down to the entry of ``after``.
 
     Raises:
         HubNotFound: There is no such release, or it has no changelog.
         VerificationError: Something on the Hub is not what was released.
     """
-    pinned = resolve(repo.hub, Ref(repo.name, upto or Latest()))
+    pinned = resolve(repo.hub, Ref(repo.name, upto or Latest()), trust)
     manifest = pinned.release.manifest
     if manifest is None or CHANGELOG not in manifest.files:
         raise HubNotFound(f"{pinned.release} has no {CHANGELOG}.")

@@ -79,7 +79,7 @@ def resolve(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
         SignatureInvalid: The policy asks for a signature that is not there.
     """
     pinned = locate(hub, ref, trust)
-    check_signed(pinned.repo, pinned.release)
+    check_signed(pinned.repo, pinned.release, policy=trust.policy)
     return pinned
 
 

@@ -32,7 +32,7 @@ def resolve_locked(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> 
         SignatureInvalid: The policy asks for a signature that is not there.
     """
     pinned = locate_locked(hub, ref, trust)
-    check_signed(pinned.repo, pinned.release)
+    check_signed(pinned.repo, pinned.release, policy=trust.policy)
     return pinned
 
 

@@ -9,6 +9,7 @@ from hfver.core.ledger import Ledger
 from hfver.core.lockfile import Lock
 from hfver.core.manifest import LEDGER
 from hfver.core.plural import counted
+from hfver.core.policy import Policy
 from hfver.core.version import Version, version_of_tag
 from hfver.errors import LedgerRewritten, LedgerTruncated
 from hfver.hub import Refs
@@ -30,12 +31,14 @@ class TrustOptions:
         seen: The head of its ledger as a lock remembers it; the ledger must still hold that line.
         seen_by: What remembers it, for errors.
         lock: What the project holds of it; None leaves that aside.
+        policy: Decides which releases must be signed; None for the nearest file.
     """
 
     mirror_of: str | None = None
     seen: str | None = None
     seen_by: str = "the lock"
     lock: Lock | None = field(default=None, repr=False)
+    policy: Policy | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,12 @@ class _Found:
     made_by: str
 
 
-def adopt(repo: HubRepo, *, dry_run: bool = False) -> Adoption:
+def adopt(repo: HubRepo, trust: TrustOptions = TrustOptions(), *, dry_run: bool = False) -> Adoption:
     """Bring tags that hfver did not make under the ledger; run again, it takes up what came since.
 
     Args:
         repo: The repo.
+        trust: What must hold for the repo to be believed.
         dry_run: Say what would be adopted and write nothing.
 
     Raises:
@@ -52,7 +53,7 @@ def adopt(repo: HubRepo, *, dry_run: bool = False) -> Adoption:
         HubError: There is no such repo, or it may not be written.
         Conflict: ``main`` never stood still.
     """
-    state = read_state(repo)
+    state = read_state(repo, trust)
     if not dry_run:
         state = complete_pending(state)
     found, skipped = with_clone(repo, partial(_look, state))

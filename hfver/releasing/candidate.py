@@ -84,7 +84,8 @@ def find_candidate(state: RepoState, version: Version, commit: str) -> Candidate
         tree = state.repo.tree(commit)
         check_tree(tree, manifest, where)
         check_publishable(state.ledger, manifest, digest_of(raw), where)
-        check_signed(state.repo, candidate_release(state.repo, commit, manifest, digest_of(raw)))
+        release = candidate_release(state.repo, commit, manifest, digest_of(raw))
+        check_signed(state.repo, release, policy=state.trust.policy)
     except (VerificationError, HubNotFound):
         return None
     ours = manifest.repo.lower() == state.repo.name.lower() and manifest.version == str(version)

@@ -19,7 +19,8 @@ from hfver.core.manifest import (
     Manifest,
     digest_of,
 )
-from hfver.core.policy import Policy, find_policy
+from hfver.core.policy import Policy
+from hfver.core.settings import resolve_policy
 from hfver.core.smoke_report import SmokeReport
 from hfver.core.version import Bump, Version
 from hfver.errors import HubNotFound
@@ -117,7 +118,7 @@ def prepare(
         VerificationError: The previous release is not what the ledger says.
     """
     now = datetime.now(UTC).replace(microsecond=0)
-    policy = find_policy(Path.cwd())
+    policy = resolve_policy(request.policy)
     lineage = _lineage(repo, checkpoint, base, request, now)
     facts = _facts(repo, checkpoint, lineage, smoke, request, now)
     after = describe_checkpoint(checkpoint, lineage, render_card(facts))

@@ -18,19 +18,20 @@ from hfver.registry.pull_request import behind
 from hfver.registry.release_checks import check_binding, check_tree
 from hfver.registry.resolve import candidate_release, release_of
 from hfver.registry.signing import check_signed
-from hfver.registry.state import RepoState, read_state
+from hfver.registry.state import RepoState, TrustOptions, read_state
 from hfver.releasing.candidate import Candidate, check_publishable
 from hfver.releasing.publish import complete_pending, publish, tag_candidate
 
 __all__ = ["finish"]
 
 
-def finish(repo: HubRepo, number: int) -> Release:
+def finish(repo: HubRepo, number: int, trust: TrustOptions = TrustOptions()) -> Release:
     """Publish the release of a merged pull request. Running it again says that it is done.
 
     Args:
         repo: The repo.
         number: The pull request's number.
+        trust: What must hold for the repo to be believed.
 
     Raises:
         HubNotFound: There is no such pull request, or it holds no release.
@@ -41,7 +42,7 @@ def finish(repo: HubRepo, number: int) -> Release:
     """
     thread = read_thread(repo, number)
     _check_merged(repo, number, thread)
-    state = read_state(repo)
+    state = read_state(repo, trust)
     candidate = _candidate(state, number)
     state = complete_pending(state)
     entry = state.ledger.at_commit(candidate.commit)
@@ -86,7 +87,8 @@ def _candidate(state: RepoState, number: int) -> Candidate:
         hint = "Somebody changed it after hfver made it. Take the changes into your folder, and release that."
         raise type(error)(error.message, hint) from None
     check_publishable(state.ledger, manifest, digest_of(raw), where)
-    check_signed(repo, candidate_release(repo, commit, manifest, digest_of(raw)))
+    release = candidate_release(repo, commit, manifest, digest_of(raw))
+    check_signed(repo, release, policy=state.trust.policy)
     return Candidate(commit, manifest, digest_of(raw), tree, content={MANIFEST: raw})
 
 

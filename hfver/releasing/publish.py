@@ -67,7 +67,7 @@ def complete_pending(state: RepoState) -> RepoState:
         candidate = find_candidate(state, version, commit)
         if candidate is not None:
             publish(state, candidate, None)
-            state = read_state(state.repo)
+            state = read_state(state.repo, state.trust)
     return state
 
 

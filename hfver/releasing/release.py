@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from hfver.core.lfs import wants_lfs
 from hfver.core.manifest import CARD
-from hfver.core.policy import find_policy
+from hfver.core.policy import Policy
 from hfver.core.progress import Progress, silent
 from hfver.core.results import Release
+from hfver.core.settings import resolve_policy
 from hfver.core.smoke_report import SmokeReport
 from hfver.core.version import tag_of
 from hfver.errors import Conflict
@@ -27,7 +27,7 @@ from hfver.model.lineage.record import BaseModelLink
 from hfver.model.secrets import refuse_secrets
 from hfver.registry.resolve import candidate_release, release_of
 from hfver.registry.signing import check_may_release, sign_manifest
-from hfver.registry.state import RepoState, find_state, read_state
+from hfver.registry.state import RepoState, TrustOptions, find_state, read_state
 from hfver.releasing.base import find_base
 from hfver.releasing.candidate import Candidate, commit_candidate, drop_branch, drop_left
 from hfver.releasing.draft import Draft, prepare
@@ -67,14 +67,15 @@ def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: 
         Conflict: Others kept taking the version, or the version was fixed and is taken.
         HubError: The Hub refused, or did not answer.
     """
-    repo = hub.repo(request.repo)
-    check_may_release(request.repo, request.sign)
+    policy = resolve_policy(request.policy)
+    request, repo = replace(request, policy=policy), hub.repo(request.repo)
+    check_may_release(request.repo, request.sign, policy=policy)
     checkpoint = read_checkpoint(request.directory, progress=progress, cache=HashCache())
     for left in checkpoint.left_out:
         say(f"Leaving out {left.path}: {left.reason}")
-    _refuse_secrets(checkpoint)
+    _refuse_secrets(checkpoint, policy)
     refuse_code(request.directory, allowed=request.trust_remote_code, paths=checkpoint.files)
-    if again := done_before(find_state(repo), checkpoint, request):
+    if again := done_before(find_state(repo, TrustOptions(policy=policy)), checkpoint, request):
         return again
     base = find_base(hub, checkpoint, request.base)
     report = try_folder(hub, checkpoint, base, request, say, progress)
@@ -107,7 +108,7 @@ def _transact(work: _Work) -> Release:
     """Try until the version is ours: whoever lost it to somebody else compares anew and takes the next one."""
     repo, request = work.repo, work.request
     for attempt in range(ATTEMPTS):
-        state = find_state(repo)
+        state = find_state(repo, TrustOptions(policy=request.policy))
         state = complete_pending(state) if state else None
         if again := done_before(state, work.checkpoint, request):
             return again
@@ -128,7 +129,7 @@ def _create(work: _Work) -> RepoState:
     repo, request = work.repo, work.request
     work.say(f"Creating {'private' if request.private else 'public'} repo {request.repo} on {repo.hub.place}")
     repo.create(private=request.private)
-    return read_state(repo)
+    return read_state(repo, TrustOptions(policy=request.policy))
 
 
 def _publish(work: _Work, state: RepoState, draft: Draft) -> Release:
@@ -168,8 +169,8 @@ def _candidate(work: _Work, state: RepoState, draft: Draft) -> Iterator[tuple[Ca
 
 def _plan(work: _Work) -> Release:
     """Describe the release that would be made, having written nothing."""
-    repo = work.repo
-    state = find_state(repo)
+    repo, request = work.repo, work.request
+    state = find_state(repo, TrustOptions(policy=request.policy))
     draft = work.draft(state)
     manifest = draft.manifest
     release = candidate_release(repo, "", manifest, draft.digest)
@@ -192,9 +193,9 @@ def _plan(work: _Work) -> Release:
     )
 
 
-def _refuse_secrets(checkpoint: Checkpoint) -> None:
+def _refuse_secrets(checkpoint: Checkpoint, policy: Policy) -> None:
     """Look for secrets in the author's files, and in his own words at the lines where he wrote them."""
     sources: dict[str, Source] = {path: checkpoint.directory / path for path in checkpoint.files}
     if checkpoint.readme is not None:
         sources[CARD] = checkpoint.readme.encode()
-    refuse_secrets(sources, find_policy(Path.cwd()).secrets.allow)
+    refuse_secrets(sources, policy.secrets.allow)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from hfver.core.policy import Policy
 from hfver.core.version import Bump, Version
 from hfver.registry.signing.keys import Signer
 
@@ -41,3 +42,6 @@ class Request:
     """Who signs the release, if anybody."""
     review: bool = False
     """Whether people decide, in a pull request, if it lands."""
+    # Not in the repr: receipts are made from it, and the same command under another policy is the same command.
+    policy: Policy | None = field(default=None, repr=False)
+    """The rules that the release must meet; None for the nearest file."""

@@ -14,7 +14,7 @@ from hfver.hub import Hub, Operation
 from hfver.registry.append import Event, append
 from hfver.registry.main_branch import Shown, show_on_main
 from hfver.registry.resolve import choose, release_of
-from hfver.registry.state import RepoState, read_state
+from hfver.registry.state import RepoState, TrustOptions, read_state
 from hfver.releasing.publish import complete_pending
 
 __all__ = ["yank"]
@@ -23,7 +23,9 @@ MAX_REASON = 500
 """Characters of a reason: it is shown in tables, warnings and cards."""
 
 
-def yank(hub: Hub, ref: Ref, reason: str | None, *, undo: bool = False) -> Release:
+def yank(
+    hub: Hub, ref: Ref, reason: str | None, trust: TrustOptions = TrustOptions(), *, undo: bool = False
+) -> Release:
     """Append to the ledger that a release is withdrawn; ``main`` then shows the newest that is not.
 
     Ranges pass over a yanked release. An exact version, a commit or a lock still loads it, with a warning that
@@ -33,6 +35,7 @@ def yank(hub: Hub, ref: Ref, reason: str | None, *, undo: bool = False) -> Relea
         hub: Where the release is.
         ref: Its exact version or commit.
         reason: Why, for everybody who meets it. Needed unless ``undo``.
+        trust: What must hold for the repo to be believed.
         undo: Take back an earlier yank.
 
     Raises:
@@ -41,7 +44,7 @@ def yank(hub: Hub, ref: Ref, reason: str | None, *, undo: bool = False) -> Relea
         Conflict: ``main`` never stood still.
     """
     why = _check_reason(reason, undo)
-    state = complete_pending(read_state(hub.repo(ref.repo)))
+    state = complete_pending(read_state(hub.repo(ref.repo), trust))
     entry = _exactly(state, ref)
     changed = (entry.yanked is not None) == undo or (not undo and entry.yanked != why)
     done = append(state, lambda state: _event(state, _exactly(state, ref), why, undo))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hfver.core.policy import Policy, find_policy, metric_breaches
+from hfver.core.settings import resolve_policy
 from hfver.core.version import Bump
 from hfver.errors import BadConfig
 
@@ -37,6 +38,22 @@ def test_it_is_found_upward_and_in_pyproject(tmp_path: Path, policy: Policy) -> 
     assert find_policy(below).rules == {"weights": Bump.MAJOR}
     (below / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     assert find_policy(below) == policy
+
+
+def test_it_can_be_handed_over_as_a_file_or_a_value(tmp_path: Path, policy: Policy) -> None:
+    file = tmp_path / "hfver.toml"
+    assert resolve_policy(file) == resolve_policy(str(file)) == policy
+    assert resolve_policy(policy) is policy
+    assert resolve_policy(None, start=tmp_path).file == policy.file == file
+    assert Policy().file is None
+    with pytest.raises(BadConfig, match="cannot be read"):
+        resolve_policy(tmp_path / "missing.toml")
+    project = tmp_path / "pyproject.toml"
+    project.write_text("[project]\nname = 'x'\n")
+    with pytest.raises(BadConfig, match=r"no \[tool\.hfver\]"):
+        resolve_policy(project)
+    project.write_text("[tool.hfver.rules]\nweights = 'major'\n")
+    assert resolve_policy(project).rules == {"weights": Bump.MAJOR}
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from hfver.core.manifest import MANIFEST, SIGNATURE, Manifest
-from hfver.core.policy import SignatureRule, find_policy
+from hfver.core.manifest import SIGNATURE, Manifest
+from hfver.core.policy import Policy
 from hfver.core.results import Release
+from hfver.core.settings import resolve_policy
 from hfver.errors import BadConfig, HubNotFound, PolicyViolation, SignatureInvalid
 from hfver.hub import HubRepo
 from hfver.hub.download import cached_file
@@ -32,14 +33,20 @@ _SIGN = "Sign it: --sign key:PATH, or --sign sigstore."
 
 
 def check_signed(
-    repo: HubRepo, release: Release, trusted: TrustedSigner | None = None, *, remembered: bool = True
+    repo: HubRepo,
+    release: Release,
+    trusted: TrustedSigner | None = None,
+    *,
+    policy: Policy | None = None,
+    remembered: bool = True,
 ) -> TrustedSigner | None:
     """Check a release's signature, if anybody asks for one; a verdict of an earlier day costs nothing.
 
     Args:
         repo: Where the signature is, unless it came with the files.
         release: The release, with its manifest checked.
-        trusted: Who must have signed; None asks the nearest policy.
+        trusted: Who must have signed; None asks the policy.
+        policy: The policy; None for the nearest file.
         remembered: Whether an earlier verdict on the same commit for the same key counts.
 
     Returns:
@@ -51,14 +58,14 @@ def check_signed(
     """
     # A mirror is asked for under its own name, and its releases were made for another.
     made_for = release.manifest.repo if release.manifest else release.repo
-    trusted = trusted or _policy_signer(release.repo, made_for)
+    trusted = trusted or _policy_signer(policy, release.repo, made_for)
     if trusted is not None:
         _check_signature(repo, release, trusted, remembered)
     return trusted
 
 
 def check_folder_signed(
-    directory: Path, manifest: Manifest, digest: str, trusted: TrustedSigner | None
+    directory: Path, manifest: Manifest, digest: str, trusted: TrustedSigner | None, *, policy: Policy | None = None
 ) -> TrustedSigner | None:
     """Check the signature that lies in a pulled folder, if anybody asks for one.
 
@@ -69,7 +76,7 @@ def check_folder_signed(
         SignatureInvalid: There is none, or it is not by the trusted one over exactly this release.
         BadConfig: The policy asks for signatures and names nobody whose they must be, or cannot be read.
     """
-    trusted, path = trusted or _policy_signer(manifest.repo), directory / SIGNATURE
+    trusted, path = trusted or _policy_signer(policy, manifest.repo), directory / SIGNATURE
     where = f"{manifest.repo}@{manifest.version} in {directory}"
     if trusted is None:
         return None
@@ -79,13 +86,13 @@ def check_folder_signed(
     return trusted
 
 
-def check_may_release(repo: str, signer: Signer | None) -> None:
+def check_may_release(repo: str, signer: Signer | None, *, policy: Policy | None = None) -> None:
     """Refuse a release whose signature would not be what the policy asks of its readers.
 
     Raises:
         PolicyViolation: There is no signature, or one of another kind or key.
     """
-    rule = _rule_for(repo)
+    rule = resolve_policy(policy).signature_for(repo)
     if rule is None:
         return
     if signer is None:
@@ -100,20 +107,8 @@ def check_may_release(repo: str, signer: Signer | None) -> None:
         raise PolicyViolation(f"The policy trusts {trusted} for {repo}, and no key.", "Run it with --sign sigstore.")
 
 
-def _rule_for(*repos: str) -> SignatureRule | None:
-    """Find the rule of the nearest policy that asks for signatures of a repo.
-
-    Inside of a pulled release the nearest policy may have come with it, and must not excuse it: those outside go first.
-    """
-    here = Path.cwd()
-    releases = [folder for folder in (*reversed(here.parents), here) if (folder / MANIFEST).is_file()]
-    policies = map(find_policy, [*(folder.parent for folder in releases), here])
-    asking = (policy for policy in policies if any(map(policy.wants_signature, repos)))
-    return next((policy.signature for policy in asking), None)
-
-
-def _policy_signer(*repos: str) -> TrustedSigner | None:
-    rule = _rule_for(*repos)
+def _policy_signer(policy: Policy | None, *repos: str) -> TrustedSigner | None:
+    rule = resolve_policy(policy).signature_for(*repos)
     if rule is None:
         return None
     trusted = parse_trusted(rule.public_key, rule.identity, rule.issuer)

@@ -14,7 +14,8 @@ import hfver
 from hfver.api.hubs import LocalHub
 from hfver.core.ledger import Ledger, Line
 from hfver.core.manifest import LEDGER, SIGNATURE
-from hfver.core.policy import find_policy
+from hfver.core.policy import Policy, find_policy, read_policy
+from hfver.core.settings import PolicyLike
 from hfver.errors import BadConfig, PolicyViolation, SignatureInvalid, VerificationError
 from tests.registry.signing.conftest import REPO, MakeFolder, MakePair, Pair, release, unpublish
 
@@ -213,6 +214,38 @@ def test_a_policy_that_came_with_a_release_does_not_excuse_it(
         hfver.verify(".", offline=True)
     policy("")
     assert hfver.verify(".", offline=True).signed_by == f"key {theirs.public}"
+
+
+def test_a_policy_can_be_handed_over_in_place_of_the_nearest(
+    local_hub: LocalHub, folder: MakeFolder, pair: Pair, policy: Write, tmp_path: Path
+) -> None:
+    strict = tmp_path / "strict.toml"
+    strict.write_text(trusting(pair))
+    made = folder()
+    with pytest.raises(PolicyViolation, match="asks for signed releases"):
+        release(made, local_hub, policy=strict)
+    release(made, local_hub)
+    hfver.pull(REPO, tmp_path / "old", hub=local_hub)
+    reads_by_policy: list[Callable[[PolicyLike], object]] = [
+        lambda given: hfver.load(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.pull(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.resolve(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.verify(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.smoke_eval(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.diff(REPO, f"{REPO}@1.0.0", hub=local_hub, policy=given),
+        lambda given: hfver.changelog(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.verify(str(tmp_path / "old"), offline=True, policy=given),
+        lambda given: hfver.lock(REPO, hub=local_hub, policy=given),
+    ]
+    for read in reads_by_policy:
+        for given in (strict, str(strict), read_policy(strict)):
+            with pytest.raises(SignatureInvalid, match="has no signature"):
+                read(given)
+    # The one that is handed over counts alone: what the nearest file demands does not.
+    policy(trusting(pair))
+    assert hfver.resolve(REPO, hub=local_hub, policy=Policy()).version == "1.0.0"
+    with pytest.raises(SignatureInvalid, match="has no signature"):
+        hfver.resolve(REPO, hub=local_hub)
 
 
 @pytest.mark.parametrize(
