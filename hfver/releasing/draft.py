@@ -20,7 +20,6 @@ from hfver.core.manifest import (
     digest_of,
 )
 from hfver.core.policy import Policy
-from hfver.core.settings import resolve_policy
 from hfver.core.smoke_report import SmokeReport
 from hfver.core.version import Bump, Version
 from hfver.errors import HubNotFound
@@ -35,7 +34,7 @@ from hfver.model.secrets import refuse_secrets
 from hfver.registry.diff import describe_checkpoint
 from hfver.registry.state import RepoState
 from hfver.releasing.next_version import Offer, Step, Wanted, take_step
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 
 __all__ = ["Draft", "branch_of", "prepare"]
 
@@ -100,7 +99,8 @@ def prepare(
     checkpoint: Checkpoint,
     base: BaseModelLink | None,
     smoke: SmokeReport | None,
-    request: Request,
+    request: ReleaseRequest,
+    policy: Policy,
 ) -> Draft:
     """Write every file of the next release in memory.
 
@@ -111,6 +111,7 @@ def prepare(
         base: What it was made from.
         smoke: The smoke eval of the folder, if it ran.
         request: What the user asked for.
+        policy: The budgets, rule levels and known secrets that apply.
 
     Raises:
         ReleaseExists: The version is published, or nothing changed since the newest release.
@@ -118,11 +119,10 @@ def prepare(
         VerificationError: The previous release is not what the ledger says.
     """
     now = datetime.now(UTC).replace(microsecond=0)
-    policy = resolve_policy(request.policy)
     lineage = _lineage(repo, checkpoint, base, request, now)
     facts = _facts(repo, checkpoint, lineage, smoke, request, now)
     after = describe_checkpoint(checkpoint, lineage, render_card(facts))
-    wanted = Wanted(request.version, request.bump, request.pre, request.because)
+    wanted = Wanted(request.exact, request.level, request.pre, request.because)
     offer = Offer(after, checkpoint.content_digest, metrics_of(lineage.evaluation))
     step = take_step(state, offer, wanted, policy)
     sources = _sources(checkpoint, lineage, facts, step, offer.metrics, state.ledger.yanks if state else {})
@@ -154,7 +154,7 @@ def _manifest(
     smoke: SmokeReport | None,
     step: Step,
     policy: Policy,
-    request: Request,
+    request: ReleaseRequest,
     now: datetime,
 ) -> Manifest:
     return Manifest(
@@ -173,12 +173,12 @@ def _manifest(
     )
 
 
-def _title(version: Version, request: Request) -> str:
+def _title(version: Version, request: ReleaseRequest) -> str:
     words = (request.message or "").strip().splitlines()
     return f"Release {version}" + (f": {words[0][:120]}" if words else "")
 
 
-def _message(request: Request, step: Step) -> str:
+def _message(request: ReleaseRequest, step: Step) -> str:
     """Say in the commit what the changelog says: the author first, then what the change means to a consumer."""
     parts = [request.message.strip()] if request.message else []
     for title, lines in _groups(step.difference).items():
@@ -189,9 +189,10 @@ def _message(request: Request, step: Step) -> str:
 
 
 def _lineage(
-    repo: HubRepo, checkpoint: Checkpoint, base: BaseModelLink | None, request: Request, now: datetime
+    repo: HubRepo, checkpoint: Checkpoint, base: BaseModelLink | None, request: ReleaseRequest, now: datetime
 ) -> Lineage:
-    wishes = Wishes(tuple(request.datasets), request.metrics, request.lineage)
+    files = (Path(file) if file else None for file in (request.metrics, request.lineage))
+    wishes = Wishes(tuple(request.datasets), *files)
 
     def resolve_dataset(name: str, revision: str | None) -> str | None:
         try:
@@ -208,7 +209,7 @@ def _facts(
     checkpoint: Checkpoint,
     lineage: Lineage,
     smoke: SmokeReport | None,
-    request: Request,
+    request: ReleaseRequest,
     now: datetime,
 ) -> CardFacts:
     """Gather what the card says, but for the version and what changed: those come from comparing."""

@@ -6,16 +6,17 @@ that is tagged, and the ledger line that follows is the publication.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hfver.core.lfs import wants_lfs
 from hfver.core.manifest import CARD
 from hfver.core.policy import Policy
 from hfver.core.progress import Progress, silent
 from hfver.core.results import Release
-from hfver.core.settings import resolve_policy
 from hfver.core.smoke_report import SmokeReport
 from hfver.core.version import tag_of
 from hfver.errors import Conflict
@@ -33,82 +34,102 @@ from hfver.releasing.candidate import Candidate, commit_candidate, drop_branch, 
 from hfver.releasing.draft import Draft, prepare
 from hfver.releasing.publish import complete_pending, publish, tag_candidate
 from hfver.releasing.receipt import done_before, remember_receipt
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 from hfver.releasing.review import propose, under_review
 from hfver.releasing.smoke_gate import try_candidate, try_folder
 
-__all__ = ["Request", "release"]
+__all__ = ["release"]
 
 ATTEMPTS = 8
 """How often the next version is taken when somebody else was first."""
 
+FRESH = 2.0
+"""Seconds for which the state of a repo counts as just read. A smoke eval takes longer: others may have released."""
+
 Say = Callable[[str], None]
 
 
-def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: Progress = silent) -> Release:
+def release(
+    hub: Hub,
+    request: ReleaseRequest,
+    folder: Path,
+    policy: Policy,
+    *,
+    say: Say = lambda _: None,
+    progress: Progress = silent,
+) -> Release:
     """Publish a checkpoint folder as the next version of a repo.
 
     Args:
-        hub: Where to.
+        hub: The Hub to publish on.
         request: What, and how.
-        say: Told in a sentence what is about to be written, and what was left out.
-        progress: Told the bytes.
+        folder: The folder to publish: the user's own, or a converted copy of it.
+        policy: The rules that the release must meet.
+        say: Called with a sentence about what is about to be written, and what is left out.
+        progress: Called with the number of bytes processed.
 
     Returns:
         The release; with ``dry_run`` the one that it would be, with an empty commit.
 
     Raises:
         BadCheckpoint: The folder is no checkpoint, or is unsafe.
-        PolicyViolation: Loading the model would run code, and that is not allowed.
-        SecretFound: A file that would go out holds a secret.
-        PolicyViolation: The policy asks for a signature that this would not have.
-        SmokeFailed: The model does not run as it should.
+        PolicyViolation: Loading the model would run code, and that is not allowed; or the policy requires a signature
+            that this release would not have.
+        SecretFound: A file that would be published contains a secret.
+        SmokeFailed: The model does not work.
         ReleaseExists: Nothing changed, or the version is taken.
         Conflict: Others kept taking the version, or the version was fixed and is taken.
         HubError: The Hub refused, or did not answer.
     """
-    policy = resolve_policy(request.policy)
-    request, repo = replace(request, policy=policy), hub.repo(request.repo)
-    check_may_release(request.repo, request.sign, policy=policy)
-    checkpoint = read_checkpoint(request.directory, progress=progress, cache=HashCache())
+    repo = hub.repo(request.repo)
+    check_may_release(request.repo, request.signer, policy=policy)
+    checkpoint = read_checkpoint(folder, progress=progress, cache=HashCache())
     for left in checkpoint.left_out:
         say(f"Leaving out {left.path}: {left.reason}")
     _refuse_secrets(checkpoint, policy)
-    refuse_code(request.directory, allowed=request.trust_remote_code, paths=checkpoint.files)
-    if again := done_before(find_state(repo, TrustOptions(policy=policy)), checkpoint, request):
+    refuse_code(folder, allowed=request.trust_remote_code, paths=checkpoint.files)
+    observed, state = time.monotonic(), find_state(repo, TrustOptions(policy=policy))
+    if again := done_before(state, checkpoint, request):
         return again
     base = find_base(hub, checkpoint, request.base)
     report = try_folder(hub, checkpoint, base, request, say, progress)
-    work = _Work(repo, request, checkpoint, base, report, say, progress)
-    return _plan(work) if request.dry_run else _transact(work)
+    work = _Work(repo, request, policy, checkpoint, base, report, say, progress)
+    if time.monotonic() - observed > FRESH:
+        state = work.look()
+    return _plan(work, state) if request.dry_run else _transact(work, state)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What is known before the first write: what was asked, what goes out, and how it ran."""
+    """What is known before the first write: what was asked for, what goes out, and how it ran."""
 
     repo: HubRepo
-    request: Request
+    request: ReleaseRequest
+    policy: Policy
     checkpoint: Checkpoint
     base: BaseModelLink | None
     report: SmokeReport | None
     say: Say
     progress: Progress
 
+    def look(self) -> RepoState | None:
+        """Read the state of the repo."""
+        return find_state(self.repo, TrustOptions(policy=self.policy))
+
     def draft(self, state: RepoState | None) -> Draft:
         """Write every file of the next release in memory, signed if that was asked for."""
-        draft = prepare(self.repo, state, self.checkpoint, self.base, self.report, self.request)
-        signer = self.request.sign
-        return (
-            replace(draft, signature=sign_manifest(draft.manifest, draft.manifest_bytes, signer)) if signer else draft
-        )
+        draft = prepare(self.repo, state, self.checkpoint, self.base, self.report, self.request, self.policy)
+        signer = self.request.signer
+        if signer is None:
+            return draft
+        return replace(draft, signature=sign_manifest(draft.manifest, draft.manifest_bytes, signer))
 
 
-def _transact(work: _Work) -> Release:
-    """Try until the version is ours: whoever lost it to somebody else compares anew and takes the next one."""
+def _transact(work: _Work, state: RepoState | None) -> Release:
+    """Try until the version is ours: whoever lost it to somebody else compares again and takes the next one."""
     repo, request = work.repo, work.request
     for attempt in range(ATTEMPTS):
-        state = find_state(repo, TrustOptions(policy=request.policy))
+        state = work.look() if attempt else state
         state = complete_pending(state) if state else None
         if again := done_before(state, work.checkpoint, request):
             return again
@@ -120,7 +141,7 @@ def _transact(work: _Work) -> Release:
         except Conflict:
             if request.version is not None or attempt == ATTEMPTS - 1:
                 raise
-            work.say(f"{draft.version} was taken meanwhile; comparing again")
+            work.say(f"{draft.version} was taken in the meantime; comparing again")
     raise AssertionError("unreachable")
 
 
@@ -129,7 +150,7 @@ def _create(work: _Work) -> RepoState:
     repo, request = work.repo, work.request
     work.say(f"Creating {'private' if request.private else 'public'} repo {request.repo} on {repo.hub.place}")
     repo.create(private=request.private)
-    return read_state(repo, TrustOptions(policy=request.policy))
+    return read_state(repo, TrustOptions(policy=work.policy))
 
 
 def _publish(work: _Work, state: RepoState, draft: Draft) -> Release:
@@ -167,10 +188,9 @@ def _candidate(work: _Work, state: RepoState, draft: Draft) -> Iterator[tuple[Ca
         drop_branch(state.repo, draft.branch)
 
 
-def _plan(work: _Work) -> Release:
+def _plan(work: _Work, state: RepoState | None) -> Release:
     """Describe the release that would be made, having written nothing."""
-    repo, request = work.repo, work.request
-    state = find_state(repo, TrustOptions(policy=request.policy))
+    repo = work.repo
     draft = work.draft(state)
     manifest = draft.manifest
     release = candidate_release(repo, "", manifest, draft.digest)

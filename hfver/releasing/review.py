@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from hfver.core.manifest import MANIFEST, Manifest, digest_of
 from hfver.core.results import Release, Review
@@ -37,7 +36,7 @@ from hfver.registry.resolve import candidate_release
 from hfver.registry.state import RepoState
 from hfver.releasing.candidate import Candidate
 from hfver.releasing.draft import Draft
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 
 __all__ = ["propose", "under_review"]
 
@@ -55,7 +54,7 @@ class _Open:
     head: str | None
 
 
-def under_review(state: RepoState, draft: Draft, request: Request) -> Release | None:
+def under_review(state: RepoState, draft: Draft, request: ReleaseRequest) -> Release | None:
     """Find the pull request that asks for exactly this already, and make sure that it can be seen.
 
     Raises:
@@ -65,7 +64,7 @@ def under_review(state: RepoState, draft: Draft, request: Request) -> Release | 
     _check_lands_on_main(state, draft)
     _check_not_merged(state, draft)
     found = _find(state.repo, draft)
-    if found is None or found.head is None or found.asked != _asked(request) or found.thread.in_conflict:
+    if found is None or found.head is None or found.asked != request.identity() or found.thread.in_conflict:
         return None
     head = state.refs.pull_requests.get(found.pull.number)
     if head != found.head:
@@ -81,7 +80,7 @@ def under_review(state: RepoState, draft: Draft, request: Request) -> Release | 
 
 
 def propose(
-    state: RepoState, draft: Draft, candidate: Candidate, smoke: SmokeReport | None, request: Request
+    state: RepoState, draft: Draft, candidate: Candidate, smoke: SmokeReport | None, request: ReleaseRequest
 ) -> Release:
     """Open a pull request with a candidate that is on its branch, or put the candidate onto the one that is open.
 
@@ -98,7 +97,7 @@ def propose(
     head = advance(repo, pull.ref, draft.branch, new, message)
     if found.head and found.head != head:
         say_in(repo, pull.number, _why_refreshed(repo, draft, found))
-    _describe(repo, found, draft, candidate, smoke, f"<!-- hfver {_asked(request)} {head} -->")
+    _describe(repo, found, draft, candidate, smoke, f"<!-- hfver {request.identity()} {head} -->")
     _publish_draft(repo, pull)
     release = candidate_release(repo, candidate.commit, candidate.manifest, candidate.digest)
     return _as_review(repo, release, pull.number, "not published: it waits to be merged, then finished")
@@ -128,14 +127,6 @@ def _title(draft: Draft) -> str:
 
 def _title_mark(draft: Draft) -> str:
     return f"[{draft.branch.rpartition('/')[2]}]"
-
-
-def _asked(request: Request) -> str:
-    """Name what was asked for, the same on every machine: options, and the content of files that they name."""
-    files = [path.read_bytes() if path else b"" for path in (request.metrics, request.lineage)]
-    here = {"directory": Path(), "named": None, "metrics": None, "lineage": None}
-    plain = replace(request, **here, dry_run=False, private=True, device="auto")  # type: ignore[arg-type]
-    return digest_of(repr((plain, *map(digest_of, files))).encode())
 
 
 def _ours(repo: HubRepo, draft: Draft) -> list[Pull]:

@@ -18,7 +18,7 @@ from hfver.model.lineage.record import BaseModelLink
 from hfver.model.smoke import run_smoke
 from hfver.registry.resolve import Pinned, candidate_release
 from hfver.releasing.candidate import Candidate
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 
 __all__ = ["try_candidate", "try_folder"]
 
@@ -27,7 +27,7 @@ def try_folder(
     hub: Hub,
     checkpoint: Checkpoint,
     base: BaseModelLink | None,
-    request: Request,
+    request: ReleaseRequest,
     say: Callable[[str], None],
     progress: Progress,
 ) -> SmokeReport | None:
@@ -41,11 +41,11 @@ def try_folder(
     if request.smoke == "auto" and find_spec("torch") is None:
         say("No smoke eval: torch is not installed (pip install 'hfver[torch]')")
         return None
-    return _passed(_run(hub, request.directory, checkpoint.content_digest, base, request, progress))
+    return _passed(_run(hub, checkpoint.directory, checkpoint.content_digest, base, request, progress))
 
 
 def try_candidate(
-    repo: HubRepo, candidate: Candidate, base: BaseModelLink | None, request: Request, progress: Progress
+    repo: HubRepo, candidate: Candidate, base: BaseModelLink | None, request: ReleaseRequest, progress: Progress
 ) -> SmokeReport:
     """Run the model that the Hub gives back for the very commit that is about to be tagged.
 
@@ -59,7 +59,7 @@ def try_candidate(
 
 
 def _run(
-    hub: Hub, directory: Path, content: str, base: BaseModelLink | None, request: Request, progress: Progress
+    hub: Hub, directory: Path, content: str, base: BaseModelLink | None, request: ReleaseRequest, progress: Progress
 ) -> SmokeReport:
     adapter = (directory / "adapter_config.json").is_file()
     base_directory = fetch_base(hub, base, str(directory), progress=progress).path if adapter else None

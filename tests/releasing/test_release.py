@@ -16,11 +16,12 @@ from huggingface_hub import CommitOperationAdd, HfApi
 import hfver
 from hfver.api.hubs import LocalHub, open_hub
 from hfver.core.manifest import ATTRIBUTES, LEDGER, MANIFEST
+from hfver.core.policy import Policy
 from hfver.errors import BadCheckpoint, Conflict, HfverError, ReleaseExists, SmokeFailed
 from hfver.registry.state import read_state
 from hfver.releasing.candidate import commit_candidate
 from hfver.releasing.publish import tag_candidate
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 from tests.conftest import MakeCheckpoint, move_weights
 
 REPO = "acme/bot"
@@ -240,7 +241,7 @@ def pending(hub: LocalHub, folder: Path) -> str:
         repo = client.repo(REPO)
         repo.create(private=True)
         state = read_state(repo)
-        draft = prepare(repo, state, read_checkpoint(folder), None, None, Request(folder, REPO))
+        draft = prepare(repo, state, read_checkpoint(folder), None, None, ReleaseRequest(folder, REPO), Policy())
         candidate = commit_candidate(state, draft, lambda *_: None)
         tag_candidate(repo, candidate)
         return candidate.commit

@@ -24,13 +24,14 @@ from safetensors.numpy import save_file
 
 import hfver
 from hfver.api.hubs import LocalHub, open_hub
+from hfver.core.policy import Policy
 from hfver.core.progress import silent
 from hfver.model.checkpoint import HashCache, read_checkpoint
 from hfver.registry.state import read_state
 from hfver.releasing.candidate import commit_candidate
 from hfver.releasing.draft import Draft, prepare
 from hfver.releasing.publish import publish, tag_candidate
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 
 REPO = "acme/bot"
 
@@ -109,7 +110,7 @@ def publish_with(hub: LocalHub, directory: Path, signature: Callable[[Draft], by
             repo.create(private=True)
         state = read_state(repo)
         checkpoint = read_checkpoint(directory, progress=silent, cache=HashCache())
-        draft = prepare(repo, state, checkpoint, None, None, Request(directory, REPO, smoke="off"))
+        draft = prepare(repo, state, checkpoint, None, None, ReleaseRequest(directory, REPO, smoke="off"), Policy())
         candidate = commit_candidate(state, replace(draft, signature=signature(draft)), silent)
         tag_candidate(repo, candidate)
         publish(state, candidate, None)
