@@ -14,7 +14,7 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.utils import disable_progress_bars
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import REPO
 
@@ -65,14 +65,14 @@ def hub_root(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def hub(hub_root: Path) -> Iterator[LocalHub]:
+def hub(hub_root: Path) -> Iterator[EmbeddedHub]:
     """Run an empty Hub with two users."""
-    with LocalHub(hub_root, users={"ann": "ann-token", "bob": "bob-token"}) as running:
+    with EmbeddedHub(hub_root, users={"ann": "ann-token", "bob": "bob-token"}) as running:
         yield running
 
 
 @pytest.fixture
-def api(hub: LocalHub) -> HfApi:
+def api(hub: EmbeddedHub) -> HfApi:
     """The client, as the Hub's owner."""
     return HfApi(endpoint=hub.url, token=hub.token)
 
@@ -85,7 +85,7 @@ def repo(api: HfApi) -> str:
 
 
 @pytest.fixture
-def http(hub: LocalHub) -> Iterator[httpx.Client]:
+def http(hub: EmbeddedHub) -> Iterator[httpx.Client]:
     """Bare HTTP as the owner, for what no client would send."""
     headers = {"Authorization": f"Bearer {hub.token}"}
     with httpx.Client(base_url=hub.url, headers=headers, timeout=20) as client:
@@ -93,7 +93,7 @@ def http(hub: LocalHub) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def anonymous(hub: LocalHub) -> Iterator[httpx.Client]:
+def anonymous(hub: EmbeddedHub) -> Iterator[httpx.Client]:
     """Bare HTTP as nobody."""
     with httpx.Client(base_url=hub.url, timeout=20) as client:
         yield client

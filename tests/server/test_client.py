@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import HfApi, HfFileSystem, metadata_load
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .client_tour import tour
 from .tools import REPO, ROOT, head_of, last_commit, lfs_oid, python, sha256, write
@@ -21,7 +21,7 @@ def test_the_tour_runs(api: HfApi, tmp_path: Path) -> None:
     tour(api, tmp_path)
 
 
-def test_the_tour_runs_as_a_program(hub: LocalHub, tmp_path: Path) -> None:
+def test_the_tour_runs_as_a_program(hub: EmbeddedHub, tmp_path: Path) -> None:
     program = (ROOT / "tests" / "server" / "client_tour.py").read_text()
     done = python(program, hub.url, hub.token, str(tmp_path), HF_HUB_DISABLE_XET="1", HF_HOME=str(tmp_path / "home"))
     assert done.returncode == 0, done.stderr
@@ -131,7 +131,7 @@ def test_the_card_speaks_in_model_info(api: HfApi, repo: str) -> None:
     assert [model.id for model in api.list_models(search="demo", full=True)] == [REPO]
 
 
-def test_listing_hides_what_is_private(hub: LocalHub, api: HfApi, repo: str) -> None:
+def test_listing_hides_what_is_private(hub: EmbeddedHub, api: HfApi, repo: str) -> None:
     api.create_repo("ann/secret", private=True)
     for token, expected in (
         (hub.token, {"ann/secret", repo}),
@@ -162,7 +162,7 @@ def test_a_repo_made_again_is_a_new_repo(api: HfApi, repo: str) -> None:
     assert api.list_repo_files(repo) == [".gitattributes"]
 
 
-def test_the_file_system_interface_reads_and_writes(hub: LocalHub, repo: str) -> None:
+def test_the_file_system_interface_reads_and_writes(hub: EmbeddedHub, repo: str) -> None:
     files = HfFileSystem(endpoint=hub.url, token=hub.token, skip_instance_cache=True)
     with files.open(f"{repo}/made.txt", "wb") as file:
         file.write(b"hello")

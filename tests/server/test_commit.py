@@ -9,7 +9,7 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import REPO, file_line, git, head_of, header, lfs_line, lfs_oid, post_commit, sha256, upload_object, write
 
@@ -178,7 +178,7 @@ def test_a_regular_file_has_a_limit(http: httpx.Client, repo: str) -> None:
     assert post_commit(http, header(), file_line("x", b"x" * (12 * 2**20))).status_code == 413
 
 
-def test_the_executable_bit_survives_an_edit(hub: LocalHub, api: HfApi, repo: str, tmp_path: Path) -> None:
+def test_the_executable_bit_survives_an_edit(hub: EmbeddedHub, api: HfApi, repo: str, tmp_path: Path) -> None:
     write(api, {"run.sh": b"1"})
     path = hub.root / "repos" / "models" / f"{repo}.git"
     git("clone", "-q", str(path), "clone", cwd=tmp_path)
@@ -190,7 +190,7 @@ def test_the_executable_bit_survives_an_edit(hub: LocalHub, api: HfApi, repo: st
     assert git("ls-tree", "main", "run.sh", cwd=path).stdout.startswith("100755")
 
 
-def test_every_commit_passes_fsck(hub: LocalHub, api: HfApi, http: httpx.Client, repo: str) -> None:
+def test_every_commit_passes_fsck(hub: EmbeddedHub, api: HfApi, http: httpx.Client, repo: str) -> None:
     write(api, {"a/b.txt": b"1", "a.txt": b"2", "a-b/c": b"3", "w.safetensors": b"4"})
     write(api, {"a/c.txt": b"1"})
     post_commit(http, header(summary="ünï", description="more"), {"key": "deletedFolder", "value": {"path": "a"}})

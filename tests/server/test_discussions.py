@@ -22,7 +22,7 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import HfHubHTTPError
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import REPO, file_line, git, head_of, header, lfs_oid, post_commit, sha256, write
 
@@ -30,14 +30,14 @@ OPEN = "ann/open"
 
 
 @pytest.fixture
-def ann(hub: LocalHub) -> HfApi:
+def ann(hub: EmbeddedHub) -> HfApi:
     api = HfApi(endpoint=hub.url, token="ann-token")
     api.create_repo(OPEN)
     return api
 
 
 @pytest.fixture
-def bob(hub: LocalHub) -> HfApi:
+def bob(hub: EmbeddedHub) -> HfApi:
     return HfApi(endpoint=hub.url, token="bob-token")
 
 
@@ -171,7 +171,7 @@ def test_what_both_sides_changed_is_a_conflict_and_main_stays(api: HfApi, http: 
     assert api.get_discussion_details(repo, number).status == "open"
 
 
-def test_looking_at_a_conflict_leaves_nothing_in_the_repository(hub: LocalHub, api: HfApi, repo: str) -> None:
+def test_looking_at_a_conflict_leaves_nothing_in_the_repository(hub: EmbeddedHub, api: HfApi, repo: str) -> None:
     write(api, {"a.txt": b"1\n2\n3\n4\n5\n6\n7\n"})
     number = propose(api, {"a.txt": b"one\n2\n3\n4\n5\n6\n7\n"})
     write(api, {"a.txt": b"1\n2\n3\n4\n5\n6\nseven\n"})
@@ -220,7 +220,7 @@ def test_of_two_who_merge_at_once_one_does(http: httpx.Client, api: HfApi, repo:
     assert kinds.count("status-change") == 1
 
 
-def test_who_may_do_what(ann: HfApi, bob: HfApi, hub: LocalHub, anonymous: httpx.Client) -> None:
+def test_who_may_do_what(ann: HfApi, bob: HfApi, hub: EmbeddedHub, anonymous: httpx.Client) -> None:
     number = propose(bob, {"idea.txt": b"?", "w.bin": b"\x00" * 4096}, OPEN)
     add(bob, number)
     theirs = propose(ann, {"mine.txt": b"m"}, OPEN)
@@ -295,7 +295,7 @@ def test_a_list_of_nonsense_is_refused(http: httpx.Client, repo: str, query: str
 
 
 def test_git_fetches_pull_requests_and_pushes_to_ones_own(
-    hub: LocalHub, ann: HfApi, bob: HfApi, tmp_path: Path
+    hub: EmbeddedHub, ann: HfApi, bob: HfApi, tmp_path: Path
 ) -> None:
     number = propose(bob, {"idea.txt": b"?"}, OPEN)
     theirs = ann.create_pull_request(OPEN, "Empty").num
@@ -318,7 +318,7 @@ def test_git_fetches_pull_requests_and_pushes_to_ones_own(
     assert refused.returncode != 0
 
 
-def test_a_merge_that_was_not_written_down_is_found_on_main(hub: LocalHub, api: HfApi, repo: str) -> None:
+def test_a_merge_that_was_not_written_down_is_found_on_main(hub: EmbeddedHub, api: HfApi, repo: str) -> None:
     """A process that dies between main and the row leaves what this makes of a finished merge."""
     number = propose(api, {"a.txt": b"a"})
     api.merge_pull_request(repo, number)
@@ -331,7 +331,7 @@ def test_a_merge_that_was_not_written_down_is_found_on_main(hub: LocalHub, api: 
     assert seen.events[-1].type == "status-change"
 
 
-def test_a_merge_that_did_not_reach_main_is_made(hub: LocalHub, api: HfApi, repo: str) -> None:
+def test_a_merge_that_did_not_reach_main_is_made(hub: EmbeddedHub, api: HfApi, repo: str) -> None:
     number = propose(api, {"a.txt": b"a"})
     head = head_of(api, "main")
     with sqlite3.connect(hub.root / "hub.db") as db:
@@ -343,7 +343,7 @@ def test_a_merge_that_did_not_reach_main_is_made(hub: LocalHub, api: HfApi, repo
 
 def test_a_folder_without_discussions_is_read_and_its_pull_requests_too(hub_root: Path) -> None:
     """Hubs that were made before there were discussions, and refs whose row a crash did not leave time for."""
-    with LocalHub(hub_root) as hub:
+    with EmbeddedHub(hub_root) as hub:
         api = HfApi(endpoint=hub.url, token=hub.token)
         api.create_repo(REPO)
         propose(api, {"a.txt": b"a"}, commit_description="Why.")
@@ -352,7 +352,7 @@ def test_a_folder_without_discussions_is_read_and_its_pull_requests_too(hub_root
         db.execute("DROP TABLE discussions")
     bare = pygit2.Repository(str(hub_root / "repos" / "models" / f"{REPO}.git"))
     bare.references.create("refs/pr/2", bare.references["refs/heads/main"].target)
-    with LocalHub(hub_root) as hub:
+    with EmbeddedHub(hub_root) as hub:
         api = HfApi(endpoint=hub.url, token=hub.token)
         found = list(api.get_repo_discussions(REPO))
         assert [(one.num, one.title, one.status) for one in found] == [
@@ -365,7 +365,7 @@ def test_a_folder_without_discussions_is_read_and_its_pull_requests_too(hub_root
         assert "a.txt" in api.list_repo_files(REPO)
 
 
-def test_they_move_and_go_with_their_repo(api: HfApi, hub: LocalHub, repo: str) -> None:
+def test_they_move_and_go_with_their_repo(api: HfApi, hub: EmbeddedHub, repo: str) -> None:
     api.create_discussion(repo, "Where to?")
     api.move_repo(repo, "demo/moved")
     assert [one.title for one in api.get_repo_discussions("demo/moved")] == ["Where to?"]

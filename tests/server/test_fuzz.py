@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pygit2.enums import ObjectType
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import REPO, file_line, header, post_commit, write
 
@@ -148,7 +148,7 @@ SEGMENTS = st.one_of(
     st.text("abc=&%0189-,", max_size=12),
 )
 def test_odd_addresses_are_never_a_fault(
-    hub: LocalHub, repo: str, method: str, start: str, parts: list[str], query: str
+    hub: EmbeddedHub, repo: str, method: str, start: str, parts: list[str], query: str
 ) -> None:
     target = (start + "/".join(parts) + (f"?{query}" if query else "")).replace(" ", "%20").replace("\\", "%5c")
     assert (
@@ -177,7 +177,7 @@ def test_odd_addresses_are_never_a_fault(
     ],
     ids=range(11),
 )
-def test_odd_headers_are_never_a_fault(hub: LocalHub, repo: str, head: str) -> None:
+def test_odd_headers_are_never_a_fault(hub: EmbeddedHub, repo: str, head: str) -> None:
     for path in (
         f"/{REPO}/resolve/main/.gitattributes",
         f"{API}/tree/main?limit=1",
@@ -187,7 +187,7 @@ def test_odd_headers_are_never_a_fault(hub: LocalHub, repo: str, head: str) -> N
         assert _raw(hub, f"GET {path} HTTP/1.1\r\n{head}\r\nConnection: close\r\n\r\n") < 500
 
 
-def _raw(hub: LocalHub, request: str) -> int:
+def _raw(hub: EmbeddedHub, request: str) -> int:
     where = urlsplit(hub.url)
     with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
         connection.sendall(request.encode("latin-1", "replace"))
@@ -199,7 +199,7 @@ def test_a_body_beyond_all_measure_is_refused(http: httpx.Client, repo: str) -> 
     assert http.post(f"{API}/paths-info/main", content=b" " * (33 * 2**20)).status_code == 413
 
 
-def test_odd_trees_can_be_listed(hub: LocalHub, http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_odd_trees_can_be_listed(hub: EmbeddedHub, http: httpx.Client, api: HfApi, repo: str) -> None:
     """What a push brings (submodules, links, names that are no UTF-8, absurd dates) is shown, not choked on."""
     write(api, {"a.txt": b"1"})
     git = pygit2.Repository(str(hub.root / "repos" / "models" / f"{REPO}.git"))

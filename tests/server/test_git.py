@@ -9,7 +9,7 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import REPO, git, head_of, lfs_oid, sha256, write
 
@@ -27,11 +27,11 @@ def home(tmp_path: Path) -> Path:
     return home
 
 
-def _address(hub: LocalHub, repo: str = REPO, token: str | None = None) -> str:
+def _address(hub: EmbeddedHub, repo: str = REPO, token: str | None = None) -> str:
     return f"http://user:{token or hub.token}@{hub.url.removeprefix('http://')}/{repo}"
 
 
-def _clone(hub: LocalHub, home: Path, name: str = "clone", *options: str, **kwargs: str) -> Path:
+def _clone(hub: EmbeddedHub, home: Path, name: str = "clone", *options: str, **kwargs: str) -> Path:
     git("clone", "-q", *options, _address(hub, **kwargs), name, cwd=home)
     return home / name
 
@@ -44,7 +44,7 @@ def _commit(clone: Path, files: dict[str, bytes]) -> None:
 
 
 def test_a_clone_has_the_bytes_and_a_push_arrives(
-    hub: LocalHub, api: HfApi, repo: str, home: Path, tmp_path: Path
+    hub: EmbeddedHub, api: HfApi, repo: str, home: Path, tmp_path: Path
 ) -> None:
     write(api, {"w.safetensors": DATA, "t.txt": b"text"})
     clone = _clone(hub, home)
@@ -61,7 +61,7 @@ def test_a_clone_has_the_bytes_and_a_push_arrives(
 
 
 @pytest.mark.parametrize("suffix", ["", ".git"])
-def test_partial_and_shallow_clones_work(hub: LocalHub, api: HfApi, repo: str, home: Path, suffix: str) -> None:
+def test_partial_and_shallow_clones_work(hub: EmbeddedHub, api: HfApi, repo: str, home: Path, suffix: str) -> None:
     write(api, {"t.txt": b"text"})
     git("clone", "-q", "--filter=blob:none", "--no-checkout", _address(hub) + suffix, "partial", cwd=home)
     assert git("cat-file", "-p", "HEAD:t.txt", cwd=home / "partial").stdout == "text"
@@ -69,7 +69,7 @@ def test_partial_and_shallow_clones_work(hub: LocalHub, api: HfApi, repo: str, h
     assert git("rev-list", "--count", "HEAD", cwd=home / "shallow").stdout == "1\n"
 
 
-def test_a_large_push_is_not_held_in_memory_or_cut(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_a_large_push_is_not_held_in_memory_or_cut(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     _commit(clone, {f"{number}.txt": os.urandom(400_000).hex().encode() for number in range(10)})
     git("push", "-q", "origin", "main", cwd=clone, HOME=str(home))
@@ -83,7 +83,7 @@ def test_a_large_push_is_not_held_in_memory_or_cut(hub: LocalHub, api: HfApi, re
     [({"p.txt": POINTER.encode()}, "is missing"), ({"big.txt": b"x" * (10 * 2**20 + 1)}, "larger than 10 MiB")],
 )
 def test_what_nobody_could_check_out_is_refused(
-    hub: LocalHub, api: HfApi, repo: str, home: Path, files: dict[str, bytes], complaint: str
+    hub: EmbeddedHub, api: HfApi, repo: str, home: Path, files: dict[str, bytes], complaint: str
 ) -> None:
     clone, before = _clone(hub, home), head_of(api)
     _commit(clone, files)
@@ -94,7 +94,7 @@ def test_what_nobody_could_check_out_is_refused(
     assert head_of(api) == before
 
 
-def test_refs_of_others_cannot_be_pushed(hub: LocalHub, repo: str, home: Path) -> None:
+def test_refs_of_others_cannot_be_pushed(hub: EmbeddedHub, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     for name in ("refs/foo/x", "refs/convert/parquet", f"refs/heads/{'a' * 40}"):
         done = git("push", "origin", f"HEAD:{name}", cwd=clone, HOME=str(home), check=False)
@@ -102,7 +102,7 @@ def test_refs_of_others_cannot_be_pushed(hub: LocalHub, repo: str, home: Path) -
     assert git("push", "origin", "--delete", "main", cwd=clone, HOME=str(home), check=False).returncode != 0
 
 
-def test_a_force_push_and_a_moved_tag_are_the_owners_right(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_a_force_push_and_a_moved_tag_are_the_owners_right(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     write(api, {"a": b"1"})
     clone = _clone(hub, home)
     git("tag", "v1", cwd=clone)
@@ -116,7 +116,7 @@ def test_a_force_push_and_a_moved_tag_are_the_owners_right(hub: LocalHub, api: H
     assert tag.target_commit == head_of(api) == git("rev-parse", "HEAD", cwd=clone).stdout.strip()
 
 
-def test_strangers_cannot_push_or_see(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_strangers_cannot_push_or_see(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     api.create_repo("ann/secret", private=True)
     clone = _clone(hub, home, token="bob-token")
     _commit(clone, {"a": b"1"})
@@ -128,7 +128,7 @@ def test_strangers_cannot_push_or_see(hub: LocalHub, api: HfApi, repo: str, home
     git("clone", "-q", f"{hub.url}/{repo}", "open", cwd=home)
 
 
-def test_pushing_and_committing_meet_in_one_history(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_pushing_and_committing_meet_in_one_history(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     write(api, {"api.txt": b"1"})
     _commit(clone, {"git.txt": b"1"})
@@ -141,7 +141,7 @@ def test_pushing_and_committing_meet_in_one_history(hub: LocalHub, api: HfApi, r
     assert done.stdout + done.stderr == ""
 
 
-def test_a_moved_repo_can_still_be_cloned(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_a_moved_repo_can_still_be_cloned(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     api.move_repo(repo, "demo/moved")
     assert (_clone(hub, home) / ".gitattributes").exists()
 
@@ -175,7 +175,7 @@ def test_nonsense_for_git_is_no_fault(http: httpx.Client, repo: str) -> None:
     assert http.get(f"/api/models/{REPO}/refs").status_code == 200
 
 
-def test_a_lock_that_a_killed_writer_left_stops_no_push(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_a_lock_that_a_killed_writer_left_stops_no_push(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     _commit(clone, {"t.txt": b"text"})
     lock = hub.root / "repos" / "models" / f"{REPO}.git" / "refs" / "heads" / "main.lock"

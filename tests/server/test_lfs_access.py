@@ -11,7 +11,7 @@ import pygit2
 import pytest
 from pygit2.enums import ObjectType
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 from hfver.server.storage.pointers import Pointer
 
 from .tools import batch, file_line, git, header, lfs_line, post_commit, sha256, upload_object
@@ -22,7 +22,7 @@ POINTER = Pointer(OID, len(SECRET))
 BOBS = "bob/open"
 
 
-def _client(hub: LocalHub, user: str) -> httpx.Client:
+def _client(hub: EmbeddedHub, user: str) -> httpx.Client:
     return httpx.Client(base_url=hub.url, headers={"Authorization": f"Bearer {user}-token"}, timeout=20)
 
 
@@ -31,7 +31,7 @@ def _create(http: httpx.Client, repo: str, **more: object) -> httpx.Response:
 
 
 @pytest.fixture
-def ann(hub: LocalHub) -> Iterator[httpx.Client]:
+def ann(hub: EmbeddedHub) -> Iterator[httpx.Client]:
     """The user whose private repo holds SECRET."""
     with _client(hub, "ann") as http:
         assert _create(http, "ann/secret", private=True).status_code == 200
@@ -42,7 +42,7 @@ def ann(hub: LocalHub) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def bob(hub: LocalHub, ann: httpx.Client) -> Iterator[httpx.Client]:
+def bob(hub: EmbeddedHub, ann: httpx.Client) -> Iterator[httpx.Client]:
     """The user who knows its hash and size."""
     with _client(hub, "bob") as http:
         assert _create(http, BOBS).status_code == 200
@@ -105,7 +105,7 @@ def test_the_link_for_one_repo_is_no_proof_for_another(ann: httpx.Client, bob: h
     assert httpx.put(forged, content=SECRET).status_code == 403
 
 
-def _clone(hub: LocalHub, home: Path) -> Path:
+def _clone(hub: EmbeddedHub, home: Path) -> Path:
     home.mkdir()
     (home / ".gitconfig").write_text("[user]\nname = n\nemail = n@example.com\n")
     address = f"http://bob:bob-token@{hub.url.removeprefix('http://')}/{BOBS}"
@@ -114,7 +114,7 @@ def _clone(hub: LocalHub, home: Path) -> Path:
 
 
 @pytest.mark.parametrize("ending", [b"", b"\n"], ids=["canonical", "without a newline"])
-def test_a_push_cannot_claim_by_hash(hub: LocalHub, bob: httpx.Client, tmp_path: Path, ending: bytes) -> None:
+def test_a_push_cannot_claim_by_hash(hub: EmbeddedHub, bob: httpx.Client, tmp_path: Path, ending: bytes) -> None:
     clone = _clone(hub, tmp_path / "home")
     (clone / "w.txt").write_bytes(POINTER.encode().removesuffix(ending))
     git("add", "-A", cwd=clone)
@@ -125,7 +125,7 @@ def test_a_push_cannot_claim_by_hash(hub: LocalHub, bob: httpx.Client, tmp_path:
     assert bob.get(f"/{BOBS}/resolve/main/w.txt").status_code == 404
 
 
-def test_a_pushed_object_that_no_ref_reaches_counts_too(hub: LocalHub, bob: httpx.Client, tmp_path: Path) -> None:
+def test_a_pushed_object_that_no_ref_reaches_counts_too(hub: EmbeddedHub, bob: httpx.Client, tmp_path: Path) -> None:
     """The rest of a pack becomes part of the repo as well, so a pointer could hide there."""
     clone = _clone(hub, tmp_path / "home")
     old = git("rev-parse", "HEAD", cwd=clone).stdout.strip()
@@ -147,7 +147,7 @@ def test_a_pushed_object_that_no_ref_reaches_counts_too(hub: LocalHub, bob: http
     assert post_commit(bob, header(), lfs_line("w.bin", OID, size=len(SECRET)), repo=BOBS).status_code == 422
 
 
-def test_honest_uploads_of_the_same_bytes_work(hub: LocalHub, bob: httpx.Client) -> None:
+def test_honest_uploads_of_the_same_bytes_work(hub: EmbeddedHub, bob: httpx.Client) -> None:
     upload_object(bob, SECRET, repo=BOBS)
     assert _actions(bob, BOBS) == {}
     assert list((hub.root / "lfs" / "incoming").iterdir()) == []
@@ -156,7 +156,7 @@ def test_honest_uploads_of_the_same_bytes_work(hub: LocalHub, bob: httpx.Client)
     assert sum(1 for path in (hub.root / "lfs" / "objects").rglob("*") if path.is_file()) == 1
 
 
-def test_an_honest_push_of_the_same_bytes_works(hub: LocalHub, bob: httpx.Client, tmp_path: Path) -> None:
+def test_an_honest_push_of_the_same_bytes_works(hub: EmbeddedHub, bob: httpx.Client, tmp_path: Path) -> None:
     clone = _clone(hub, tmp_path / "home")
     git("lfs", "install", "--local", cwd=clone)
     (clone / "w.bin").write_bytes(SECRET)
@@ -185,14 +185,14 @@ def test_the_owner_of_the_hub_links_freely(http: httpx.Client, ann: httpx.Client
     assert _can_read(http, "demo/free")
 
 
-def test_a_move_keeps_what_a_repo_holds(hub: LocalHub, bob: httpx.Client) -> None:
+def test_a_move_keeps_what_a_repo_holds(hub: EmbeddedHub, bob: httpx.Client) -> None:
     upload_object(bob, SECRET, repo=BOBS)
     assert bob.post("/api/repos/move", json={"fromRepo": BOBS, "toRepo": "bob/moved"}).status_code == 200
     assert _actions(bob, "bob/moved") == {}
     assert post_commit(bob, header(), lfs_line("w.bin", OID), repo="bob/moved").status_code == 200
 
 
-def test_a_repo_without_records_holds_what_its_history_names(hub: LocalHub, ann: httpx.Client) -> None:
+def test_a_repo_without_records_holds_what_its_history_names(hub: EmbeddedHub, ann: httpx.Client) -> None:
     """A folder written by an earlier version has no records."""
     (record,) = hub.root.glob("repos/models/ann/secret.git/lfs-uploaded/*")
     record.unlink()

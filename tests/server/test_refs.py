@@ -9,7 +9,7 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import REPO, head_of, write
 
@@ -136,7 +136,7 @@ def test_every_way_to_name_a_revision(http: httpx.Client, api: HfApi, repo: str)
         assert http.get(f"/{REPO}/resolve/{name}/a").headers["X-Repo-Commit"] == commit, name
 
 
-def test_a_thousand_tags_list_quickly(hub: LocalHub, http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_a_thousand_tags_list_quickly(hub: EmbeddedHub, http: httpx.Client, api: HfApi, repo: str) -> None:
     commit = head_of(api)
     lines = "".join(f"create refs/tags/v1.0.{number} {commit}\n" for number in range(1000))
     folder = hub.root / "repos" / "models" / f"{repo}.git"
