@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import tarfile
 from pathlib import Path
 
 import httpx
@@ -183,3 +185,35 @@ def test_a_lock_that_a_killed_writer_left_stops_no_push(hub: EmbeddedHub, api: H
     git("push", "-q", "origin", "main", cwd=clone, HOME=str(home))
     assert head_of(api) == git("rev-parse", "HEAD", cwd=clone).stdout.strip()
     assert not lock.exists()
+
+
+OLD_HUB = Path(__file__).parents[1] / "fixtures" / "hub-0.1.0.tar.xz"
+
+
+@pytest.fixture
+def old_hub(tmp_path: Path) -> Path:
+    """The folder of a Hub that hfver 0.1.0 made."""
+    with tarfile.open(OLD_HUB) as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / "hub"
+
+
+def test_the_folder_of_an_older_version_takes_pushes(old_hub: Path, home: Path) -> None:
+    """Its hook names a module that has moved since."""
+    with EmbeddedHub(old_hub) as hub:
+        clone = _clone(hub, home, repo="acme/bot")
+        _commit(clone, {"pushed.txt": b"new"})
+        git("push", "-q", "origin", "main", cwd=clone, HOME=str(home))
+        _commit(clone, {"p.txt": POINTER.encode()})
+        done = git("push", "--no-verify", "origin", "main", cwd=clone, HOME=str(home), check=False)
+        assert "is missing" in done.stderr
+        api = HfApi(endpoint=hub.url, token=hub.token)
+        assert "pushed.txt" in api.list_repo_files("acme/bot")
+
+
+def test_version_0_1_can_run_the_hook_of_this_version(hub: EmbeddedHub) -> None:
+    """It does not say which module to run, so the hook's default must be the one that 0.1 has."""
+    environment = {"PATH": os.environ["PATH"], "HFVER_PYTHON": "echo"}
+    hook = hub.root / "hooks" / "pre-receive"
+    done = subprocess.run([hook], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "-P -m hfver.server.prereceive\n"
