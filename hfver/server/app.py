@@ -73,12 +73,12 @@ def _request_id(scope: Scope) -> bytes:
 
 def _problem(request: Request, error: Problem) -> Response:
     if "/info/lfs/" in request.url.path:
-        error.body["message"] = error.message  # where git-lfs looks
+        error.body["message"] = error.message  # git-lfs reads the message from here
     return error.response()
 
 
 def _http_exception(request: Request, error: HTTPException) -> Response:
-    """Respond to an address without a route. In the API of a repo, to clients it means that the repo does not exist."""
+    """Respond to an address without a route. In the API of a repo, clients expect that to be RepoNotFound."""
     if error.status_code == 404 and not _is_other_api(request.url.path):
         try:
             caller = caller_of(request)

@@ -1,4 +1,4 @@
-"""A Hub per test, and the real clients pointed at it."""
+"""A Hub for each test, and real clients that talk to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROOM = 2 * 2**30
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the client's own deprecation pass: it still hands ``data=`` to httpx2 when it sends an LFS file."""
+    """Ignore a deprecation warning of the client itself: it passes ``data=`` to httpx2 when it sends an LFS file."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore:Use 'content:DeprecationWarning"))
@@ -46,7 +46,7 @@ def client_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def _one_authority(home: Path) -> Path:
-    """Trust a single authority: everything here is plain HTTP, and httpx reads the whole list for each client."""
+    """Trust a single certificate authority: httpx reads the whole list for each client, and all is plain HTTP here."""
     end = "-----END CERTIFICATE-----\n"
     path = home / "authority.pem"
     path.write_text(certifi.contents().partition(end)[0] + end)
@@ -55,7 +55,7 @@ def _one_authority(home: Path) -> Path:
 
 @pytest.fixture
 def hub_root(tmp_path: Path) -> Iterator[Path]:
-    """Where a test's Hub lies: in memory where there is room, as every test starts with dozens of fsyncs."""
+    """The folder of a test's Hub, in memory if there is room, because every test starts with dozens of fsyncs."""
     memory = Path("/dev/shm")  # noqa: S108
     if not memory.is_dir() or shutil.disk_usage(memory).free < _ROOM:
         yield tmp_path / "hub"
@@ -79,14 +79,14 @@ def api(hub: EmbeddedHub) -> HfApi:
 
 @pytest.fixture
 def repo(api: HfApi) -> str:
-    """A fresh model repo."""
+    """A new model repo."""
     api.create_repo(REPO)
     return REPO
 
 
 @pytest.fixture
 def http(hub: EmbeddedHub) -> Iterator[httpx.Client]:
-    """Bare HTTP as the owner, for what no client would send."""
+    """Plain HTTP as the owner, for requests that no client would send."""
     headers = {"Authorization": f"Bearer {hub.token}"}
     with httpx.Client(base_url=hub.url, headers=headers, timeout=20) as client:
         yield client
@@ -94,6 +94,6 @@ def http(hub: EmbeddedHub) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def anonymous(hub: EmbeddedHub) -> Iterator[httpx.Client]:
-    """Bare HTTP as nobody."""
+    """Plain HTTP without credentials."""
     with httpx.Client(base_url=hub.url, timeout=20) as client:
         yield client

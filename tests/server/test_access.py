@@ -1,4 +1,4 @@
-"""Who may do what, and what strangers get to know."""
+"""Rights: what callers may do, and what they can find out about repos of others."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def test_a_private_repo_does_not_exist_for_others(ann: HfApi, bob: HfApi, nobody
     assert nobody.model_info("ann/secret").private is False
 
 
-def test_a_redirect_does_not_tell_of_a_private_repo(ann: HfApi, bob: HfApi) -> None:
+def test_a_redirect_does_not_reveal_a_private_repo(ann: HfApi, bob: HfApi) -> None:
     ann.create_repo("ann/secret", private=True)
     ann.move_repo("ann/secret", "ann/hidden")
     assert ann.model_info("ann/secret").id == "ann/hidden"
     assert not bob.repo_exists("ann/secret")
 
 
-def test_a_gated_repo_shows_facts_but_no_files(ann: HfApi, bob: HfApi, nobody: HfApi) -> None:
+def test_a_gated_repo_shows_metadata_but_no_files(ann: HfApi, bob: HfApi, nobody: HfApi) -> None:
     ann.create_repo("ann/gated")
     ann.update_repo_settings("ann/gated", gated="auto")
     assert bob.model_info("ann/gated").gated == "auto"
@@ -147,7 +147,7 @@ def test_knowing_a_hash_is_not_enough_to_read(hub: EmbeddedHub, http: httpx.Clie
         assert batch(theirs, oid, 14, "download", repo="ann/secret").status_code == 404
 
 
-def test_anybody_may_propose_but_nobody_anonymous(hub: EmbeddedHub, ann: HfApi, bob: HfApi) -> None:
+def test_every_user_may_propose_but_not_anonymously(hub: EmbeddedHub, ann: HfApi, bob: HfApi) -> None:
     ann.create_repo("ann/open")
     url = f"{hub.url}/api/models/ann/open/commit/main?create_pr=1"
     body = b"\n".join(json.dumps(line).encode() for line in (header(), file_line("idea.txt")))
@@ -217,7 +217,7 @@ def test_a_bad_request_for_a_repo_is_refused(http: httpx.Client, body: object) -
     assert http.post("/api/repos/create", json=body).status_code == 400
 
 
-def test_creating_twice_answers_with_the_address(http: httpx.Client, hub: EmbeddedHub) -> None:
+def test_creating_a_repo_again_returns_its_url(http: httpx.Client, hub: EmbeddedHub) -> None:
     body = {"name": "x", "organization": "Demo"}
     assert http.post("/api/repos/create", json=body).json()["url"] == f"{hub.url}/Demo/x"
     again = http.post("/api/repos/create", json={**body, "organization": "demo"})
@@ -234,7 +234,7 @@ def test_creating_twice_answers_with_the_address(http: httpx.Client, hub: Embedd
         "/api/datasets/squad",
     ],
 )
-def test_what_is_no_repo_is_not_found(http: httpx.Client, anonymous: httpx.Client, path: str) -> None:
+def test_a_repo_that_does_not_exist_is_not_found(http: httpx.Client, anonymous: httpx.Client, path: str) -> None:
     answer, stranger = http.get(path), anonymous.get(path)
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "RepoNotFound")
     assert (stranger.status_code, stranger.headers["X-Error-Code"]) == (401, "RepoNotFound")

@@ -69,7 +69,7 @@ def worktree(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("pattern", [pattern for pattern in PATTERNS if pattern != "!x"])
-def test_attributes_match_as_in_git(worktree: Path, pattern: str) -> None:
+def test_gitattributes_match_as_in_git(worktree: Path, pattern: str) -> None:
     text = f'"{pattern}" filter=lfs\n' if " " in pattern else f"{pattern} filter=lfs -text\n"
     (worktree / ".gitattributes").write_text(text)
     lines = git("check-attr", "filter", "--", *PATHS, cwd=worktree).stdout.splitlines()
@@ -79,14 +79,14 @@ def test_attributes_match_as_in_git(worktree: Path, pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", [*PATTERNS, "dir/", "a/", "*.bin\n!a/x.bin", "# comment", "dir\n!dir/x/y"])
-def test_ignores_match_as_in_git(worktree: Path, pattern: str) -> None:
+def test_gitignore_matches_as_in_git(worktree: Path, pattern: str) -> None:
     (worktree / ".gitignore").write_text(pattern + "\n")
     found = git("check-ignore", "--no-index", "--", *PATHS, cwd=worktree, check=False).stdout.splitlines()
     ignored = {line.strip('"').replace("\\\\", "\\") for line in found}
     assert {path for path in PATHS if IgnoreRules(pattern + "\n").ignores(path)} == ignored
 
 
-def test_both_ways_of_matching_agree() -> None:
+def test_regular_expression_and_automaton_agree() -> None:
     for pattern in (*PATTERNS, "*a*b*c*", "**/x/**/y/**/z", "a/**", "*/*/*/*", "?*?*?*", "**/*.b*n"):
         for folders in (False, True):
             quick = compile_glob(pattern, folders=folders)

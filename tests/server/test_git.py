@@ -45,7 +45,7 @@ def _commit(clone: Path, files: dict[str, bytes]) -> None:
     git("commit", "-qm", "by git", cwd=clone, HOME=str(clone.parent))
 
 
-def test_a_clone_has_the_bytes_and_a_push_arrives(
+def test_clone_and_push_transfer_the_contents(
     hub: EmbeddedHub, api: HfApi, repo: str, home: Path, tmp_path: Path
 ) -> None:
     write(api, {"w.safetensors": DATA, "t.txt": b"text"})
@@ -71,7 +71,7 @@ def test_partial_and_shallow_clones_work(hub: EmbeddedHub, api: HfApi, repo: str
     assert git("rev-list", "--count", "HEAD", cwd=home / "shallow").stdout == "1\n"
 
 
-def test_a_large_push_is_not_held_in_memory_or_cut(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
+def test_a_large_push_arrives_complete(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     _commit(clone, {f"{number}.txt": os.urandom(400_000).hex().encode() for number in range(10)})
     git("push", "-q", "origin", "main", cwd=clone, HOME=str(home))
@@ -84,7 +84,7 @@ def test_a_large_push_is_not_held_in_memory_or_cut(hub: EmbeddedHub, api: HfApi,
     ("files", "complaint"),
     [({"p.txt": POINTER.encode()}, "is missing"), ({"big.txt": b"x" * (10 * 2**20 + 1)}, "larger than 10 MiB")],
 )
-def test_what_nobody_could_check_out_is_refused(
+def test_a_push_that_nobody_could_check_out_is_refused(
     hub: EmbeddedHub, api: HfApi, repo: str, home: Path, files: dict[str, bytes], complaint: str
 ) -> None:
     clone, before = _clone(hub, home), head_of(api)
@@ -96,7 +96,7 @@ def test_what_nobody_could_check_out_is_refused(
     assert head_of(api) == before
 
 
-def test_refs_of_others_cannot_be_pushed(hub: EmbeddedHub, repo: str, home: Path) -> None:
+def test_refs_of_other_families_cannot_be_pushed(hub: EmbeddedHub, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     for name in ("refs/foo/x", "refs/convert/parquet", f"refs/heads/{'a' * 40}"):
         done = git("push", "origin", f"HEAD:{name}", cwd=clone, HOME=str(home), check=False)
@@ -104,7 +104,7 @@ def test_refs_of_others_cannot_be_pushed(hub: EmbeddedHub, repo: str, home: Path
     assert git("push", "origin", "--delete", "main", cwd=clone, HOME=str(home), check=False).returncode != 0
 
 
-def test_a_force_push_and_a_moved_tag_are_the_owners_right(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
+def test_the_owner_may_force_push_and_move_tags(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     write(api, {"a": b"1"})
     clone = _clone(hub, home)
     git("tag", "v1", cwd=clone)
@@ -118,7 +118,7 @@ def test_a_force_push_and_a_moved_tag_are_the_owners_right(hub: EmbeddedHub, api
     assert tag.target_commit == head_of(api) == git("rev-parse", "HEAD", cwd=clone).stdout.strip()
 
 
-def test_strangers_cannot_push_or_see(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
+def test_other_users_cannot_push_or_see_private_repos(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     api.create_repo("ann/secret", private=True)
     clone = _clone(hub, home, token="bob-token")
     _commit(clone, {"a": b"1"})
@@ -130,7 +130,7 @@ def test_strangers_cannot_push_or_see(hub: EmbeddedHub, api: HfApi, repo: str, h
     git("clone", "-q", f"{hub.url}/{repo}", "open", cwd=home)
 
 
-def test_pushing_and_committing_meet_in_one_history(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
+def test_pushes_and_api_commits_share_one_history(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     write(api, {"api.txt": b"1"})
     _commit(clone, {"git.txt": b"1"})
@@ -166,7 +166,7 @@ def test_nothing_else_of_git_is_served(http: httpx.Client, repo: str, method: st
     assert http.request(method, f"/{REPO}.git/{path}").status_code == status
 
 
-def test_nonsense_for_git_is_no_fault(http: httpx.Client, repo: str) -> None:
+def test_malformed_git_requests_are_never_a_server_error(http: httpx.Client, repo: str) -> None:
     headers = {"Git-Protocol": "version=2; rm -rf /", "Content-Encoding": "gzip"}
     for service in ("git-upload-pack", "git-receive-pack"):
         for body in (b"", b"\xff" * 100, b"0000", b"ffff", b"0004" * 1000):
@@ -177,7 +177,7 @@ def test_nonsense_for_git_is_no_fault(http: httpx.Client, repo: str) -> None:
     assert http.get(f"/api/models/{REPO}/refs").status_code == 200
 
 
-def test_a_lock_that_a_killed_writer_left_stops_no_push(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
+def test_a_lock_left_by_a_killed_writer_stops_no_push(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     _commit(clone, {"t.txt": b"text"})
     lock = hub.root / "repos" / "models" / f"{REPO}.git" / "refs" / "heads" / "main.lock"
@@ -198,7 +198,7 @@ def old_hub(tmp_path: Path) -> Path:
     return tmp_path / "hub"
 
 
-def test_the_folder_of_an_older_version_takes_pushes(old_hub: Path, home: Path) -> None:
+def test_the_folder_of_an_older_version_accepts_pushes(old_hub: Path, home: Path) -> None:
     """Its hook names a module that has moved since."""
     with EmbeddedHub(old_hub) as hub:
         clone = _clone(hub, home, repo="acme/bot")

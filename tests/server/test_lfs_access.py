@@ -1,4 +1,4 @@
-"""Knowing the hash of somebody's private object gives nobody the object."""
+"""Knowing the hash of a private object does not give access to it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_commit_cannot_claim_by_hash(bob: httpx.Client) -> None:
     assert not _can_read(bob)
 
 
-def test_a_proposal_to_another_repo_cannot_either(ann: httpx.Client, bob: httpx.Client) -> None:
+def test_a_pull_request_cannot_claim_by_hash(ann: httpx.Client, bob: httpx.Client) -> None:
     assert _create(ann, "ann/open").status_code == 200
     line = lfs_line("w.bin", OID, size=len(SECRET))
     assert post_commit(bob, header(), line, repo="ann/open", query="?create_pr=1").status_code == 422
@@ -85,7 +85,7 @@ def test_a_first_commit_cannot_claim_by_hash(bob: httpx.Client) -> None:
     assert bob.get("/bob/other/resolve/main/w.bin").status_code == 404
 
 
-def test_no_answer_tells_that_the_store_has_it(bob: httpx.Client) -> None:
+def test_no_response_reveals_that_the_object_is_stored(bob: httpx.Client) -> None:
     (known,) = batch(bob, OID, 5, repo=BOBS).json()["objects"]
     (unknown,) = batch(bob, "0" * 64, 5, repo=BOBS).json()["objects"]
     assert set(known) == set(unknown)
@@ -97,7 +97,7 @@ def test_no_answer_tells_that_the_store_has_it(bob: httpx.Client) -> None:
     assert not _can_read(bob)
 
 
-def test_the_link_for_one_repo_is_no_proof_for_another(ann: httpx.Client, bob: httpx.Client) -> None:
+def test_a_link_for_one_repo_does_not_work_for_another(ann: httpx.Client, bob: httpx.Client) -> None:
     upload = _actions(bob, BOBS)["upload"]["href"]
     number = httpx.URL(upload).params["repo"]
     forged = upload.replace(f"repo={number}", "repo=1")
@@ -125,8 +125,10 @@ def test_a_push_cannot_claim_by_hash(hub: EmbeddedHub, bob: httpx.Client, tmp_pa
     assert bob.get(f"/{BOBS}/resolve/main/w.txt").status_code == 404
 
 
-def test_a_pushed_object_that_no_ref_reaches_counts_too(hub: EmbeddedHub, bob: httpx.Client, tmp_path: Path) -> None:
-    """The rest of a pack becomes part of the repo as well, so a pointer could hide there."""
+def test_pushed_objects_that_no_ref_reaches_are_checked_too(
+    hub: EmbeddedHub, bob: httpx.Client, tmp_path: Path
+) -> None:
+    """All objects of a pack become part of the repo, so a pointer could hide among the unreachable ones."""
     clone = _clone(hub, tmp_path / "home")
     old = git("rev-parse", "HEAD", cwd=clone).stdout.strip()
     repo = pygit2.Repository(str(clone))
@@ -166,7 +168,7 @@ def test_an_honest_push_of_the_same_bytes_works(hub: EmbeddedHub, bob: httpx.Cli
     assert _can_read(bob)
 
 
-def test_what_is_uploaded_is_read_by_nobody_before_it_is_committed(bob: httpx.Client) -> None:
+def test_an_uploaded_object_is_unreadable_until_it_is_committed(bob: httpx.Client) -> None:
     upload_object(bob, SECRET, repo=BOBS)
     assert not _can_read(bob)
 
@@ -178,29 +180,29 @@ def test_within_one_namespace_nothing_is_sent_twice(ann: httpx.Client) -> None:
     assert _can_read(ann, "ann/second")
 
 
-def test_the_owner_of_the_hub_links_freely(http: httpx.Client, ann: httpx.Client) -> None:
+def test_the_owner_of_the_hub_may_link_every_object(http: httpx.Client, ann: httpx.Client) -> None:
     assert _create(http, "demo/free").status_code == 200
     assert _actions(http, "demo/free") == {}
     assert post_commit(http, header(), lfs_line("w.bin", OID), repo="demo/free").status_code == 200
     assert _can_read(http, "demo/free")
 
 
-def test_a_move_keeps_what_a_repo_holds(hub: EmbeddedHub, bob: httpx.Client) -> None:
+def test_a_moved_repo_keeps_its_objects(hub: EmbeddedHub, bob: httpx.Client) -> None:
     upload_object(bob, SECRET, repo=BOBS)
     assert bob.post("/api/repos/move", json={"fromRepo": BOBS, "toRepo": "bob/moved"}).status_code == 200
     assert _actions(bob, "bob/moved") == {}
     assert post_commit(bob, header(), lfs_line("w.bin", OID), repo="bob/moved").status_code == 200
 
 
-def test_a_repo_without_records_holds_what_its_history_names(hub: EmbeddedHub, ann: httpx.Client) -> None:
-    """A folder written by an earlier version has no records."""
+def test_a_repo_without_upload_records_keeps_the_objects_of_its_history(hub: EmbeddedHub, ann: httpx.Client) -> None:
+    """Folders of earlier versions have no records."""
     (record,) = hub.root.glob("repos/models/ann/secret.git/lfs-uploaded/*")
     record.unlink()
     assert _actions(ann, "ann/secret") == {}
     assert post_commit(ann, header(), lfs_line("copy.bin", OID), repo="ann/secret").status_code == 200
 
 
-def test_a_repo_made_again_holds_nothing_of_the_old(bob: httpx.Client) -> None:
+def test_a_recreated_repo_has_no_objects_of_the_old_one(bob: httpx.Client) -> None:
     upload_object(bob, SECRET, repo=BOBS)
     assert bob.request("DELETE", "/api/repos/delete", json={"name": BOBS}).status_code == 200
     assert _create(bob, BOBS).status_code == 200

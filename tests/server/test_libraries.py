@@ -1,4 +1,4 @@
-"""transformers and datasets, in a process of their own: they read HF_ENDPOINT when imported."""
+"""transformers and datasets, in a separate process, because they read HF_ENDPOINT when they are imported."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _environment(hub: EmbeddedHub, home: Path) -> dict[str, str]:
 
 
 def test_transformers_pushes_and_loads_and_datasets_loads(hub: EmbeddedHub, api: HfApi, tmp_path: Path) -> None:
-    """Both in one process: importing them takes longer than what they do."""
+    """Both run in one process, because importing them takes longer than the rest."""
     pytest.importorskip("transformers")
     pytest.importorskip("datasets")
     api.create_repo("demo/bert")

@@ -17,7 +17,7 @@ from .tools import REPO, file_line, git, header, post_commit
 
 @pytest.fixture
 def folder(hub: EmbeddedHub, repo: str) -> Path:
-    """The bare repository of the fresh repo."""
+    """The bare repository of the new repo."""
     return hub.root / "repos" / "models" / f"{repo}.git"
 
 
@@ -46,7 +46,7 @@ def test_a_refused_commit_leaves_nothing(hub: EmbeddedHub, http: httpx.Client, f
     assert list((hub.root / "lfs" / "incoming").iterdir()) == []
 
 
-def test_packs_stay_few(http: httpx.Client, folder: Path) -> None:
+def test_packs_are_combined(http: httpx.Client, folder: Path) -> None:
     for number in range(50):
         assert post_commit(http, header(), file_line(f"{number}.txt")).status_code == 200
     assert _packs(folder) <= 20
@@ -56,18 +56,18 @@ def test_packs_stay_few(http: httpx.Client, folder: Path) -> None:
     assert len(http.get(f"/api/models/{REPO}/tree/main").json()) == 51
 
 
-def test_handles_are_told_to_make_objects_durable(hub: EmbeddedHub, folder: Path) -> None:
+def test_handles_are_configured_to_sync_objects_to_disk(hub: EmbeddedHub, folder: Path) -> None:
     handle = open_repository(folder, open_folder(hub.root).settings)
     assert handle.config.get_bool("core.fsyncObjectFiles")
     assert "fsyncobjectfiles" not in git("config", "--list", cwd=folder).stdout
     handle.free()
 
 
-def test_a_draft_is_seen_by_others_only_once_it_is_published(hub: EmbeddedHub, folder: Path) -> None:
+def test_staged_objects_are_visible_to_others_only_when_published(hub: EmbeddedHub, folder: Path) -> None:
     place = open_folder(hub.root)
     reader = open_repository(folder, place.settings)
     with stage_objects(place, reader) as staged:
-        blob = staged.git.create_blob(b"drafted")
+        blob = staged.git.create_blob(b"staged")
         assert staged.git.odb.exists(blob)
         assert not reader.odb.exists(blob)
         staged.publish()

@@ -80,7 +80,7 @@ def test_threads_that_commit_with_a_parent_get_412_or_their_commit(http: httpx.C
     assert len(tree) == 1 + statuses.count(200)
 
 
-def test_only_one_creates_a_repo_or_starts_a_folder(tmp_path: Path) -> None:
+def test_concurrent_starts_on_one_folder_create_a_repo_once(tmp_path: Path) -> None:
     hubs = [EmbeddedHub(tmp_path / "hub") for _ in range(4)]
 
     def create(hub: EmbeddedHub) -> int:
@@ -124,7 +124,7 @@ opened.move_repo(opened.database.repo("models/demo/model"), names.RepoId("models
 
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("then", ["read", "move", "create"])
-def test_a_crash_inside_a_move_loses_nothing(hub: EmbeddedHub, api: HfApi, repo: str, restart: bool, then: str) -> None:
+def test_a_crash_during_a_move_loses_nothing(hub: EmbeddedHub, api: HfApi, repo: str, restart: bool, then: str) -> None:
     commit = write(api, {"a.txt": b"1"})
     with _spawn(DIE_MOVING, str(hub.root)) as dying:
         assert dying.wait() == -signal.SIGKILL
@@ -144,7 +144,7 @@ def test_a_crash_inside_a_move_loses_nothing(hub: EmbeddedHub, api: HfApi, repo:
     assert not list(hub.root.glob("repos/models/demo/*/moving")) or then == "read"
 
 
-def test_of_two_moves_at_once_one_wins_and_the_folder_follows(hub: EmbeddedHub, http: httpx.Client, repo: str) -> None:
+def test_of_concurrent_moves_one_wins_and_the_folder_follows(hub: EmbeddedHub, http: httpx.Client, repo: str) -> None:
     def move(number: int) -> int:
         body = {"fromRepo": REPO, "toRepo": f"demo/moved-{number}"}
         return http.post("/api/repos/move", json=body).status_code
@@ -158,7 +158,7 @@ def test_of_two_moves_at_once_one_wins_and_the_folder_follows(hub: EmbeddedHub, 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[psutil.Process, httpx.Client]]:
-    """Serve a folder in a process of its own."""
+    """A Hub that is served by a separate process."""
     spawned = _spawn(SERVE, str(tmp_path / "served"))
     assert spawned.stdout is not None
     url, token = spawned.stdout.readline().split()
@@ -169,7 +169,7 @@ def server(tmp_path: Path) -> Iterator[tuple[psutil.Process, httpx.Client]]:
 
 
 class _Zeros:
-    """A body of zero bytes that is never in memory as a whole."""
+    """A body of zeros that is never completely in memory."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -204,7 +204,7 @@ def _hash_of_zeros(size: int) -> str:
     return digest.hexdigest()
 
 
-def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+def test_acknowledged_commits_survive_a_kill(tmp_path: Path) -> None:
     done: list[str] = []
     for round_number in range(3):
         spawned = _spawn(SERVE, str(tmp_path / "served"))

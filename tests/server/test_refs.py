@@ -64,7 +64,7 @@ def test_a_bad_branch_name_is_refused(http: httpx.Client, repo: str, name: str) 
     assert http.delete(f"{URL}/tag/{name}").status_code in (400, 404)
 
 
-def test_what_exists_is_409_in_the_words_of_the_hub(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_existing_refs_are_409_with_the_message_of_the_hub(http: httpx.Client, api: HfApi, repo: str) -> None:
     api.create_branch(repo, branch="dev")
     api.create_tag(repo, tag="v1", tag_message="one")
     branch, tag = http.post(f"{URL}/branch/dev", json={}), http.post(f"{URL}/tag/main", json={"tag": "v1"})
@@ -89,7 +89,7 @@ def test_main_cannot_be_deleted(http: httpx.Client, repo: str) -> None:
     assert (answer.status_code, answer.headers["X-Error-Message"]) == (403, "Cannot delete refs/heads/main")
 
 
-def test_what_is_absent_is_not_found(http: httpx.Client, repo: str) -> None:
+def test_missing_refs_are_not_found(http: httpx.Client, repo: str) -> None:
     for answer in (
         http.delete(f"{URL}/branch/absent"),
         http.delete(f"{URL}/tag/absent"),
@@ -108,7 +108,7 @@ def test_what_is_absent_is_not_found(http: httpx.Client, repo: str) -> None:
         assert "Invalid rev id" in answer.json()["error"]
 
 
-def test_a_branch_starts_where_it_is_told(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_a_branch_starts_at_the_given_revision(http: httpx.Client, api: HfApi, repo: str) -> None:
     first = head_of(api)
     second = write(api, {"a": b"1"})
     api.create_branch(repo, branch="old", revision=first)
@@ -159,7 +159,7 @@ def test_a_bad_body_is_refused(http: httpx.Client, repo: str, body: bytes) -> No
 
 @pytest.fixture
 def damaged(hub: EmbeddedHub, repo: str) -> str:
-    """A commit without author, as only a hand in the Hub's folder can write it, with refs of every kind to it."""
+    """A commit without author, which can only be written into the folder by hand, and refs of each kind to it."""
     git = pygit2.Repository(str(hub.root / "repos" / "models" / f"{repo}.git"))
     main = git.references["refs/heads/main"].peel(pygit2.Commit)
     start, end = f"tree {main.tree_id}\nparent ", "\ncommitter n <e> 1 +0000\n\nx\n"

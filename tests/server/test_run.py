@@ -63,7 +63,7 @@ def test_stopping_does_not_wait_for_idle_connections(tmp_path: Path) -> None:
         _ = hub.url
 
 
-def test_it_keeps_what_it_held(tmp_path: Path) -> None:
+def test_repos_and_users_survive_a_restart(tmp_path: Path) -> None:
     with EmbeddedHub(tmp_path / "hub", users={"ann": "t"}) as hub:
         auth = {"Authorization": f"Bearer {hub.token}"}
         assert httpx.post(f"{hub.url}/api/repos/create", json={"name": "a/b"}, headers=auth).status_code == 200
@@ -94,14 +94,14 @@ def test_bad_users_are_refused(tmp_path: Path, users: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("host", [EVERYWHERE, "::", "192.0.2.1", "example.invalid"])
-def test_nobody_listens_to_the_world_without_a_token(tmp_path: Path, host: str) -> None:
+def test_listening_beyond_loopback_requires_a_token(tmp_path: Path, host: str) -> None:
     with pytest.raises(UnsafeBindingError, match="no user has a token"):
         EmbeddedHub(tmp_path / "hub", host=host).start()
     with pytest.raises(UnsafeBindingError):
         serve(tmp_path / "hub", host=host, users={}, announce=lambda *_: None)
 
 
-def test_with_a_token_it_may(tmp_path: Path) -> None:
+def test_listening_beyond_loopback_works_with_a_token(tmp_path: Path) -> None:
     with EmbeddedHub(tmp_path / "hub", host=EVERYWHERE, users={"ann": "t"}) as hub:
         port = hub.url.rpartition(":")[2]
         assert httpx.get(f"http://127.0.0.1:{port}/api/models").status_code == 200
@@ -109,7 +109,7 @@ def test_with_a_token_it_may(tmp_path: Path) -> None:
         pass
 
 
-def test_a_port_in_use_is_said_plainly(tmp_path: Path) -> None:
+def test_an_unusable_port_is_reported(tmp_path: Path) -> None:
     with EmbeddedHub(tmp_path / "hub") as hub:
         port = int(hub.url.rpartition(":")[2])
         with pytest.raises(HubSetupError, match="cannot listen"):
@@ -131,7 +131,7 @@ def _serve(*arguments: str) -> tuple[subprocess.Popen[str], str, str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_runs_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+def test_serve_runs_until_a_signal_stops_it(tmp_path: Path, number: signal.Signals) -> None:
     process, url, token = _serve(str(tmp_path / "hub"))
     with process:
         auth = {"Authorization": f"Bearer {token}"}
@@ -186,7 +186,7 @@ def test_importing_is_cheap_and_needs_no_extra() -> None:
     assert "ImportError" in python(blocked).stderr or "ModuleNotFoundError" in python(blocked).stderr
 
 
-def test_the_folder_can_be_read_by_a_person(tmp_path: Path) -> None:
+def test_the_layout_of_the_folder(tmp_path: Path) -> None:
     with EmbeddedHub(tmp_path / "hub") as hub:
         auth = {"Authorization": f"Bearer {hub.token}"}
         httpx.post(f"{hub.url}/api/repos/create", json={"name": "Some/Model"}, headers=auth)

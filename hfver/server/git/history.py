@@ -40,7 +40,7 @@ def describe_commit(commit: pygit2.Commit) -> dict[str, object]:
 def walk_commits(
     git: pygit2.Repository, head: pygit2.Commit, order: SortMode, hide: pygit2.Commit | None = None
 ) -> Iterator[pygit2.Commit]:
-    """Yield a commit and its ancestors, without those that `hide` has as well.
+    """Yield a commit and its ancestors, except those that `hide` has too.
 
     Raises:
         Problem: 422 if a commit in it is damaged. Pushes are checked, so it was written into the folder by hand.

@@ -50,7 +50,7 @@ class Discussion:
     merge_commit: str = ""
     """The commit that it became on main, or is about to become."""
     merge_base: str = ""
-    """The merge base at the time of the merge, which main alone no longer tells."""
+    """The merge base at the time of the merge; afterwards it cannot be computed from main any more."""
 
     @property
     def ref(self) -> str:
@@ -169,7 +169,7 @@ class DiscussionStore:
         return event if done.rowcount else None
 
     def record_merge(self, repo: int, number: int, merger: str, commit: str, base: str) -> None:
-        """Record the commit that is about to become main, so that after a crash it can be told whether it did."""
+        """Record the commit that is about to become main, so that it is clear after a crash whether it did."""
         with self._writing() as db:
             db.execute(
                 "UPDATE discussions SET merger = ?, merge_commit = ?, merge_base = ? WHERE repo = ? AND number = ?",
