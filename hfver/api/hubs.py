@@ -36,7 +36,7 @@ class LocalHub:
     def __init__(self, path: PathLike, *, users: Mapping[str, str] | None = None) -> None:
         server = _server()
         self.path = Path(path)
-        self._server = server.LocalHub(self.path, users=users)
+        self._server = server.EmbeddedHub(self.path, users=users)
         self._reached = ExitStack()
 
     def __enter__(self) -> LocalHub:

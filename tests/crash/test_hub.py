@@ -19,7 +19,7 @@ import httpx
 import psutil
 import pytest
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 from tests.crash.forking import Outcome
 from tests.crash.hub_story import ACTIONS, observe
 from tests.crash.picking import ALL, Kill, kills
@@ -88,7 +88,7 @@ def _url_of(server: psutil.Process, output: Path) -> str | None:
 
 def snapshots(root: Path) -> SNAPSHOTS:
     """Do every action on a Hub that lives, and observe it before and after each."""
-    with LocalHub(root, users={USER: TOKEN}) as hub, client(hub.url) as http:
+    with EmbeddedHub(root, users={USER: TOKEN}) as hub, client(hub.url) as http:
         seen = [observe(http)]
         for action in ACTIONS:
             action(http)
@@ -136,7 +136,7 @@ def _tell(forks: Forks, root: Path, kill: Kill, seen: SNAPSHOTS) -> bool:
     outcome = served(forks, root, told, kill)
     done, last = told.actions, outcome.points[-1]
     try:
-        with LocalHub(root, users={USER: TOKEN}) as hub, client(hub.url) as http:
+        with EmbeddedHub(root, users={USER: TOKEN}) as hub, client(hub.url) as http:
             found = observe(http)
             possible = [step for step in (done, min(done + 1, len(ACTIONS))) if seen[step] == found]
             assert possible, f"after {done} actions: {found}"

@@ -9,7 +9,7 @@ from tests.front_matter_cases import FRONT_MATTER_CASES, FrontMatterCase
 
 
 @pytest.mark.parametrize("case", FRONT_MATTER_CASES, ids=lambda case: case.name)
-def test_the_shared_table_is_read_as_on_the_hub(case: FrontMatterCase) -> None:
+def test_front_matter_is_read_as_on_the_hub(case: FrontMatterCase) -> None:
     if case.valid:
         assert read_metadata(case.text) == (case.expected or {})
         return

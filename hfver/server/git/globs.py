@@ -1,4 +1,4 @@
-"""Git's wildcard patterns, matched in time that no pattern can blow up."""
+"""Git's wildcard patterns, matched in bounded time whatever the pattern."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable
 
 Matcher = Callable[[str], bool]
 _PIECE = re.compile(r"\*\*+/|/\*\*+$|\*+|\?|\[[!^]?\]?(?:\[:\w+:\]|[^\]])*\]|\\.|.", re.DOTALL)
-# With up to this many wildcards, a regular expression backtracks little and is much quicker.
+# A regular expression is much faster, and backtracks little, as long as the pattern has only so many wildcards.
 _MAX_WILDCARDS = 2
 
 
 @functools.lru_cache(maxsize=4096)
 def compile_glob(pattern: str, *, folders: bool) -> Matcher:
-    """Make a matcher for whole paths.
+    """Compile a pattern to a function that tests whole paths.
 
     Args:
-        pattern: As it stands in .gitattributes or .gitignore, without a leading ``!``.
-        folders: Whether folders are matched too, given with a slash at their end.
+        pattern: As in .gitattributes or .gitignore, without a leading ``!``.
+        folders: Whether the paths may be folders, which end with a slash.
     """
     only_folders = pattern.endswith("/")
     pattern = pattern.rstrip("/")
@@ -32,7 +32,7 @@ def compile_glob(pattern: str, *, folders: bool) -> Matcher:
             return lambda path: expression.fullmatch(path) is not None
         return _Automaton(pieces)
     except re.error:
-        return lambda _: False  # a broken bracket matches nothing, as in git
+        return lambda _: False  # as in git, a malformed bracket matches nothing
 
 
 def _translate(piece: str) -> str:
@@ -46,7 +46,7 @@ def _translate(piece: str) -> str:
 
 
 def _single(piece: str) -> str:
-    """Translate a piece that stands for one character."""
+    """Translate a piece that matches one character."""
     if piece == "?":
         return "[^/]"
     return _bracket(piece) if piece[0] == "[" and len(piece) > 1 else re.escape(piece[-1])
@@ -67,10 +67,10 @@ def _compile_single(piece: str) -> re.Pattern[str]:
 
 
 class _Automaton:
-    """Follows all ways to match at once: steps are at most pieces times characters.
+    """Follows all ways to match at once, in at most pieces times characters steps.
 
-    A state is the number of the next piece, twice, plus one while inside the folders of ``**/`` or the
-    rest after ``/**``.
+    A state is twice the number of the next piece, plus one while within the folders of ``**/`` or the rest after
+    ``/**``.
     """
 
     def __init__(self, pieces: list[str]) -> None:
@@ -86,7 +86,7 @@ class _Automaton:
         return 2 * len(self._pieces) in states
 
     def _closure(self, states: set[int]) -> set[int]:
-        """Add what is reached without a character: stars and the optional slash may match nothing."""
+        """Add the states that are reached without a character: stars and the optional slash may match nothing."""
         for state in sorted(states):
             while state % 2 == 0 and state < 2 * len(self._pieces) and self._may_be_empty(state // 2):
                 state += 2

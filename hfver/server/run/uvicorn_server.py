@@ -1,4 +1,4 @@
-"""Binding a socket and running uvicorn on it, started and stopped without delay."""
+"""Binding a socket, and running uvicorn on it so that it starts and stops without delay."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import time
 import uvicorn
 
 from hfver.server.app import make_app
-from hfver.server.context import Hub
+from hfver.server.context import ServerContext
 from hfver.server.errors import HubSetupError, UnsafeBindingError
 
-_GRACE_SECONDS = 1.5  # enough for any commit; an upload of hours is not waited for, its client tries again
+_GRACE_SECONDS = 1.5  # enough for any commit; a long upload is cut off, and its client retries
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address is reachable from this machine only."""
+    """Return whether an address can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -30,10 +30,10 @@ def is_loopback(host: str) -> bool:
 
 
 def check_binding(host: str, has_tokens: bool) -> None:
-    """Refuse to listen where others can reach us as long as nobody has a token.
+    """Require that no other machine can reach the Hub, unless a user has a token.
 
     Raises:
-        UnsafeBindingError: As said.
+        UnsafeBindingError: Another machine could.
     """
     if not has_tokens and not is_loopback(host):
         raise UnsafeBindingError(f"refusing to listen on {host}: no user has a token; give each one with --users FILE")
@@ -64,13 +64,13 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url_of(host: str, listener: socket.socket) -> str:
-    """Write the address of a listener; a wildcard address is shown as given."""
+    """Build the URL of a listener; a wildcard address stays as it is."""
     port = listener.getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Server(uvicorn.Server):
-    """uvicorn, told to stop by an event instead of looking for a flag ten times a second."""
+    """uvicorn, stopped by an event instead of polling a flag ten times a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -79,13 +79,13 @@ class Server(uvicorn.Server):
         self._wake: asyncio.Event | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then tell whoever waits in `wait_until_ready`."""
+        """Listen, then release `wait_until_ready`."""
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
         self._ready.set()
 
     async def main_loop(self) -> None:
-        """Wait for the end; once a second, uvicorn renews its Date header and looks for signals."""
+        """Wait until stopped; once a second, uvicorn updates its Date header and checks for signals."""
         assert self._wake is not None  # noqa: S101
         tick = 0
         while not await self.on_tick(tick * 10):
@@ -97,7 +97,7 @@ class Server(uvicorn.Server):
             self._wake.clear()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close listeners, let requests under way finish for a few seconds, then cut them off."""
+        """Close the listeners, let requests in progress finish for `_GRACE_SECONDS`, then cut them off."""
         for server in self.servers:
             server.close()
         for listener in sockets or []:
@@ -115,28 +115,28 @@ class Server(uvicorn.Server):
         await asyncio.sleep(0)
 
     def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002
-        """Stop on a signal, and return from `run`: uvicorn would raise the signal again before anything is closed."""
+        """Stop on a signal and return from `run`; uvicorn's handler raises the signal again before all is closed."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.stop()
 
     def stop(self) -> None:
-        """Ask the server to end; callable from any thread."""
+        """Ask the server to stop. Callable from any thread."""
         self.should_exit = True
         if self._loop is not None and self._wake is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake.set)
 
     def wait_until_ready(self, thread: threading.Thread) -> bool:
-        """Wait until requests are answered; False when the server's thread died instead."""
+        """Wait until requests are answered; False if the server's thread died instead."""
         while not self._ready.wait(0.05):
             if not thread.is_alive():
                 return False
         return True
 
 
-def make_server(hub: Hub) -> Server:
-    """Configure uvicorn for a Hub: no logging of its own, nothing but HTTP."""
+def make_server(context: ServerContext) -> Server:
+    """Configure uvicorn for a Hub: without logging of its own, for HTTP alone."""
     config = uvicorn.Config(
-        make_app(hub), log_config=None, log_level="critical", access_log=False, lifespan="off", ws="none",
+        make_app(context), log_config=None, log_level="critical", access_log=False, lifespan="off", ws="none",
         server_header=False, proxy_headers=False, timeout_keep_alive=75,
     )  # fmt: skip
     return Server(config)

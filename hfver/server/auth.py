@@ -1,4 +1,4 @@
-"""Who calls, and what the caller may do."""
+"""Authentication and authorization: who sends a request, what that caller may do, and signed links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from hfver.server.problems import Problem, forbidden, gated, invalid_credentials, repo_not_found, unauthorized
+from hfver.server.problems import Problem, forbidden, gated_repo, invalid_credentials, repo_not_found, unauthorized
 from hfver.server.storage.database import Database, RepoRow
 
 OWNER = "local"
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"[0-9]{1,12}")
 
 @dataclass(frozen=True)
 class Caller:
-    """Whoever sent a request. `name` None is anonymous; `is_owner` may do everything."""
+    """The user who sends a request. `name` is None for an anonymous one; `is_owner` may do everything."""
 
     name: str | None = None
     label: str = ""
@@ -30,69 +30,99 @@ class Caller:
 
     @property
     def anonymous(self) -> bool:
-        """Whether nobody logged in."""
+        """Whether the request has no credentials."""
         return self.name is None
 
+    def is_user(self, name: str) -> bool:
+        """Return whether the caller is the user of that name."""
+        return (self.name or "").lower() == name.lower()
+
     def owns(self, namespace: str) -> bool:
-        """Tell whether the caller may write a namespace."""
-        return self.is_owner or (self.name or "").lower() == namespace.lower()
+        """Return whether the caller may write to a namespace."""
+        return self.is_owner or self.is_user(namespace)
 
 
 def check_read(caller: Caller, row: RepoRow) -> None:
-    """Let the caller see a repo, or deny that it exists."""
+    """Require the right to see a repo's metadata. Without it, the repo seems not to exist.
+
+    Raises:
+        Problem: 401 or 404.
+    """
     if row.private and not caller.owns(row.repo.namespace):
         raise repo_not_found(anonymous=caller.anonymous)
 
 
 def check_files(caller: Caller, row: RepoRow) -> None:
-    """Let the caller see a repo's files."""
+    """Require the right to read a repo's files.
+
+    Raises:
+        Problem: 401, 403 or 404.
+    """
     check_read(caller, row)
     if row.gated and not caller.owns(row.repo.namespace):
-        raise gated(row.repo.id, anonymous=caller.anonymous)
+        raise gated_repo(row.repo.id, anonymous=caller.anonymous)
 
 
 def check_write(caller: Caller, row: RepoRow) -> None:
-    """Let the caller change a repo."""
+    """Require the right to write to a repo.
+
+    Raises:
+        Problem: 401, 403 or 404.
+    """
     check_read(caller, row)
     check_namespace(caller, row.repo.namespace, f"write to {row.repo.id}")
 
 
 def check_proposal(caller: Caller, row: RepoRow) -> None:
-    """Let the caller open a pull request: anybody who may read and has a name."""
+    """Require the right to open a discussion or pull request, which everybody has who logs in and sees the repo.
+
+    Raises:
+        Problem: 401 or 404.
+    """
     check_read(caller, row)
     if caller.anonymous:
         raise unauthorized("Invalid username or password.")
 
 
 def check_namespace(caller: Caller, namespace: str, action: str) -> None:
-    """Let the caller act in a namespace."""
+    """Require the right to write to a namespace; `action` completes the message "You don't have the rights to …".
+
+    Raises:
+        Problem: 401 or 403.
+    """
     if caller.anonymous:
         raise unauthorized("Invalid username or password.")
     if not caller.owns(namespace):
         raise forbidden(f"You don't have the rights to {action}")
 
 
-class Gatekeeper:
-    """Turns credentials into callers, and signs links that carry their own permission."""
+class Authenticator:
+    """Finds the caller of a request by its credentials, and signs links that need none.
+
+    Args:
+        database: Users and the hashes of their tokens.
+        secret: The Hub's key.
+        owner_token: A token that may do everything; kept in memory only.
+    """
 
     def __init__(self, database: Database, secret: bytes, owner_token: str | None) -> None:
         self._database, self._secret = database, secret
         self._owner = self.hash(owner_token) if owner_token else None
         self._since = time.time()
 
-    def retire_owner(self) -> None:
-        """Forget the owner token: users have tokens of their own."""
+    def revoke_owner(self) -> None:
+        """Stop accepting the owner token, for a Hub whose users have tokens."""
         self._owner = None
 
     def hash(self, token: str) -> bytes:
-        """Hash a token for storage, keyed by the Hub's secret; the token itself is never stored."""
+        """Hash a token for storage, with the Hub's key; tokens themselves are never stored."""
         return hmac.digest(self._secret, b"token\0" + token.encode("utf-8", "surrogatepass"), "sha256")
 
-    def admit(self, authorization: str | None) -> Caller:
-        """Find the caller of an Authorization header.
+    def authenticate(self, authorization: str | None) -> Caller:
+        """Find the caller of a request by its Authorization header.
 
         Raises:
-            Problem: 401 for credentials that nobody has.
+            Problem: 401 if the credentials are not those of any user.
         """
         if not authorization:
             return Caller()
@@ -102,18 +132,18 @@ class Gatekeeper:
         digest = self.hash(token)
         if self._owner is not None and hmac.compare_digest(digest, self._owner):
             return Caller(OWNER, "owner", self._since, is_owner=True)
-        found = self._database.token(digest)
+        found = self._database.find_token(digest)
         if found is None:
             raise invalid_credentials()
         return Caller(found.user, found.label, found.created)
 
     def sign(self, *facts: str) -> str:
-        """Make the query string of a link: until when it is good, and the signature over it and the facts."""
+        """Make the query string of a link: its expiry, and a signature over the expiry and `facts`."""
         expires = str(int(time.time()) + _LINK_SECONDS)
         return urlencode({"expires": expires, "signature": self._signature(expires, *facts)})
 
     def check_signature(self, expires: str, signature: str, *facts: str) -> None:
-        """Accept only links that this Hub signed for exactly these facts.
+        """Require that this Hub signed the link for exactly these facts, and that it has not expired.
 
         Raises:
             Problem: 403.
@@ -129,7 +159,7 @@ class Gatekeeper:
 
 
 def _token_of(authorization: str) -> str:
-    """Take the token out of Bearer, or out of Basic as git and git-lfs send it (password, any user)."""
+    """Extract the token from Bearer credentials, or from Basic ones as git and git-lfs send them (as the password)."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()

@@ -1,4 +1,4 @@
-"""`LocalHub`: an embedded Hub for as long as a ``with`` block lasts."""
+"""`EmbeddedHub`: a Hub that runs in this process for as long as a ``with`` block lasts."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hfver.server.context import Hub
+from hfver.server.context import ServerContext
 from hfver.server.errors import HubSetupError
 from hfver.server.run.uvicorn_server import Server, bind, check_binding, make_server, url_of
 
 
-class LocalHub:
+class EmbeddedHub:
     """Runs a Hub on a folder, in a thread of this process, on an ephemeral loopback port.
 
     Example:
-        >>> with LocalHub("hub") as hub:
+        >>> with EmbeddedHub("hub") as hub:
         ...     HfApi(endpoint=hub.url, token=hub.token).create_repo("me/model")
 
     Args:
-        path: The Hub's folder; made when it is missing.
-        users: Name to token. Each user owns the namespace of that name.
+        path: The Hub's folder; created if it is missing.
+        users: Token by user name. Each user owns the namespace of that name.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
 
     Attributes:
-        token: May write every namespace. Made for this object, never stored.
+        token: A token that may write to every namespace. Made for this object, and never stored.
         root: The Hub's folder.
 
     Raises:
-        NotAHubError: The folder holds something that is not a Hub (on `start`).
-        UnsafeBindingError: The address is not loopback, and nobody has a token (on `start`).
+        NotAHubError: The folder holds something that is not a Hub (raised by `start`).
+        UnsafeBindingError: The address is not a loopback address, and no user has a token (raised by `start`).
+        HubSetupError: The address or a user cannot be used (raised by `start`).
     """
 
     def __init__(
@@ -51,39 +52,39 @@ class LocalHub:
         self.token = f"hf_{secrets.token_hex(20)}"
         self._users, self._host, self._port = dict(users or {}), host, port
         self._url: str | None = None
-        self._hub: Hub | None = None
+        self._context: ServerContext | None = None
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        """The Hub's address, without a slash at the end; what goes into HF_ENDPOINT."""
+        """The Hub's address, without a slash at the end, as HF_ENDPOINT takes it."""
         if self._url is None:
             raise HubSetupError("The Hub is not running")
         return self._url
 
     @property
     def id(self) -> str:
-        """A name of this folder's Hub: the same whenever it runs, another for a folder made anew."""
-        if self._hub is None:
+        """An identifier of the folder: the same whenever it is served, and different if it is deleted and recreated."""
+        if self._context is None:
             raise HubSetupError("The Hub is not running")
-        return hashlib.sha256(b"id" + self._hub.folder.secret()).hexdigest()[:16]
+        return hashlib.sha256(b"id" + self._context.folder.secret()).hexdigest()[:16]
 
     def start(self) -> Self:
-        """Open the folder and listen; returns once requests are answered."""
-        hub = Hub(self.root, users=self._users, owner_token=self.token, copies_locally=True)
+        """Open the folder and listen; returns as soon as requests are answered."""
+        context = ServerContext(self.root, users=self._users, owner_token=self.token, allows_copies=True)
         try:
-            check_binding(self._host, hub.database.has_tokens())
+            check_binding(self._host, context.database.has_tokens())
             listener = bind(self._host, self._port)
         except BaseException:
-            hub.close()
+            context.close()
             raise
-        self._hub, self._url = hub, url_of(self._host, listener)
-        self._serve(listener, hub)
+        self._context, self._url = context, url_of(self._host, listener)
+        self._serve(listener, context)
         return self
 
-    def _serve(self, listener: socket.socket, hub: Hub) -> None:
-        server = make_server(hub)
+    def _serve(self, listener: socket.socket, context: ServerContext) -> None:
+        server = make_server(context)
         self._server = server
         self._thread = threading.Thread(target=server.run, args=([listener],), name="hfver-hub", daemon=True)
         self._thread.start()
@@ -93,13 +94,13 @@ class LocalHub:
             raise HubSetupError("The Hub did not start")
 
     def stop(self) -> None:
-        """Stop listening, finish what is under way, close everything. Stopping twice is harmless."""
+        """Stop listening, finish the requests in progress, and close everything. May be called twice."""
         if self._server is not None and self._thread is not None:
             self._server.stop()
             self._thread.join()
-        if self._hub is not None:
-            self._hub.close()
-        self._server = self._thread = self._hub = self._url = None
+        if self._context is not None:
+            self._context.close()
+        self._server = self._thread = self._context = self._url = None
 
     def __enter__(self) -> Self:
         return self.start()

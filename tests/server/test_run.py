@@ -1,4 +1,4 @@
-"""Starting and stopping: `LocalHub` and `serve`."""
+"""Starting and stopping: `EmbeddedHub` and `serve`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from hfver.server import HubSetupError, LocalHub, NotAHubError, UnsafeBindingError, serve
+from hfver.server import EmbeddedHub, HubSetupError, NotAHubError, UnsafeBindingError, serve
 
 from .tools import REPO, ROOT, batch, git, python
 
@@ -31,7 +31,7 @@ serve(sys.argv[1], users=users, announce=lambda url, token: print(url, token, fl
 
 
 def test_it_starts_quickly_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    with LocalHub(tmp_path / "hub") as warm:
+    with EmbeddedHub(tmp_path / "hub") as warm:
         httpx.get(f"{warm.url}/api/models")
     process, threads = psutil.Process(), set(threading.enumerate())
     gc.collect()
@@ -39,7 +39,7 @@ def test_it_starts_quickly_and_leaves_nothing_behind(tmp_path: Path) -> None:
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        with LocalHub(tmp_path / "hub") as hub:
+        with EmbeddedHub(tmp_path / "hub") as hub:
             times.append(time.perf_counter() - start)
             assert httpx.get(f"{hub.url}/api/models").json() == []
     assert min(times) < 0.15
@@ -52,7 +52,7 @@ def test_it_starts_quickly_and_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_stopping_does_not_wait_for_idle_connections(tmp_path: Path) -> None:
-    hub = LocalHub(tmp_path / "hub").start()
+    hub = EmbeddedHub(tmp_path / "hub").start()
     with httpx.Client(base_url=hub.url) as client:
         client.get("/api/models")
         start = time.perf_counter()
@@ -63,12 +63,12 @@ def test_stopping_does_not_wait_for_idle_connections(tmp_path: Path) -> None:
         _ = hub.url
 
 
-def test_it_keeps_what_it_held(tmp_path: Path) -> None:
-    with LocalHub(tmp_path / "hub", users={"ann": "t"}) as hub:
+def test_repos_and_users_survive_a_restart(tmp_path: Path) -> None:
+    with EmbeddedHub(tmp_path / "hub", users={"ann": "t"}) as hub:
         auth = {"Authorization": f"Bearer {hub.token}"}
         assert httpx.post(f"{hub.url}/api/repos/create", json={"name": "a/b"}, headers=auth).status_code == 200
         first = hub.token
-    with LocalHub(tmp_path / "hub") as again:
+    with EmbeddedHub(tmp_path / "hub") as again:
         assert again.token != first
         assert again.root == tmp_path / "hub"
         ids = [repo["id"] for repo in httpx.get(f"{again.url}/api/models").json()]
@@ -79,10 +79,10 @@ def test_it_keeps_what_it_held(tmp_path: Path) -> None:
 def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(NotAHubError, match=r"precious\.txt"):
-        LocalHub(tmp_path).start()
+        EmbeddedHub(tmp_path).start()
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
     with pytest.raises(NotAHubError, match="is a file"):
-        LocalHub(tmp_path / "precious.txt").start()
+        EmbeddedHub(tmp_path / "precious.txt").start()
 
 
 @pytest.mark.parametrize(
@@ -90,32 +90,32 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
 )
 def test_bad_users_are_refused(tmp_path: Path, users: dict[str, str]) -> None:
     with pytest.raises(HubSetupError):
-        LocalHub(tmp_path / "hub", users=users).start()
+        EmbeddedHub(tmp_path / "hub", users=users).start()
 
 
 @pytest.mark.parametrize("host", [EVERYWHERE, "::", "192.0.2.1", "example.invalid"])
-def test_nobody_listens_to_the_world_without_a_token(tmp_path: Path, host: str) -> None:
+def test_listening_beyond_loopback_requires_a_token(tmp_path: Path, host: str) -> None:
     with pytest.raises(UnsafeBindingError, match="no user has a token"):
-        LocalHub(tmp_path / "hub", host=host).start()
+        EmbeddedHub(tmp_path / "hub", host=host).start()
     with pytest.raises(UnsafeBindingError):
         serve(tmp_path / "hub", host=host, users={}, announce=lambda *_: None)
 
 
-def test_with_a_token_it_may(tmp_path: Path) -> None:
-    with LocalHub(tmp_path / "hub", host=EVERYWHERE, users={"ann": "t"}) as hub:
+def test_listening_beyond_loopback_works_with_a_token(tmp_path: Path) -> None:
+    with EmbeddedHub(tmp_path / "hub", host=EVERYWHERE, users={"ann": "t"}) as hub:
         port = hub.url.rpartition(":")[2]
         assert httpx.get(f"http://127.0.0.1:{port}/api/models").status_code == 200
-    with LocalHub(tmp_path / "hub", host=EVERYWHERE):
+    with EmbeddedHub(tmp_path / "hub", host=EVERYWHERE):
         pass
 
 
-def test_a_port_in_use_is_said_plainly(tmp_path: Path) -> None:
-    with LocalHub(tmp_path / "hub") as hub:
+def test_an_unusable_port_is_reported(tmp_path: Path) -> None:
+    with EmbeddedHub(tmp_path / "hub") as hub:
         port = int(hub.url.rpartition(":")[2])
         with pytest.raises(HubSetupError, match="cannot listen"):
-            LocalHub(tmp_path / "other", port=port).start()
+            EmbeddedHub(tmp_path / "other", port=port).start()
     with pytest.raises(HubSetupError, match="cannot listen"):
-        LocalHub(tmp_path / "other", port=99999).start()
+        EmbeddedHub(tmp_path / "other", port=99999).start()
 
 
 def _serve(*arguments: str) -> tuple[subprocess.Popen[str], str, str]:
@@ -131,7 +131,7 @@ def _serve(*arguments: str) -> tuple[subprocess.Popen[str], str, str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_runs_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+def test_serve_runs_until_a_signal_stops_it(tmp_path: Path, number: signal.Signals) -> None:
     process, url, token = _serve(str(tmp_path / "hub"))
     with process:
         auth = {"Authorization": f"Bearer {token}"}
@@ -182,12 +182,12 @@ def test_serve_with_users_has_no_owner_and_never_copies(tmp_path: Path) -> None:
 def test_importing_is_cheap_and_needs_no_extra() -> None:
     code = "import sys, hfver.server; print(sorted({'starlette', 'uvicorn', 'pygit2', 'sqlite3'} & set(sys.modules)))"
     assert python(code).stdout.strip() == "[]"
-    blocked = "import sys; sys.modules['starlette'] = None\nimport hfver.server\nhfver.server.LocalHub"
+    blocked = "import sys; sys.modules['starlette'] = None\nimport hfver.server\nhfver.server.EmbeddedHub"
     assert "ImportError" in python(blocked).stderr or "ModuleNotFoundError" in python(blocked).stderr
 
 
-def test_the_folder_can_be_read_by_a_person(tmp_path: Path) -> None:
-    with LocalHub(tmp_path / "hub") as hub:
+def test_the_layout_of_the_folder(tmp_path: Path) -> None:
+    with EmbeddedHub(tmp_path / "hub") as hub:
         auth = {"Authorization": f"Bearer {hub.token}"}
         httpx.post(f"{hub.url}/api/repos/create", json={"name": "Some/Model"}, headers=auth)
     assert {path.name for path in (tmp_path / "hub").iterdir()} == {
