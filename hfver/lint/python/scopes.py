@@ -41,7 +41,7 @@ class Scope:
         self._owner(name).imports.setdefault(name, set()).add(path)
 
     def lookup(self, name: str) -> Scope | None:
-        """Return the scope that binds a name used in this one, by Python's rules; None if the module binds it nowhere."""
+        """Return the scope that binds a name used in this one, by Python's rules; None if no scope does."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.bindings or name in scope.imports:
