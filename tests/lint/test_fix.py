@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfver.lint.fix import pin_calls
-from hfver.lint.positions import Site
-from hfver.lint.python import find_in_module
+from hfver.lint.context import SourceContext
+from hfver.lint.python.check_module import check_module
+from hfver.lint.python.fix import pin_calls
 from tests.lint.cases import CASES, SHA, Case
 
 ARGUMENT = f'revision="{SHA}"'
@@ -19,7 +19,7 @@ ARGUMENT = f'revision="{SHA}"'
 
 def fix(code: str) -> str:
     """Pin everything that can be pinned to one commit."""
-    found = find_in_module(code, Site("x.py"))
+    found = check_module(code, SourceContext("x.py"))
     pins = [replace(finding, commit=SHA) for finding in found if finding.fixable]
     return pin_calls(code.encode(), pins).decode()
 
@@ -102,13 +102,13 @@ def test_layout(layout: str) -> None:
     before, after = LAYOUTS[layout]
     assert fix(before) == after
     assert fix(after) == after
-    assert find_in_module(after, Site("x.py")) == []
+    assert check_module(after, SourceContext("x.py")) == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_what_can_be_fixed_is_no_finding_afterwards(case: Case) -> None:
     fixed = fix(case.code)
-    left = [(finding.rule, finding.name) for finding in find_in_module(fixed, Site("x.py"))]
+    left = [(finding.rule, finding.name) for finding in check_module(fixed, SourceContext("x.py"))]
     assert left == [(rule, name) for rule, name, fixable in case.found if not fixable]
     assert fix(fixed) == fixed
     if not any(fixable for *_, fixable in case.found):
@@ -118,7 +118,7 @@ def test_what_can_be_fixed_is_no_finding_afterwards(case: Case) -> None:
 def test_encodings_stay() -> None:
     for head, encoding in (("# -*- coding: latin-1 -*-\n", "latin-1"), ("", "utf-8-sig")):
         code = f'{head}x = "é"\nM.from_pretrained("a/b")\n'
-        (found,) = find_in_module(code, Site("x.py"))
+        (found,) = check_module(code, SourceContext("x.py"))
         fixed = pin_calls(code.encode(encoding), [replace(found, commit=SHA)])
         assert fixed.decode(encoding) == code.replace('"a/b"', f'"a/b", {ARGUMENT}')
         assert fixed.startswith(b"\xef\xbb\xbf") == (encoding == "utf-8-sig")
@@ -150,7 +150,7 @@ def calls(draw: st.DrawFn) -> str:
 def test_any_layout_is_fixed(made: list[str], around: str) -> None:
     code = "".join(around.format(call) for call in made)
     fixed = fix(code)
-    assert find_in_module(fixed, Site("x.py")) == []
+    assert check_module(fixed, SourceContext("x.py")) == []
     assert fix(fixed) == fixed
     assert _without_revisions(fixed) == _without_revisions(code)
     assert _comments(fixed) == _comments(code)

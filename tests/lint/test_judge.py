@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from hfver.lint.loaders import may_load
-from hfver.lint.positions import Site
-from hfver.lint.python import find_in_module
+from hfver.lint.context import SourceContext
+from hfver.lint.python.check_module import check_module
+from hfver.lint.python.loaders import may_load
 from tests.lint.cases import CASES, SHA, Case
 
 
 def find(code: str, *folders: Path) -> list[tuple[str, str | None, bool]]:
-    found = find_in_module(code, Site("x.py", folders))
+    found = check_module(code, SourceContext("x.py", folders))
     return [(finding.rule, finding.name, finding.fixable) for finding in found]
 
 
@@ -30,7 +30,7 @@ def test_cases_have_names_of_their_own() -> None:
 
 def test_places_count_characters() -> None:
     code = "é = '🦙', M.from_pretrained(\n    'a/b',\n  )"
-    (found,) = find_in_module(code, Site("x.py"))
+    (found,) = check_module(code, SourceContext("x.py"))
     assert (found.line, found.column, found.end_line, found.end_column) == (1, 10, 3, 4)
     assert code.splitlines()[0][found.column - 1 :].startswith("M.from_pretrained")
     assert found.place == "x.py:1:10"
@@ -54,13 +54,13 @@ def test_deep_code_is_read() -> None:
 
 
 def test_a_lock_answers_for_hfvers_own_calls() -> None:
-    site = Site("x.py", is_locked={"a/b@^1"}.__contains__)
+    site = SourceContext("x.py", is_locked={"a/b@^1"}.__contains__)
     code = "import hfver\nhfver.load('a/b@^1')\nhfver.load('a/b@^2')"
-    assert [found.line for found in find_in_module(code, site)] == [3]
+    assert [found.line for found in check_module(code, site)] == [3]
 
 
 def test_messages_name_the_repo_and_the_revision() -> None:
-    (found,) = find_in_module("M.from_pretrained('a/b', revision='v1')", Site("x.py"))
+    (found,) = check_module("M.from_pretrained('a/b', revision='v1')", SourceContext("x.py"))
     assert "'v1' of a/b" in found.message
     assert found.call == "M.from_pretrained"
     assert SHA not in found.message

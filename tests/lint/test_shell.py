@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hfver.lint.positions import Site
-from hfver.lint.shell import TextKind, find_in_text, may_load_text
+from hfver.lint.context import SourceContext
+from hfver.lint.text.check_text import TextKind, check_text, may_load
 from tests.lint.cases import SHA
 
 UNPINNED = [("unpinned", "a/b")]
@@ -107,9 +107,9 @@ CASES: list[tuple[TextKind, str, Found]] = [
 @pytest.mark.parametrize(("kind", "text", "expected"), CASES, ids=str)
 def test_case(kind: TextKind, text: str, expected: Found) -> None:
     text = text.replace("SHA", SHA)
-    found = find_in_text(text, kind, Site("x"))
+    found = check_text(text, kind, SourceContext("x"))
     assert [(finding.rule, finding.name) for finding in found] == expected
-    assert not found or may_load_text(text.encode())
+    assert not found or may_load(text.encode())
     for finding in found:
         if finding.name and "$" not in text:
             line = text.split("\n")[finding.line - 1]
@@ -118,15 +118,15 @@ def test_case(kind: TextKind, text: str, expected: Found) -> None:
 
 def test_a_folder_that_is_there_is_no_repo(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
-    assert find_in_text("vllm serve a/b", "shell", Site("x", (tmp_path,))) == []
+    assert check_text("vllm serve a/b", "shell", SourceContext("x", (tmp_path,))) == []
 
 
 def test_aliases_do_not_multiply() -> None:
     bomb = "a: &a [hf://a/b]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghi"))
-    assert len(find_in_text(bomb, "yaml", Site("x"))) == 1
+    assert len(check_text(bomb, "yaml", SourceContext("x"))) == 1
 
 
 @pytest.mark.parametrize("kind", ["shell", "docker", "yaml"])
 def test_hostile_text_takes_no_time(kind: TextKind) -> None:
     for part in ("hf://", "hf://a-", "{{", "${", '"', "vllm serve {{ ", "RUN \\\n", "a.", "- [", "$"):
-        find_in_text("vllm hf://" + part * 4_000, kind, Site("x"))
+        check_text("vllm hf://" + part * 4_000, kind, SourceContext("x"))

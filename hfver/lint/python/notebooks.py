@@ -1,0 +1,133 @@
+"""Check and rewrite a Jupyter notebook. Its code cells are read as one module: a name of one is known in the next."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hfver.lint.context import SourceContext
+from hfver.lint.python.check_module import check_module
+from hfver.lint.python.fix import pin_calls
+from hfver.lint.python.parse import parse
+from hfver.lint.report import Diagnostic, UnreadSource
+
+__all__ = ["check_notebook", "pin_notebook"]
+
+_MAGIC = re.compile(r"^[ \t]*[%!?].*$|^.*\?$", re.MULTILINE)
+_OTHER_LANGUAGE = re.compile(r"\s*%%(?!time\b|timeit\b|capture\b|prun\b)")
+_STAND_IN = "pass  # IPython"
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A code cell.
+
+    Attributes:
+        number: Its number among all cells, from 1.
+        source: Its Python, with a stand-in for each line of IPython's own syntax.
+        hidden: The lines that have a stand-in.
+    """
+
+    number: int
+    source: str
+    hidden: tuple[str, ...]
+
+
+def check_notebook(content: bytes, context: SourceContext) -> tuple[list[Diagnostic], list[UnreadSource]]:
+    """Check a notebook.
+
+    Returns:
+        A diagnostic for each place that is not pinned, and the cells that cannot be read.
+
+    Raises:
+        SyntaxError: The file is not a notebook.
+    """
+    unread: list[UnreadSource] = []
+    lines: list[str] = []
+    starts: list[tuple[int, int]] = []
+    for cell in _read_cells(_load(content)):
+        try:
+            parse(cell.source)
+        except SyntaxError as error:
+            unread.append(UnreadSource(context.path, f"not Python: {error.msg} (line {error.lineno})", cell.number))
+            continue
+        starts.append((len(lines), cell.number))
+        lines += cell.source.split("\n")
+    found = check_module("\n".join(lines), context)
+    return [_place_in_cell(diagnostic, starts) for diagnostic in found], unread
+
+
+def pin_notebook(content: bytes, pins: Sequence[Diagnostic]) -> bytes:
+    """Write commits into the cells of a notebook.
+
+    Args:
+        content: The notebook.
+        pins: The diagnostics of the calls, each with its commit.
+
+    Raises:
+        SyntaxError: A cell would not be Python afterwards, or the file is not formatted as Jupyter does it, so that
+            writing it would change more than the cells.
+    """
+    notebook = _load(content)
+    layout = _detect_layout(content, notebook)
+    for cell in _read_cells(notebook):
+        here = [pin for pin in pins if pin.cell == cell.number]
+        if here:
+            raw = notebook["cells"][cell.number - 1]
+            text = _restore(pin_calls(cell.source.encode(), here).decode(), cell.hidden)
+            raw["source"] = text.splitlines(keepends=True) if isinstance(raw["source"], list) else text
+    return _dump(notebook, layout)
+
+
+def _load(content: bytes) -> dict[str, Any]:
+    try:
+        notebook = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise SyntaxError(f"not a notebook: {error}") from None
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
+        raise SyntaxError("not a notebook: it has no cells")
+    return notebook
+
+
+def _read_cells(notebook: dict[str, Any]) -> list[_Cell]:
+    cells = []
+    for number, cell in enumerate(notebook["cells"], 1):
+        source = cell.get("source", "") if isinstance(cell, dict) and cell.get("cell_type") == "code" else ""
+        text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+        if text.strip() and not _OTHER_LANGUAGE.match(text):
+            cells.append(_Cell(number, _MAGIC.sub(_stand_in, text), tuple(_MAGIC.findall(text))))
+    return cells
+
+
+def _stand_in(line: re.Match[str]) -> str:
+    indent = re.match(r"[ \t]*", line[0])
+    return f"{indent[0] if indent else ''}{_STAND_IN}"
+
+
+def _restore(text: str, hidden: Sequence[str]) -> str:
+    remaining = iter(hidden)
+    pattern = rf"^[ \t]*{re.escape(_STAND_IN)}$"
+    return re.sub(pattern, lambda line: next(remaining, line[0]), text, flags=re.MULTILINE)
+
+
+def _place_in_cell(diagnostic: Diagnostic, starts: Sequence[tuple[int, int]]) -> Diagnostic:
+    before, number = max(start for start in starts if start[0] < diagnostic.line)
+    return replace(diagnostic, cell=number, line=diagnostic.line - before, end_line=diagnostic.end_line - before)
+
+
+def _detect_layout(content: bytes, notebook: dict[str, Any]) -> tuple[int, bool, str]:
+    """Return the indent, whether all is ASCII, and the end of the file, with which writing gives the same bytes."""
+    for indent in (1, 2, 4):
+        for ascii_only in (False, True):
+            for end in ("\n", ""):
+                if _dump(notebook, (indent, ascii_only, end)) == content:
+                    return indent, ascii_only, end
+    raise SyntaxError("the notebook is not formatted as Jupyter writes it; open and save it in Jupyter first")
+
+
+def _dump(notebook: dict[str, Any], layout: tuple[int, bool, str]) -> bytes:
+    indent, ascii_only, end = layout
+    return (json.dumps(notebook, indent=indent, ensure_ascii=ascii_only) + end).encode()
