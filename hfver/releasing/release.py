@@ -21,7 +21,7 @@ from hfver.core.version import tag_of
 from hfver.errors import Conflict
 from hfver.hub import Hub
 from hfver.hub.memory import Memory
-from hfver.hub.upload import Source, missing_objects
+from hfver.hub.upload import missing_objects
 from hfver.model.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code
 from hfver.model.lineage.record import BaseModelLink
 from hfver.model.secrets import refuse_secrets
@@ -69,10 +69,15 @@ def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: 
     """
     check_may_release(request.repo, request.sign)
     checkpoint = read_checkpoint(request.directory, progress=progress, cache=HashCache())
-    for left in checkpoint.left_out:
-        say(f"Leaving out {left.path}: {left.reason}")
+    for exclusion in checkpoint.exclusions:
+        say(f"Leaving out {exclusion.path}: {exclusion.reason}")
     _refuse_secrets(checkpoint)
-    refuse_code(request.directory, allowed=request.trust_remote_code, paths=checkpoint.files)
+    refuse_code(
+        request.directory,
+        allowed=request.trust_remote_code,
+        paths=checkpoint.files,
+        content=checkpoint.content,
+    )
     if again := done_before(hub, observe(hub, request.repo), checkpoint, request):
         return again
     base = find_base(hub, checkpoint, request.base)
@@ -193,8 +198,7 @@ def _plan(work: _Work) -> Release:
 
 
 def _refuse_secrets(checkpoint: Checkpoint) -> None:
-    """Look for secrets in the author's files, and in his own words at the lines where he wrote them."""
-    sources: dict[str, Source] = {path: checkpoint.directory / path for path in checkpoint.files}
-    if checkpoint.readme is not None:
-        sources[CARD] = checkpoint.readme.encode()
-    refuse_secrets(sources, find_policy(Path.cwd()).secrets.allow)
+    """Refuse secrets that reading the folder found in the author's files and README."""
+    if checkpoint.secrets is None:
+        raise AssertionError("a folder that is read for a release is searched for secrets")
+    refuse_secrets(checkpoint.secrets, find_policy(Path.cwd()).secrets.allow)
