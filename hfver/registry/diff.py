@@ -78,10 +78,7 @@ def describe_folder(directory: Path, *, progress: Progress = silent) -> Describe
 
 def describe_checkpoint(checkpoint: Checkpoint, lineage: Lineage | None = None, card: bytes | None = None) -> Described:
     """Describe a checkpoint that was read; lineage and card stand in for those that the folder lacks."""
-    held = {CARD: card} if card is not None else {}
-    for name in DOCUMENTS:
-        if name not in held and (checkpoint.directory / name).is_file():
-            held[name] = (checkpoint.directory / name).read_bytes()
+    held = {**checkpoint.content, **({CARD: card} if card is not None else {})}
 
     def read(path: str) -> bytes:
         return held[path] if path in held else (checkpoint.directory / path).read_bytes()
@@ -90,7 +87,7 @@ def describe_checkpoint(checkpoint: Checkpoint, lineage: Lineage | None = None, 
         name=str(checkpoint.directory),
         files={path: f"sha256:{entry.sha256}" for path, entry in checkpoint.files.items()},
         sizes={path: entry.size for path, entry in checkpoint.files.items()},
-        documents={name: digest_of(content) for name, content in held.items()},
+        documents={name: digest_of(held[name]) for name in DOCUMENTS if name in held},
         read=read,
         tensors=lambda: checkpoint.tensors,
         lineage=lineage,

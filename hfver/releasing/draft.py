@@ -30,7 +30,7 @@ from hfver.model.checkpoint import Checkpoint, encode_tensors
 from hfver.model.compare import Difference
 from hfver.model.lineage import Wishes, capture
 from hfver.model.lineage.record import BaseModelLink, Lineage, metrics_of
-from hfver.model.secrets import refuse_secrets
+from hfver.model.secrets import refuse_secrets, scan_texts
 from hfver.registry.diff import describe_checkpoint
 from hfver.registry.state import RepoState
 from hfver.releasing.next_version import Offer, Step, Wanted, take_step
@@ -128,10 +128,10 @@ def prepare(
     sources = _sources(checkpoint, lineage, facts, step, offer.metrics, state.ledger.yanks if state else {})
     manifest = _manifest(repo, state, checkpoint, sources, smoke, step, policy, request, now)
     message = _message(request, step)
-    ours = {path: source for path, source in sources.items() if isinstance(source, bytes)}
-    refuse_secrets(
-        {**ours, MANIFEST: manifest.encode(), "the commit's message": message.encode()}, policy.secrets.allow
-    )
+    # The author's files were searched when they were read.
+    ours = {path: data for path, data in sources.items() if path not in checkpoint.files and isinstance(data, bytes)}
+    texts = {**ours, MANIFEST: manifest.encode(), "the commit's message": message.encode()}
+    refuse_secrets(scan_texts(texts), policy.secrets.allow)
     return Draft(
         step.version,
         checkpoint,
@@ -238,7 +238,7 @@ def _sources(
     metrics: Mapping[str, float],
     yanks: Mapping[str, str],
 ) -> dict[str, Source]:
-    """Collect every file of the release: the author's as paths, ours as bytes."""
+    """Collect every file of the release: as bytes, except for the author's large files, which stay paths."""
     named = lineage.model_copy(update={"model_version": str(step.version)})
     told = replace(
         facts,
@@ -248,7 +248,8 @@ def _sources(
         changes=tuple(line for group in _groups(step.difference).values() for line in group),
         lineage=named,
     )
-    sources: dict[str, Source] = {path: checkpoint.directory / path for path in checkpoint.files}
+    content: Mapping[str, Source] = checkpoint.content
+    sources: dict[str, Source] = {path: content.get(path, checkpoint.directory / path) for path in checkpoint.files}
     sources[VERSION_FILE] = f"{step.version}\n".encode()
     sources[LINEAGE] = named.encode()
     sources[TENSORS] = encode_tensors(checkpoint.tensors)

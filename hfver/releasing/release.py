@@ -22,7 +22,7 @@ from hfver.core.version import tag_of
 from hfver.errors import Conflict
 from hfver.hub import Hub
 from hfver.hub.client import HubRepo
-from hfver.hub.upload import Source, missing_objects
+from hfver.hub.upload import missing_objects
 from hfver.model.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code
 from hfver.model.lineage.record import BaseModelLink
 from hfver.model.secrets import refuse_secrets
@@ -84,10 +84,10 @@ def release(
     repo = hub.repo(request.repo)
     check_may_release(request.repo, request.signer, policy=policy)
     checkpoint = read_checkpoint(folder, progress=progress, cache=HashCache())
-    for left in checkpoint.left_out:
-        say(f"Leaving out {left.path}: {left.reason}")
+    for exclusion in checkpoint.exclusions:
+        say(f"Leaving out {exclusion.path}: {exclusion.reason}")
     _refuse_secrets(checkpoint, policy)
-    refuse_code(folder, allowed=request.trust_remote_code, paths=checkpoint.files)
+    refuse_code(folder, allowed=request.trust_remote_code, paths=checkpoint.files, content=checkpoint.content)
     observed, state = time.monotonic(), find_state(repo, TrustOptions(policy=policy))
     if again := done_before(state, checkpoint, request):
         return again
@@ -214,8 +214,7 @@ def _plan(work: _Work, state: RepoState | None) -> Release:
 
 
 def _refuse_secrets(checkpoint: Checkpoint, policy: Policy) -> None:
-    """Look for secrets in the author's files, and in his own words at the lines where he wrote them."""
-    sources: dict[str, Source] = {path: checkpoint.directory / path for path in checkpoint.files}
-    if checkpoint.readme is not None:
-        sources[CARD] = checkpoint.readme.encode()
-    refuse_secrets(sources, policy.secrets.allow)
+    """Refuse secrets that reading the folder found in the author's files and README."""
+    if checkpoint.secrets is None:
+        raise AssertionError("a folder that is read for a release is searched for secrets")
+    refuse_secrets(checkpoint.secrets, policy.secrets.allow)

@@ -10,8 +10,8 @@ import hfver
 from hfver.errors import HfverError
 from hfver.hub.memory import Memory
 from hfver.model.checkpoint import HashCache
-from hfver.model.checkpoint.hash_cache import Known
-from hfver.model.checkpoint.untrusted_files import Stat
+from hfver.model.checkpoint.hash_cache import FileFacts
+from hfver.model.checkpoint.untrusted_files import FileStamp
 
 BIG = 200_000
 
@@ -30,14 +30,14 @@ def release(folder: Path, repo: str, url: str, token: str, at: float, options: d
 def remember(number: int, at: float) -> int:
     """Write and read one repo's memory and one file's hash, as fast as it goes; returns how many reads were torn."""
     memory, cache = Memory("the hub", "acme/shared"), HashCache(margin=-1e9)
-    found, torn = Stat(1, 2, 3, 4, 5), 0
+    found, torn = FileStamp(1, 2, 3, 4, 5), 0
     time.sleep(max(0.0, at - time.time()))
     for _ in range(60):
         letter = b"%d" % number
         memory.remember_manifest("c" * 40, letter * BIG)
         raw = memory.manifest("c" * 40) or b""
         torn += len(raw) != BIG or len(set(raw)) != 1
-        cache.remember(found, Known(str(number) * 64), time.time_ns())
+        cache.remember(found, FileFacts(str(number) * 64), time.time_ns())
         known = cache.lookup(found)
         torn += known is None or len(set(known.sha256)) != 1
     return torn

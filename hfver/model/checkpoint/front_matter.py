@@ -11,9 +11,6 @@ from hfver.errors import BadCheckpoint
 from hfver.model.checkpoint.checkpoint import BaseHint
 from hfver.model.checkpoint.untrusted_files import shown
 
-MAX_README = 2 * 1024 * 1024
-"""Largest README in bytes."""
-
 _MAX_FRONT = 512 * 1024
 _MAX_DEPTH = 32
 _NULLS = ("", "null", "Null", "NULL", "~")

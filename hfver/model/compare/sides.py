@@ -75,6 +75,8 @@ def _is_wanted(checkpoint: Checkpoint, path: str) -> bool:
 
 
 def _read(checkpoint: Checkpoint, path: str) -> bytes:
+    if path in checkpoint.content:
+        return checkpoint.content[path]
     try:
         return (checkpoint.directory / path).read_bytes()
     except OSError as error:

@@ -61,7 +61,7 @@ def capture(
     resolve = cache(resolve_dataset)
     records = [
         Lineage(created_at=now, created_by=author, artifacts=_artifacts(checkpoint)),
-        import_all(checkpoint.directory),
+        import_all(checkpoint),
         earlier_record(checkpoint),
         Lineage(evaluation=read_metrics(wishes.metrics)) if wishes.metrics else Lineage(),
         read_lineage(wishes.lineage) if wishes.lineage else Lineage(),

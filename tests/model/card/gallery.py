@@ -56,6 +56,11 @@ SMOKE = SmokeReport(
 )
 
 
+def prose(readme: str | None) -> dict[str, bytes]:
+    """Make the content of a checkpoint that has this README and nothing else."""
+    return {} if readme is None else {"README.md": readme.encode()}
+
+
 def _checkpoint(
     kind: str, files: Mapping[str, int], elements: int, config: Mapping[str, object], **more: object
 ) -> Checkpoint:
@@ -72,7 +77,7 @@ def full_model() -> CardFacts:
         {"model.safetensors": 497_774_208, "config.json": 907, "tokenizer.json": 2_107_653},
         124_439_808,
         {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2"},
-        readme=PROSE,
+        content=prose(PROSE),
     )
     return CardFacts(
         repo="acme/support-bot",
@@ -196,7 +201,7 @@ def sentence_transformer() -> CardFacts:
         {"model.safetensors": 90_864_192, "config.json": 612, "modules.json": 349},
         22_713_216,
         {"architectures": ["BertModel"], "model_type": "bert"},
-        readme="Finds the tickets that are most like a new one.\n",
+        content=prose("Finds the tickets that are most like a new one.\n"),
     )
     return CardFacts(
         repo="acme/ticket-search",

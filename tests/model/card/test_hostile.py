@@ -16,7 +16,7 @@ from hfver.model.card import ChangelogEntry, render_card, render_changelog
 from hfver.model.card.markdown import code, link, paragraphs, sentence, text
 
 from .conftest import Make, metadata_of
-from .gallery import full_model
+from .gallery import full_model, prose
 
 HOSTILE = [
     "a | b |\n| c | d |",
@@ -133,7 +133,8 @@ def test_any_prose_settles_after_one_release(value: str) -> None:
     facts = full_model()
 
     def render(readme: str) -> bytes:
-        return render_card(dataclasses.replace(facts, checkpoint=dataclasses.replace(facts.checkpoint, readme=readme)))
+        checkpoint = dataclasses.replace(facts.checkpoint, content=prose(readme))
+        return render_card(dataclasses.replace(facts, checkpoint=checkpoint))
 
     once = render(value)
     assert render(once.decode()) == once

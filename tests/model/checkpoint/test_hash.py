@@ -9,7 +9,7 @@ import pytest
 
 from hfver.errors import BadCheckpoint
 from hfver.model.checkpoint import hash_files, read_checkpoint
-from hfver.model.checkpoint.hash import CHUNK
+from hfver.model.checkpoint.file_pass import CHUNK
 from tests.model.checkpoint.conftest import Copy
 
 

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
+import xxhash
 
 from hfver.core.cache_folder import default_folder
 from hfver.errors import BadCheckpoint
@@ -162,6 +165,78 @@ def test_the_weights_of_a_known_checkpoint_are_not_opened(model_folder: Path, co
         second = read_checkpoint(folder, cache=cache)
     assert first == second == read_checkpoint(folder)
     assert not any("safetensors" in name for name in names if str(cache.folder) not in name)
+
+
+TOKEN = "hf" + "_" + "aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567"
+
+
+@pytest.fixture
+def leaking(model_folder: Path, copy: Copy) -> Path:
+    """A model with a secret in a small file, in a large text and in the header of its weights."""
+    from safetensors.torch import save_file
+    from torch import zeros
+
+    folder = copy(model_folder)
+    save_file({"a": zeros(300, 300)}, folder / "model.safetensors", metadata={"note": TOKEN})
+    (folder / "small.txt").write_text(f"one\n{TOKEN}\n")
+    (folder / "large.csv").write_bytes(b"a,b\n" * 3_000_000 + TOKEN.encode())
+    (folder / "merges.txt").write_bytes(b"a b\n" * 30_000 + TOKEN.encode())
+    time.sleep(2 * MARGIN)
+    return folder
+
+
+def secrets(folder: Path, cache: HashCache | None) -> dict[str, int]:
+    """Read a folder for a release, and return the line of the secret in each file that has one."""
+    found = read_checkpoint(folder, cache=cache).secrets
+    assert found is not None
+    return {path: match.line for path, (match,) in found.items()}
+
+
+def test_the_verdict_of_the_secret_scan_is_kept_with_the_digest(leaking: Path, cache: HashCache) -> None:
+    expected = {"small.txt": 2, "large.csv": 3_000_001, "merges.txt": 30_001, "model.safetensors": 1}
+    assert secrets(leaking, cache) == expected
+    with opened() as names:
+        assert secrets(leaking, cache) == expected
+    assert {"large.csv", "model.safetensors"}.isdisjoint(Path(name).name for name in names)
+    assert not any(TOKEN.encode() in entry.read_bytes() for entry in entries(cache))
+
+
+def _rewrite(cache: HashCache, change: Callable[[dict[str, Any]], object]) -> None:
+    for entry in entries(cache):
+        raw = json.loads(entry.read_bytes().partition(b"\n")[2])
+        change(raw)
+        body = json.dumps(raw).encode()
+        entry.write_bytes(xxhash.xxh3_128_hexdigest(body).encode() + b"\n" + body)
+
+
+@pytest.mark.parametrize("entry_of", ["hfver 0.1", "other patterns"])
+def test_a_digest_without_a_verdict_of_these_patterns_does_not_count(
+    entry_of: str, leaking: Path, cache: HashCache
+) -> None:
+    expected = secrets(leaking, cache)
+    if entry_of == "hfver 0.1":
+        _rewrite(cache, lambda raw: raw.pop("secrets"))
+    else:
+        _rewrite(cache, lambda raw: raw.update(secrets={"scanner": "0" * 32, "found": []}))
+    with opened() as names:
+        assert secrets(leaking, cache) == expected
+    assert {"large.csv", "model.safetensors"} <= {Path(name).name for name in names}
+    with opened() as names:
+        hash_files({"x": leaking / "large.csv"}, cache=cache)
+    assert names.count(str(leaking / "large.csv")) == 0
+
+
+def test_a_verdict_is_not_lost_by_reading_without_one(leaking: Path, cache: HashCache) -> None:
+    expected = secrets(leaking, cache)
+    read_checkpoint(leaking, cache=cache, for_release=False)
+    hash_files({"x": leaking / "large.csv"}, cache=cache)
+    with opened() as names:
+        assert secrets(leaking, cache) == expected
+    assert "large.csv" not in {Path(name).name for name in names}
+
+
+def test_a_folder_that_is_only_compared_is_not_searched(leaking: Path) -> None:
+    assert read_checkpoint(leaking, for_release=False).secrets is None
 
 
 def test_a_plain_hash_does_not_stand_in_for_the_tensors(model_folder: Path, copy: Copy, cache: HashCache) -> None:

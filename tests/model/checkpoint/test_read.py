@@ -22,7 +22,7 @@ def test_a_model_is_described_as_its_files_say(model_folder: Path) -> None:
     assert checkpoint.generation_config
     assert checkpoint.tokenizer_config["eos_token"] == "</s>"
     assert checkpoint.adapter_config == {}
-    assert (checkpoint.readme, checkpoint.base, checkpoint.left_out, checkpoint.runs_code) == (None, None, (), ())
+    assert (checkpoint.readme, checkpoint.base, checkpoint.exclusions, checkpoint.secrets) == (None, None, (), {})
     assert checkpoint.dtypes == ("F32",)
     assert checkpoint.content_digest.startswith("sha256:")
 
@@ -135,27 +135,6 @@ def test_equal_files_have_equal_content_digests(model_folder: Path, copy: Copy) 
     assert read_checkpoint(folder).content_digest == read_checkpoint(model_folder).content_digest
     (folder / "notes.txt").write_text("a change")
     assert read_checkpoint(folder).content_digest != read_checkpoint(model_folder).content_digest
-
-
-def test_what_runs_code_is_named(model_folder: Path, copy: Copy) -> None:
-    folder = copy(model_folder)
-    (folder / "modeling_mine.py").write_text("")
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"auto_map": {"AutoModel": "modeling_mine.M"}, "inner": [{"_attn_implementation_internal": "x/y"}]}
-    (folder / "config.json").write_text(json.dumps(config))
-    assert read_checkpoint(folder).runs_code == (
-        "config.json: _attn_implementation_internal",
-        "config.json: auto_map",
-        "modeling_mine.py",
-    )
-
-
-def test_a_module_of_another_library_runs_code(sentence_folder: Path, copy: Copy) -> None:
-    folder = copy(sentence_folder)
-    rows = json.loads((folder / "modules.json").read_text())
-    rows[1]["type"] = "evil.Module"
-    (folder / "modules.json").write_text(json.dumps(rows))
-    assert read_checkpoint(folder).runs_code == ("modules.json: evil.Module",)
 
 
 def test_progress_ends_at_the_total(sharded_folder: Path) -> None:

@@ -54,8 +54,8 @@ def test_what_stays_at_home_is_named(name: str, folder: Path) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"x")
     checkpoint = read_checkpoint(folder)
-    assert [item.path for item in checkpoint.left_out] == [name]
-    assert checkpoint.left_out[0].reason
+    assert [item.path for item in checkpoint.exclusions] == [name]
+    assert checkpoint.exclusions[0].reason
     assert checkpoint.files == before
 
 
@@ -66,17 +66,17 @@ def test_what_stays_at_home_is_named(name: str, folder: Path) -> None:
 def test_whole_folders_stay_at_home(name: str, folder: Path) -> None:
     (folder / name / "deep").mkdir(parents=True)
     os.mkfifo(folder / name / "deep" / "pipe")
-    assert [item.path for item in read_checkpoint(folder).left_out] == [f"{name}/"]
+    assert [item.path for item in read_checkpoint(folder).exclusions] == [f"{name}/"]
 
 
 @pytest.mark.parametrize(
     "name", ["pytorch_model.bin", "model.pt", "extra.pkl", "weights.ckpt", "sub/emb.pth", "a.PT", "x.joblib"]
 )
-def test_pickles_beside_safetensors_are_left_out(name: str, folder: Path) -> None:
+def test_pickles_beside_safetensors_are_exclusions(name: str, folder: Path) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"\x80\x02}.")
     checkpoint = read_checkpoint(folder)
-    assert [(item.path, "pickled" in item.reason) for item in checkpoint.left_out] == [(name, True)]
+    assert [(item.path, "pickled" in item.reason) for item in checkpoint.exclusions] == [(name, True)]
     assert name not in checkpoint.files
 
 
@@ -88,7 +88,7 @@ def test_pickles_are_known_by_their_bytes_where_the_name_tells_nothing(folder: P
     np.save(folder / "record.npy", np.zeros(1, dtype=[("a", "O")]), allow_pickle=True)
     np.save(folder / "floats.npy", np.zeros(3))
     checkpoint = read_checkpoint(folder)
-    assert [item.path for item in checkpoint.left_out] == ["objects.npy", "odd.bin", "record.npy", "zip.bin"]
+    assert [item.path for item in checkpoint.exclusions] == ["objects.npy", "odd.bin", "record.npy", "zip.bin"]
     assert {"raw.bin", "floats.npy"} <= checkpoint.files.keys()
 
 
@@ -121,7 +121,7 @@ def test_what_hfver_writes_is_not_the_authors(folder: Path) -> None:
     for name in ("VERSION", "CHANGELOG.md", "lineage.yaml", ".gitattributes", "model.sig", "README.md"):
         (folder / name).write_text("x")
     checkpoint = read_checkpoint(folder)
-    assert [item.path for item in checkpoint.left_out] == [
+    assert [item.path for item in checkpoint.exclusions] == [
         ".gitattributes",
         "CHANGELOG.md",
         "VERSION",
@@ -131,7 +131,7 @@ def test_what_hfver_writes_is_not_the_authors(folder: Path) -> None:
     (folder / ".hfver").mkdir()
     (folder / ".hfver" / "manifest.json").write_text("{}")
     pulled = read_checkpoint(folder)
-    assert pulled.left_out == ()
+    assert pulled.exclusions == ()
     assert pulled.content_digest == checkpoint.content_digest
 
 
@@ -261,7 +261,7 @@ def test_names_that_collide(one: str, two: str, folder: Path) -> None:
     for name in (one, two):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(name)
-    assert "where case does not count" in refusal(folder).message
+    assert "on systems that ignore case" in refusal(folder).message
 
 
 @pytest.fixture

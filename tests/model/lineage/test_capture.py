@@ -117,7 +117,7 @@ def test_a_pulled_record_holds_for_its_own_weights(checkpoint: Make, same: bool,
     (found.directory / ".hfver").mkdir()
     manifest = {"files": {"model.safetensors": {"size": 1, "sha256": sha}}}
     (found.directory / ".hfver" / "manifest.json").write_text(json.dumps(manifest))
-    lineage = _capture(found)
+    lineage = _capture(read_checkpoint(found.directory))
     assert (lineage.training.steps, lineage.created_by) == (steps, "ada")
     assert lineage.environment is not None
     assert (lineage.environment.packages == {"torch": "1.0", "apex": "1"}) is same
@@ -127,7 +127,7 @@ def test_another_transformers_wrote_it_so_this_environment_did_not(checkpoint: M
     found = checkpoint()
     config = json.loads((found.directory / "config.json").read_text())
     (found.directory / "config.json").write_text(json.dumps(config | {"transformers_version": "4.1.0"}))
-    environment = _capture(found).environment
+    environment = _capture(read_checkpoint(found.directory)).environment
     assert environment is not None
     assert (environment.python, environment.packages) == (None, {"transformers": "4.1.0"})
 
@@ -177,11 +177,44 @@ def test_no_path_of_this_disk_and_no_address_of_the_git_user(run: Path, adapter:
 def test_capture_imports_no_heavy_library() -> None:
     program = (
         "import sys, hfver.model.lineage, hfver.model.card\n"
-        "from hfver.model.lineage.importer import import_all\nfrom pathlib import Path\nimport_all(Path('.'))\n"
+        "from hfver.model.lineage.importer import import_all\nfrom pathlib import Path\n"
+        "from hfver.model.checkpoint import Checkpoint\nimport_all(Checkpoint(Path('.'), 'model', {}, (), ()))\n"
         "print([m for m in ('torch', 'transformers', 'huggingface_hub', 'datasets') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def _install(site: Path, monkeypatch: pytest.MonkeyPatch, target: str, modules: dict[str, str]) -> None:
+    """Install a package ``acme`` with an importer."""
+    info = site / "acme-0.1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 0.1\n")
+    (info / "entry_points.txt").write_text(f"[hfver.importers]\nacme = {target}\n")
+    for name, text in modules.items():
+        (site / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(site))
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("acme_new", "read_checkpoint(self, checkpoint): text = checkpoint.content['run.txt'].decode()"),
+        ("acme_old", "read(self, directory): text = (directory / 'run.txt').read_text()"),
+    ],
+)
+def test_an_importer_reads_the_checkpoint_or_as_in_0_1_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, method: str, checkpoint: Make
+) -> None:
+    found = checkpoint(run__txt="7")
+    module = (
+        "from hfver.model.lineage.record import Lineage\n"
+        f"class Runs:\n    strength = 70\n    def {method}; return Lineage(run={{'tracker': 'acme', 'id': text}})\n"
+    )
+    _install(tmp_path / "plug", monkeypatch, f"{name}:Runs", {name: module})
+    run = _capture(found).run
+    assert run is not None
+    assert (run.tracker, run.id) == ("acme", "7")
 
 
 @pytest.mark.parametrize(
@@ -192,13 +225,7 @@ def test_a_broken_plug_in_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, said: str, checkpoint: Make
 ) -> None:
     found = checkpoint()
-    info = tmp_path / "plug" / "acme-0.1.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 0.1\n")
-    (info / "entry_points.txt").write_text(f"[hfver.importers]\nacme = {target}\n")
-    (info.parent / "boom.py").write_text(
-        "class Boom:\n    strength = 1\n    def read(self, directory): raise ValueError('boom')\n"
-    )
-    monkeypatch.syspath_prepend(str(info.parent))
+    boom = "class Boom:\n    strength = 1\n    def read(self, directory): raise ValueError('boom')\n"
+    _install(tmp_path / "plug", monkeypatch, target, {"boom": boom})
     with pytest.raises(PluginError, match=f"'acme' .*{said}"):
         _capture(found)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
+from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.record import Environment, Lineage, Training
 from hfver.model.lineage.run_files import read_json_object
 
@@ -24,10 +24,10 @@ class ThisEnvironment:
 
     strength = 10
 
-    def read(self, directory: Path) -> Lineage:
+    def read_checkpoint(self, checkpoint: Checkpoint) -> Lineage:
         """Describe this process, unless the config says that another version of transformers wrote it."""
         packages = _installed()
-        wrote = read_json_object(directory / "config.json").get("transformers_version")
+        wrote = read_json_object(checkpoint, "config.json").get("transformers_version")
         if isinstance(wrote, str) and wrote != packages.get("transformers"):
             return Lineage(environment=Environment(packages={"transformers": wrote}))
         return Lineage(

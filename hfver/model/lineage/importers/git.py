@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.hub_ids import last_part
 from hfver.model.lineage.record import Code, Lineage
 
@@ -28,9 +29,10 @@ class GitCheckout:
 
     strength = 20
 
-    def read(self, directory: Path) -> Lineage:
-        """Describe the checkout; a clone of the model's own repo is none of code."""
-        found = (_describe(start, directory.resolve()) for start in (directory.resolve(), Path.cwd()))
+    def read_checkpoint(self, checkpoint: Checkpoint) -> Lineage:
+        """Describe the checkout of the code; a clone of the model's own repo is not one."""
+        directory = checkpoint.directory.resolve()
+        found = (_describe(start, directory) for start in (directory, Path.cwd()))
         return Lineage(code=next((code for code in found if code), None))
 
 

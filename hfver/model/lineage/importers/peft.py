@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.hub_ids import base_link
 from hfver.model.lineage.record import Lineage, Training
 from hfver.model.lineage.run_files import read_json_object
@@ -22,9 +22,9 @@ class PeftAdapter:
 
     strength = 50
 
-    def read(self, directory: Path) -> Lineage:
-        """Read an adapter's folder; see the base class."""
-        config = read_json_object(directory / "adapter_config.json")
+    def read_checkpoint(self, checkpoint: Checkpoint) -> Lineage:
+        """Read the config of an adapter; see ``Importer``."""
+        config = read_json_object(checkpoint, "adapter_config.json")
         settings = {key: _plain(config[key]) for key in _KEYS if config.get(key) not in (None, "", [], {})}
         return Lineage(
             base_model=base_link(config.get("base_model_name_or_path"), "adapter", config.get("revision")),

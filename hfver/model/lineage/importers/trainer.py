@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from hfver.core.manifest import CARD
+from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.record import Environment, Evaluation, Lineage, Training
 from hfver.model.lineage.run_files import is_number, only_numbers, read_json_object, read_text
 
@@ -31,11 +32,11 @@ class TrainerRun:
 
     strength = 60
 
-    def read(self, directory: Path) -> Lineage:
-        """Read a run's folder; see the base class."""
-        state = read_json_object(directory / "trainer_state.json")
-        results = _results(directory)
-        card = (read_text(directory / "README.md") or "").replace("\r\n", "\n")
+    def read_checkpoint(self, checkpoint: Checkpoint) -> Lineage:
+        """Read the records of a run; see ``Importer``."""
+        state = read_json_object(checkpoint, "trainer_state.json")
+        results = _results(checkpoint)
+        card = (read_text(checkpoint, CARD) or "").replace("\r\n", "\n")
         measured = _last_evaluation(state) | _measured(results, "eval_") | _measured(results, "test_")
         packages = _packages(card)
         return Lineage(
@@ -45,11 +46,11 @@ class TrainerRun:
         )
 
 
-def _results(directory: Path) -> dict[str, Any]:
+def _results(checkpoint: Checkpoint) -> dict[str, Any]:
     names = ("train_results.json", "eval_results.json", "test_results.json", "all_results.json")
     results: dict[str, Any] = {}
     for name in names:
-        results |= read_json_object(directory / name)
+        results |= read_json_object(checkpoint, name)
     return results
 
 
