@@ -44,7 +44,7 @@ def _note(event: str, args: tuple[object, ...]) -> None:
 
 @contextmanager
 def watched(folder: Path) -> Iterator[list[tuple[str, bool]]]:
-    """Collect which files of a folder are opened, and whether for an upload. Hooks cannot be removed: one serves all."""
+    """Collect which files of a folder are opened, and whether for an upload. Hooks cannot be removed: one for all."""
     global _watched
     if not hasattr(sys, "_hfver_open_hook"):
         sys.addaudithook(_note)
