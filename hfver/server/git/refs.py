@@ -30,6 +30,7 @@ def full_ref_name(git: pygit2.Repository, revision: str) -> str | None:
     if revision.startswith("refs/"):
         known = revision.startswith(_FAMILIES) and is_ref(revision.split("/", 2)[2])
         return revision if known and git.references.get(revision) is not None else None
+    # A branch comes before a tag of the same name.
     names = [family + revision for family in ("refs/heads/", "refs/tags/")] if is_ref(revision) else []
     return next((name for name in names if git.references.get(name) is not None), None)
 
@@ -101,7 +102,7 @@ def _try_update(git: pygit2.Repository, name: str, old: pygit2.Oid | None, new: 
     with git.transaction() as change:
         try:
             change.lock_ref(name)
-        except pygit2.GitError as error:
+        except pygit2.GitError as error:  # taken, or another ref is in the way; libgit2 does not say which
             if _is_in_the_way(git, name):
                 raise conflict(f"Reference {name} conflicts with another reference") from error
             return False
