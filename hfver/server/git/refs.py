@@ -55,17 +55,17 @@ def resolve_revision(git: pygit2.Repository, revision: str) -> pygit2.Commit:
 def target_id(git: pygit2.Repository, ref: pygit2.Reference) -> pygit2.Oid:
     """Return the id of the object that a ref points to, through annotated tags.
 
-    The object itself is not read: one damaged commit must not keep all other refs from being listed.
+    An object that is damaged has an id as well: one such commit must not keep all other refs from being listed.
     """
+    with contextlib.suppress(KeyError, ValueError, pygit2.GitError):
+        return ref.peel().id
     target = ref.resolve().target
     assert isinstance(target, pygit2.Oid)  # noqa: S101
-    try:
+    with contextlib.suppress(KeyError, ValueError, pygit2.GitError):
         while git.odb.read_header(target)[0] == ObjectType.TAG:
             tag = git[target]
             assert isinstance(tag, pygit2.Tag)  # noqa: S101
             target = tag.target
-    except (KeyError, ValueError, pygit2.GitError):
-        pass
     return target
 
 
