@@ -26,6 +26,7 @@ _REPO_API = re.compile(r"/api/(models|datasets|spaces)/")
 
 def make_app(server: ServerContext) -> ASGIApp:
     """Build the application that serves a Hub."""
+    # The first route that matches is taken, so the families with the most general paths come last.
     families = (account, repos, refs, commits, content, discussions, lfs, git, files, info)
     routes: list[BaseRoute] = [route for family in families for route in family.ROUTES]
     handlers = {
@@ -35,7 +36,7 @@ def make_app(server: ServerContext) -> ASGIApp:
         Exception: _server_error,
     }
     app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
-    app.router.redirect_slashes = False
+    app.router.redirect_slashes = False  # an address without a route is an error
     app.state.server = server
     return _CommonHeaders(app)
 
@@ -49,6 +50,7 @@ class _CommonHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        # uvicorn unquotes the path, and then the slash of a revision like refs%2Fpr%2F1 would separate segments.
         scope["path"] = scope["raw_path"].decode("ascii", "replace")
         headers = [(b"x-request-id", _request_id(scope)), (b"x-content-type-options", b"nosniff")]
 
@@ -64,6 +66,7 @@ def _request_id(scope: Scope) -> bytes:
     """Echo the client's request id, or make one that contains its trace id."""
     given: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}
     own = given.get(b"x-request-id", "")
+    # Clients show the id in error messages, and the header must not be able to contain anything else.
     if _REQUEST_ID.fullmatch(own):
         return own.encode("ascii")
     trace = given.get(b"x-amzn-trace-id", "")

@@ -15,7 +15,7 @@ from hfver.server.problems import Problem, forbidden, gated_repo, invalid_creden
 from hfver.server.storage.database import Database, RepoRow
 
 OWNER = "local"
-_LINK_SECONDS = 24 * 3600
+_LINK_SECONDS = 24 * 3600  # a batch may have links to files that take hours to send
 _NUMBER = re.compile(r"[0-9]{1,12}")
 
 
@@ -59,6 +59,7 @@ def check_files(caller: Caller, row: RepoRow) -> None:
         Problem: 401, 403 or 404.
     """
     check_read(caller, row)
+    # Nobody can ask for access here, so a gated repo can be read by the owner of its namespace only.
     if row.gated and not caller.owns(row.repo.namespace):
         raise gated_repo(row.repo.id, anonymous=caller.anonymous)
 
@@ -116,6 +117,7 @@ class Authenticator:
 
     def hash(self, token: str) -> bytes:
         """Hash a token for storage, with the Hub's key; tokens themselves are never stored."""
+        # The prefix separates token hashes from link signatures, which use the same key.
         return hmac.digest(self._secret, b"token\0" + token.encode("utf-8", "surrogatepass"), "sha256")
 
     def authenticate(self, authorization: str | None) -> Caller:
@@ -130,6 +132,7 @@ class Authenticator:
         if not token:
             raise invalid_credentials()
         digest = self.hash(token)
+        # In constant time, so that response times reveal nothing about the owner token.
         if self._owner is not None and hmac.compare_digest(digest, self._owner):
             return Caller(OWNER, "owner", self._since, is_owner=True)
         found = self._database.find_token(digest)
@@ -169,4 +172,4 @@ def _token_of(authorization: str) -> str:
         user, _, password = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return ""
-    return password or user
+    return password or user  # https://TOKEN@host has the token as the user name, and no password

@@ -60,7 +60,7 @@ class ServerContext:
         self.repositories = RepositoryPool(self.folder)
         self.lfs = LfsStore(self.folder)
         self.allows_copies = allows_copies
-        undo_interrupted_moves(self.folder, self.database)
+        undo_interrupted_moves(self.folder, self.database)  # before any request looks for a repo
         for name, token in (users or {}).items():
             self.database.set_user(name, self.auth.hash(token))
 
@@ -114,6 +114,7 @@ class ServerContext:
             _empty(self.folder.unfinished)  # left by a crash: nobody else can hold the write lock
             new = self.folder.unfinished / secrets.token_hex(8)
             write_first_commit(new, repo, author, files)
+            # What an interrupted move left at this path belongs to another repo, and would be replaced.
             undo_move(self.folder, self.database, self.folder.repo(repo.key))
             install_repository(new, self.folder.repo(repo.key), self.folder.trash)
             insert_repo(db, repo, private=private, sdk=sdk)
@@ -128,9 +129,9 @@ class ServerContext:
             self._check_unchanged(row)
             delete_repo(db, row)
             path = self.folder.repo(row.repo.key)
-            if path.exists():
+            if path.exists():  # moved within the transaction, so that the id cannot be taken before
                 path.rename(self.folder.trash / secrets.token_hex(8))
-        _empty(self.folder.trash)
+        _empty(self.folder.trash)  # after it: deleting many files takes long, and needs no lock
 
     def move_repo(self, row: RepoRow, target: RepoId) -> None:
         """Change a repo's id, and move its folder.

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from hfver.server.git.globs import Matcher, compile_glob
 
 LFS = "filter=lfs diff=lfs merge=lfs -text"
+# Endings that huggingface.co lists in the .gitattributes of new repos; those of media files only for datasets.
 _WEIGHTS = "7z arrow avro bin bz2 ckpt ftz gguf gz h5 joblib lz4 mds mlmodel model msgpack npy npz onnx ot"
 _WEIGHTS_MORE = "parquet pb pickle pkl pt pth rar safetensors tar tflite tgz wasm xz zip zst"
 _MEDIA = "pcm sam raw aac flac mp3 ogg wav bmp gif png tiff jpg jpeg webp mp4 webm avi mov"
 _OTHERS = ("saved_model/**/*", "*.tar.*", "*tfevents*")
+# The Hub's limit for files outside Git-LFS, in bytes.
 _MAX_SAMPLE_FILE = 10 * 1024 * 1024
-_MAX_RULES = 2000
+_MAX_RULES = 2000  # every path is tested against every rule
 
 
 def default_attributes(kind: str) -> bytes:
@@ -48,13 +50,14 @@ def _attribute_rule(line: str) -> _Rule | None:
         return None
     pattern, *settings = _split_pattern(line)
     values = [setting == "filter=lfs" for setting in settings if setting.lstrip("-!").startswith("filter")]
-    if not values or pattern.startswith("!"):
+    if not values or pattern.startswith("!"):  # git does not support negative patterns here
         return None
     return _Rule(compile_glob(pattern, folders=False), values[-1])
 
 
 def _split_pattern(line: str) -> list[str]:
     """Split a line at white space; a pattern that contains white space may be in double quotes."""
+    # git quotes such a pattern like a C string. Of the escapes, only that of the quote is supported here.
     quoted = re.match(r'"((?:[^"\\]|\\.)*)"(.*)', line)
     return [quoted[1].replace('\\"', '"'), *quoted[2].split()] if quoted else line.split()
 
@@ -94,7 +97,7 @@ def lfs_rule(path: str) -> str:
 
 def upload_mode(attributes: AttributeRules, path: str, size: int, sample: bytes) -> str:
     """Choose "lfs" or "regular" for a new file, from the rules, its size in bytes and a sample of its start."""
-    if not size:
+    if not size:  # git-lfs does not store empty files either
         return "regular"
     if attributes.is_lfs(path) or size > _MAX_SAMPLE_FILE or _is_binary(sample):
         return "lfs"

@@ -70,7 +70,7 @@ def find_repo(request: Request, repo: RepoId, caller: Caller) -> RepoRow:
     moved = database.redirect(repo.key) if is_repo_id(repo) else None
     if moved is None or "namespace" not in request.path_params:  # an id in a body is not redirected
         raise repo_not_found(anonymous=caller.anonymous)
-    check_read(caller, moved)
+    check_read(caller, moved)  # the redirect would reveal a private repo
     raise _redirect(request, moved.repo)
 
 

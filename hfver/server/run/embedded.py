@@ -68,6 +68,7 @@ class EmbeddedHub:
         """An identifier of the folder: the same whenever it is served, and different if it is deleted and recreated."""
         if self._context is None:
             raise HubSetupError("The Hub is not running")
+        # Derived from the secret, which is random for each folder, without revealing it.
         return hashlib.sha256(b"id" + self._context.folder.secret()).hexdigest()[:16]
 
     def start(self) -> Self:
@@ -86,6 +87,7 @@ class EmbeddedHub:
     def _serve(self, listener: socket.socket, context: ServerContext) -> None:
         server = make_server(context)
         self._server = server
+        # A daemon thread, so that a program that ends without `stop` does not hang.
         self._thread = threading.Thread(target=server.run, args=([listener],), name="hfver-hub", daemon=True)
         self._thread.start()
         if not server.wait_until_ready(self._thread):

@@ -36,7 +36,7 @@ def serve(
     token = f"hf_{secrets.token_hex(20)}"
     context = ServerContext(root, users=users, owner_token=token)
     try:
-        has_tokens = context.database.has_tokens()
+        has_tokens = context.database.has_tokens()  # also those of earlier runs
         check_binding(host, has_tokens)
         if has_tokens:
             context.auth.revoke_owner()

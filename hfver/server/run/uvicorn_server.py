@@ -53,6 +53,7 @@ def bind(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         raise HubSetupError(f"cannot listen on {host}:{port}: {error}") from error
     try:
+        # A restarted Hub can take its port again while connections of the previous one are closing.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(512)
@@ -112,6 +113,7 @@ class Server(uvicorn.Server):
             task.cancel()
         for connection in list(state.connections):
             connection.transport.close()
+        # One turn of the loop, in which the canceled tasks clean up.
         await asyncio.sleep(0)
 
     def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002
@@ -135,6 +137,7 @@ class Server(uvicorn.Server):
 
 def make_server(context: ServerContext) -> Server:
     """Configure uvicorn for a Hub: without logging of its own, for HTTP alone."""
+    # Logging is configured by the program that runs the Hub. Clients reuse connections, so they are kept.
     config = uvicorn.Config(
         make_app(context), log_config=None, log_level="critical", access_log=False, lifespan="off", ws="none",
         server_header=False, proxy_headers=False, timeout_keep_alive=75,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hfver.server.names import RepoId
 
+# AUTOINCREMENT never reuses a number. Signed links, pooled handles and discussions identify a repo by it.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE, created REAL NOT NULL);
@@ -54,11 +55,12 @@ class Database:
     """One connection for reading and one for writing, each used by one thread at a time."""
 
     def __init__(self, path: Path) -> None:
+        # SQLite would create the file with the permissions of the umask, and token hashes are for the owner only.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._reader, self._writer = _connect(path), _connect(path)
         self._reading, self._writing = threading.Lock(), threading.RLock()
         with self.transaction() as db:
-            for statement in _SCHEMA.split(";"):
+            for statement in _SCHEMA.split(";"):  # `executescript` would commit before it starts
                 db.execute(statement)
 
     def close(self) -> None:
@@ -71,11 +73,12 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the write lock of the whole folder, across processes. Commits at the end, or rolls back on an error."""
         with self._writing:
+            # A deferred transaction takes the lock at its first write, and can fail there: SQLITE_BUSY.
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
                 self._writer.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # whatever it was, the connection must not stay in the transaction
                 self._writer.execute("ROLLBACK")
                 raise
 
@@ -172,8 +175,9 @@ def _row(values: tuple[object, ...]) -> RepoRow:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    # Without an isolation level, Python starts no transactions of its own; locks in `Database` keep threads apart.
     connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for the writer
+    connection.execute("PRAGMA synchronous = FULL")  # an acknowledged change survives a power failure
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
