@@ -34,7 +34,8 @@ class ServerContext:
 
     Args:
         path: The folder; created if it is missing.
-        users: Token by user name; stored in the folder as hashes.
+        users: Token by user name, stored in the folder as hashes: from then on, nobody else has a token. None leaves
+            those that the folder has.
         owner_token: A token that may do everything; kept in memory only.
         allows_copies: Whether the holder of `owner_token` runs in this process, so that large files may be copied by
             the file system instead of being sent.
@@ -61,8 +62,8 @@ class ServerContext:
         self.lfs = LfsStore(self.folder)
         self.allows_copies = allows_copies
         undo_interrupted_moves(self.folder, self.database)  # before any request looks for a repo
-        for name, token in (users or {}).items():
-            self.database.set_user(name, self.auth.hash(token))
+        if users is not None:
+            self.database.set_users({name: self.auth.hash(token) for name, token in users.items()})
 
     def close(self) -> None:
         """Close repositories and database."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hfver.server.git.globs import Matcher, compile_glob
+from hfver.server.problems import unprocessable
 
 LFS = "filter=lfs diff=lfs merge=lfs -text"
 # Endings that huggingface.co lists in the .gitattributes of new repos; those of media files only for datasets.
@@ -17,6 +19,7 @@ _OTHERS = ("saved_model/**/*", "*.tar.*", "*tfevents*")
 # The Hub's limit for files outside Git-LFS, in bytes.
 _MAX_SAMPLE_FILE = 10 * 1024 * 1024
 _MAX_RULES = 2000  # every path is tested against every rule
+_MAX_EFFORT = 4_000_000  # steps of patterns with many wildcards: some seconds, for all paths of a request
 
 
 def default_attributes(kind: str) -> bytes:
@@ -32,16 +35,41 @@ class _Rule:
     value: bool
 
 
+class _Effort:
+    """Counts the steps that patterns with many wildcards take, so that a request cannot take minutes."""
+
+    def __init__(self) -> None:
+        self._left = _MAX_EFFORT
+
+    def spend(self, steps: int) -> None:
+        """Count steps before they are taken.
+
+        Raises:
+            Problem: 422 if they were too many.
+        """
+        self._left -= steps
+        if self._left < 0:
+            raise unprocessable("The rules of .gitattributes or .gitignore have too many wildcards")
+
+
+def _last_match(rules: Sequence[_Rule], path: str, effort: _Effort) -> bool:
+    for rule in reversed(rules):
+        effort.spend(rule.matches.cost(path))
+        if rule.matches(path):
+            return rule.value
+    return False
+
+
 class AttributeRules:
     """The ``filter`` rules of one .gitattributes file; the last match wins, as in git."""
 
     def __init__(self, text: str) -> None:
         self._rules = [rule for line in text.splitlines()[:_MAX_RULES] if (rule := _attribute_rule(line))]
+        self._effort = _Effort()
 
     def is_lfs(self, path: str) -> bool:
         """Return whether a path is kept in Git-LFS."""
-        matches = (rule.value for rule in reversed(self._rules) if rule.matches(path))
-        return next(matches, False)
+        return _last_match(self._rules, path, self._effort)
 
 
 def _attribute_rule(line: str) -> _Rule | None:
@@ -67,6 +95,7 @@ class IgnoreRules:
 
     def __init__(self, text: str) -> None:
         self._rules = [rule for line in text.splitlines()[:_MAX_RULES] if (rule := _ignore_rule(line))]
+        self._effort = _Effort()
 
     def ignores(self, path: str) -> bool:
         """Return whether a path is ignored, or a folder that contains it."""
@@ -76,8 +105,7 @@ class IgnoreRules:
         return self._matches(path)
 
     def _matches(self, path: str) -> bool:
-        matches = (rule.value for rule in reversed(self._rules) if rule.matches(path))
-        return next(matches, False)
+        return _last_match(self._rules, path, self._effort)
 
 
 def _ignore_rule(line: str) -> _Rule | None:

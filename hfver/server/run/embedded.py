@@ -26,7 +26,7 @@ class EmbeddedHub:
 
     Args:
         path: The Hub's folder; created if it is missing.
-        users: Token by user name. Each user owns the namespace of that name.
+        users: Token by user name. Each user owns the namespace of that name. None leaves the users of the folder.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
 
@@ -50,7 +50,8 @@ class EmbeddedHub:
     ) -> None:
         self.root = Path(path).expanduser().absolute()
         self.token = f"hf_{secrets.token_hex(20)}"
-        self._users, self._host, self._port = dict(users or {}), host, port
+        self._users = None if users is None else dict(users)
+        self._host, self._port = host, port
         self._url: str | None = None
         self._context: ServerContext | None = None
         self._server: Server | None = None

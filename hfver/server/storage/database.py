@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,14 +87,21 @@ class Database:
         with self._reading:
             return self._reader.execute(query, values).fetchall()
 
-    def set_user(self, name: str, token_hash: bytes) -> None:
-        """Create the user if necessary, and make this the user's only token."""
+    def set_users(self, token_hashes: Mapping[str, bytes]) -> None:
+        """Make these the only users with a token; who had one before and is not among them loses it.
+
+        The users themselves stay, as the authors of their discussions.
+
+        Args:
+            token_hashes: The hash of the only token of each user, by name.
+        """
         now = time.time()
         with self.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO users (name, created) VALUES (?, ?)", (name, now))
-            (user,) = db.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
-            db.execute("DELETE FROM tokens WHERE user = ?", (user,))
-            db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", (token_hash, user, "configured", now))
+            db.execute("DELETE FROM tokens")
+            for name, token_hash in token_hashes.items():
+                db.execute("INSERT OR IGNORE INTO users (name, created) VALUES (?, ?)", (name, now))
+                (user,) = db.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
+                db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", (token_hash, user, "configured", now))
 
     def find_token(self, token_hash: bytes) -> TokenRow | None:
         """Look up a token by its hash."""
