@@ -60,7 +60,7 @@ class Pinned:
     raw: bytes | None = field(default=None, repr=False)
 
 
-def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
+def resolve(hub: Hub, ref: Ref, terms: Terms = Terms(), state: RepoState | None = None) -> Pinned:
     """Find the release that a reference means, and check the whole chain of evidence.
 
     A commit that was verified before costs no request; anything else costs one if nothing changed on the Hub.
@@ -69,6 +69,7 @@ def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
         hub: Where to look.
         ref: What is meant.
         terms: What must hold for the repo to be believed.
+        state: The repo's state, if the caller has read it already.
 
     Raises:
         HubNotFound: No such repo, version, pull request or stage; or no release is in the range.
@@ -76,16 +77,16 @@ def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
         VerificationError: Something on the Hub is not what the ledger or manifest says.
         SignatureInvalid: The policy asks for a signature that is not there.
     """
-    pinned = locate(hub, ref, terms)
+    pinned = locate(hub, ref, terms, state)
     check_signed(hub, pinned.release)
     return pinned
 
 
-def locate(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
+def locate(hub: Hub, ref: Ref, terms: Terms = Terms(), state: RepoState | None = None) -> Pinned:
     """Resolve a reference without asking for a signature: for a base, which its lineage pins to a commit."""
     if isinstance(ref.spec, Commit) and (known := _remembered(hub, ref.repo, ref.spec.sha, terms)):
         return known
-    state = read_state(hub, ref.repo, terms)
+    state = state or read_state(hub, ref.repo, terms)
     if isinstance(ref.spec, Commit):
         entry = state.ledger.at_commit(ref.spec.sha)
         return pin(hub, state, entry) if entry else _pin_commit(hub, state, ref.spec.sha)
