@@ -72,13 +72,13 @@ def describe_release(hub: Hub, pinned: Pinned) -> Described:
     """
     release = pinned.release
     if release.manifest is None:
-        return DescribedCommit(hub, pinned, pinned.tree or hub.tree(release.repo, release.commit))
+        return CommitDescription(hub, pinned, pinned.tree or hub.tree(release.repo, release.commit))
     if release.adopted:
-        return DescribedAdoption(hub, pinned, release.manifest)
-    return DescribedRelease(hub, pinned, release.manifest)
+        return AdoptionDescription(hub, pinned, release.manifest)
+    return ReleaseDescription(hub, pinned, release.manifest)
 
 
-class DescribedRelease(Described):
+class ReleaseDescription(Described):
     """A release that hfver made: whatever is read of it is verified against its manifest."""
 
     def __init__(self, hub: Hub, pinned: Pinned, manifest: Manifest) -> None:
@@ -100,7 +100,7 @@ class DescribedRelease(Described):
         return decode_tensors(self.read(TENSORS), self.name)
 
 
-class DescribedAdoption(DescribedRelease):
+class AdoptionDescription(ReleaseDescription):
     """A release that was made without hfver and adopted later: it has no list of tensors, only their headers."""
 
     def __init__(self, hub: Hub, pinned: Pinned, manifest: Manifest) -> None:
@@ -114,7 +114,7 @@ class DescribedAdoption(DescribedRelease):
         return _tensors_from_headers(self._hub, self._pinned, sizes)
 
 
-class DescribedCommit(Described):
+class CommitDescription(Described):
     """A commit that hfver did not make: git's ids stand in for the digests that nobody has computed."""
 
     def __init__(self, hub: Hub, pinned: Pinned, tree: Mapping[str, TreeFile]) -> None:

@@ -3,16 +3,16 @@
 from hfver.model.compare.compare import compare
 from hfver.model.compare.compared_files import needs_content
 from hfver.model.compare.description import Described, compare_described, describe_checkpoint, describe_folder
-from hfver.model.compare.difference import Change, Difference, Side, WeightsMoved
+from hfver.model.compare.difference import Change, ChangedWeights, Difference, Side
 from hfver.model.compare.rules import RULES
 
 __all__ = [
     "RULES",
     "Change",
+    "ChangedWeights",
     "Described",
     "Difference",
     "Side",
-    "WeightsMoved",
     "compare",
     "compare_described",
     "describe_checkpoint",

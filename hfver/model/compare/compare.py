@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from hfver.core.version import Bump
 from hfver.errors import BadConfig
-from hfver.model.compare.difference import Change, Difference, Side, WeightsMoved, highest
+from hfver.model.compare.difference import Change, ChangedWeights, Difference, Side, highest
 from hfver.model.compare.json_values import brief, printable
 from hfver.model.compare.pair import Pair
 from hfver.model.compare.rule import Rule, RuleMatch
@@ -53,7 +53,7 @@ def _find_matches(pair: Pair) -> Iterator[tuple[Rule, RuleMatch]]:
             explained.update(match.explained_files)
             yield rule, match
     # No file may differ without a change that says so: a difference that nobody looked at would pass as a patch.
-    for path in pair.changed:
+    for path in pair.changed_files:
         if path not in explained:
             yield _explain(pair, path)
 
@@ -91,14 +91,16 @@ def _check_names(levels: Mapping[str, Bump]) -> None:
         )
 
 
-def _weights(pair: Pair) -> WeightsMoved:
+def _weights(pair: Pair) -> ChangedWeights:
     tensors = pair.after.tensors
-    unchanged = pair.shared.keys() - set(pair.moved) - _reshaped_or_retyped(pair)
-    moved = [tensor for name, tensor in tensors.items() if name not in unchanged]
+    unchanged = pair.shared_tensors.keys() - set(pair.changed_tensors) - _reshaped_or_retyped(pair)
+    changed = [tensor for name, tensor in tensors.items() if name not in unchanged]
     total = sum(tensor.nbytes for tensor in tensors.values())
-    share = sum(tensor.nbytes for tensor in moved) / total if total else 0.0
-    return WeightsMoved(share, len(moved), len(tensors))
+    share = sum(tensor.nbytes for tensor in changed) / total if total else 0.0
+    return ChangedWeights(share, len(changed), len(tensors))
 
 
 def _reshaped_or_retyped(pair: Pair) -> set[str]:
-    return {name for name, (old, new) in pair.shared.items() if (old.shape, old.dtype) != (new.shape, new.dtype)}
+    return {
+        name for name, (old, new) in pair.shared_tensors.items() if (old.shape, old.dtype) != (new.shape, new.dtype)
+    }

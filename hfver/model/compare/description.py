@@ -104,7 +104,7 @@ class Described(ABC):
         )
 
 
-class DescribedCheckpoint(Described):
+class CheckpointDescription(Described):
     """A local folder that was read as a checkpoint."""
 
     def __init__(self, checkpoint: Checkpoint, lineage: Lineage | None, card: bytes | None) -> None:
@@ -153,7 +153,7 @@ def describe_checkpoint(checkpoint: Checkpoint, lineage: Lineage | None = None, 
     Raises:
         BadCheckpoint: A document in the folder cannot be read.
     """
-    return DescribedCheckpoint(checkpoint, lineage, card)
+    return CheckpointDescription(checkpoint, lineage, card)
 
 
 def describe_folder(directory: Path, *, progress: Progress = silent) -> Described:

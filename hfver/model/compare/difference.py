@@ -10,7 +10,7 @@ from hfver.core.version import Bump
 from hfver.model.checkpoint import Tensor
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["Change", "Difference", "Side", "WeightsMoved", "highest"]
+__all__ = ["Change", "ChangedWeights", "Difference", "Side", "highest"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class WeightsMoved:
+class ChangedWeights:
     """How much of the weights changed.
 
     Attributes:
@@ -103,7 +103,7 @@ class Difference:
     level: Bump | None
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
-    weights: WeightsMoved = WeightsMoved()
+    weights: ChangedWeights = ChangedWeights()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for ``--json``; the caller adds ``from`` and ``to``."""

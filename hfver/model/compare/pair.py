@@ -114,13 +114,13 @@ class Pair:
         return tuple(sorted(self.before.files.keys() | self.after.files.keys()))
 
     @cached_property
-    def changed(self) -> tuple[str, ...]:
+    def changed_files(self) -> tuple[str, ...]:
         """The paths whose file was added, removed or has different bytes."""
         return tuple(path for path in self.paths if not self._same_file(path))
 
     def changed_named(self, *names: str) -> tuple[str, ...]:
         """Return the changed paths whose last part is one of the names."""
-        return tuple(path for path in self.changed if PurePosixPath(path).name in names)
+        return tuple(path for path in self.changed_files if PurePosixPath(path).name in names)
 
     def on_both(self, paths: Iterable[str]) -> Iterable[str]:
         """Return those of the paths that exist on both sides."""
@@ -132,22 +132,28 @@ class Pair:
         return self.before.is_embedding or self.after.is_embedding
 
     @cached_property
-    def shared(self) -> Mapping[str, tuple[Tensor, Tensor]]:
+    def shared_tensors(self) -> Mapping[str, tuple[Tensor, Tensor]]:
         """The tensors that exist on both sides, by name: before and after."""
         old, new = self.before.tensors, self.after.tensors
         return {name: (old[name], new[name]) for name in sorted(old.keys() & new.keys())}
 
     @cached_property
-    def moved(self) -> tuple[str, ...]:
+    def changed_tensors(self) -> tuple[str, ...]:
         """Names of the shared tensors with the same shape and dtype whose values differ, or may differ."""
-        return tuple(name for name, (old, new) in self.shared.items() if _same_form(old, new) and self._moved(old, new))
+        return tuple(
+            name
+            for name, (old, new) in self.shared_tensors.items()
+            if _same_form(old, new) and self._value_differs(old, new)
+        )
 
     @cached_property
-    def unknown(self) -> tuple[str, ...]:
-        """Those of the moved tensors that lack a digest, so that nobody knows whether their values differ."""
-        return tuple(name for name in self.moved if not all(tensor.digest for tensor in self.shared[name]))
+    def uncertain_tensors(self) -> tuple[str, ...]:
+        """Those of the changed tensors that lack a digest, so that nobody knows whether their values differ."""
+        return tuple(
+            name for name in self.changed_tensors if not all(tensor.digest for tensor in self.shared_tensors[name])
+        )
 
-    def _moved(self, old: Tensor, new: Tensor) -> bool:
+    def _value_differs(self, old: Tensor, new: Tensor) -> bool:
         if old.digest and new.digest:
             return old.digest != new.digest
         # Without digests, only an identical file proves identical tensors, whatever its name.

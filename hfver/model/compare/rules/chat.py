@@ -53,7 +53,7 @@ def _find_changes(pair: Pair) -> Iterator[_TemplateChange]:
         files = tuple(templates[name][0] for templates in (old, new) if name in templates)
         if name not in new or name not in old:
             # In a file that is the same on both sides, the template is there; one side's copy was not fetched.
-            if any(path in pair.changed for path in files):
+            if any(path in pair.changed_files for path in files):
                 yield _TemplateChange(name, files, "removed" if name in old else "added")
         elif old[name][1] != new[name][1]:
             differences = render_differences(pair.before, pair.after, old[name][1], new[name][1])
@@ -142,7 +142,7 @@ def _moved(pair: Pair) -> Iterable[RuleMatch]:
             message = f"{change.subject} moved to a different file; its text is the same."
             yield RuleMatch(change.where, message, change.files[0], change.files[-1], files=change.files)
     reported = {file for change in changes for file in change.files}
-    for path in pair.changed:
+    for path in pair.changed_files:
         if is_template_file(path) and path not in reported:
             yield RuleMatch(path, f"{printable(path)} differs, but the templates in use are the same.")
 

@@ -95,7 +95,7 @@ def _explain_header(pair: Pair, path: str) -> RuleMatch | None:
     held = [
         {name for name, tensor in side.tensors.items() if tensor.file == path} for side in (pair.before, pair.after)
     ]
-    if not held[0] or held[0] != held[1] or any(name in pair.moved for name in held[0]):
+    if not held[0] or held[0] != held[1] or any(name in pair.changed_tensors for name in held[0]):
         return None
     return RuleMatch(
         path, "Only the header's metadata or the order of the tensors changed; every tensor is the same bit for bit."

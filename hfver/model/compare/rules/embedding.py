@@ -8,7 +8,7 @@ from hfver.core.version import Bump
 from hfver.model.compare.keys import match_setting
 from hfver.model.compare.pair import Pair
 from hfver.model.compare.rule import Rule, RuleMatch
-from hfver.model.compare.rules.weights import match_moved
+from hfver.model.compare.rules.weights import match_changed_values
 from hfver.model.compare.settings import all_settings
 
 
@@ -18,7 +18,9 @@ def _space(pair: Pair) -> Iterable[RuleMatch]:
             yield match_setting(setting, "vectors are computed differently and cannot be compared with stored ones.")
     # Any new weight moves every vector a little, and an index mixes vectors of different days.
     if pair.is_embedding:
-        yield from match_moved(pair, "new vectors cannot be compared with stored ones, and indexes must be rebuilt.")
+        yield from match_changed_values(
+            pair, "new vectors cannot be compared with stored ones, and indexes must be rebuilt."
+        )
 
 
 embedding_space = Rule(

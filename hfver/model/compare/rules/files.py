@@ -38,7 +38,7 @@ def _what_happened(pair: Pair, path: str) -> str:
 
 
 def _code(pair: Pair) -> Iterable[RuleMatch]:
-    for path in pair.changed:
+    for path in pair.changed_files:
         if _CODE.fullmatch(path):
             message = (
                 f"The code in {printable(path)} {_what_happened(pair, path)}: users who trust this repo's code have to "
@@ -65,7 +65,7 @@ remote_code = Rule(
 
 
 def _unreadable(pair: Pair) -> Iterable[RuleMatch]:
-    for path in pair.changed:
+    for path in pair.changed_files:
         if not (path.endswith(".json") and is_compared_name(path)):
             continue
         name = printable(path)

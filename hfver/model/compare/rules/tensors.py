@@ -80,18 +80,18 @@ def _grows(old: Tensor, new: Tensor) -> bool:
 
 
 def _reshaped(pair: Pair) -> list[str]:
-    return [name for name, (old, new) in pair.shared.items() if old.shape != new.shape]
+    return [name for name, (old, new) in pair.shared_tensors.items() if old.shape != new.shape]
 
 
 def _shapes(pair: Pair) -> Iterable[RuleMatch]:
     # Embeddings that only gain or lose rows are left to the rule on the vocabulary.
-    names = [name for name in _reshaped(pair) if not _grows(*pair.shared[name])]
+    names = [name for name in _reshaped(pair) if not _grows(*pair.shared_tensors[name])]
     if names:
         yield _match_shape(pair, names, "adapters and merge recipes for the old shape do not fit.")
 
 
 def _match_shape(pair: Pair, names: Sequence[str], consequence: str) -> RuleMatch:
-    old, new = pair.shared[names[0]]
+    old, new = pair.shared_tensors[names[0]]
     return _match_form(pair, names, "shape", (list(old.shape), list(new.shape)), consequence)
 
 
@@ -103,8 +103,8 @@ def _match_form(pair: Pair, names: Sequence[str], what: str, first: tuple[Any, A
         message = f"The {what} of {name} changed from {before} to {after}: {consequence}"
     else:
         message = f"The {what} of {len(names)} tensors changed ({name}: from {before} to {after}): {consequence}"
-    files = tuple(sorted({tensor.file for name in names for tensor in pair.shared[name]}))
-    where = f"{pair.shared[names[0]][1].file}:{printable(names[0], 240)}"
+    files = tuple(sorted({tensor.file for name in names for tensor in pair.shared_tensors[name]}))
+    where = f"{pair.shared_tensors[names[0]][1].file}:{printable(names[0], 240)}"
     return RuleMatch(where, message, before, after, files=files)
 
 
@@ -154,7 +154,7 @@ def _vocabulary(pair: Pair) -> Iterable[RuleMatch]:
     for setting in all_settings(pair):
         if setting.rule == "vocab-size":
             yield match_setting(setting, "adapters and fine-tuned models with the old vocabulary do not fit.")
-    names = [name for name in _reshaped(pair) if _grows(*pair.shared[name])]
+    names = [name for name in _reshaped(pair) if _grows(*pair.shared_tensors[name])]
     if names:
         yield _match_shape(pair, names, "the vocabulary has a different number of rows, and older adapters do not fit.")
 
@@ -174,9 +174,9 @@ vocab_size = Rule(
 
 
 def _types(pair: Pair) -> Iterable[RuleMatch]:
-    names = [name for name, (old, new) in pair.shared.items() if old.dtype != new.dtype]
+    names = [name for name, (old, new) in pair.shared_tensors.items() if old.dtype != new.dtype]
     if names:
-        old, new = pair.shared[names[0]]
+        old, new = pair.shared_tensors[names[0]]
         consequence = "the model needs a different amount of memory, and fp16 can overflow where bf16 does not."
         yield _match_form(pair, names, "dtype", (old.dtype, new.dtype), consequence)
     for setting in all_settings(pair):

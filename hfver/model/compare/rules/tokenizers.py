@@ -55,12 +55,12 @@ def _find_appended(pair: Pair) -> dict[str, tuple[int, str]]:
     """Return the id of each new token, and the file that it was found in."""
     found: dict[str, tuple[int, str]] = {}
     for path in (TOKENIZER, *LEGACY):
-        if path in pair.changed:
+        if path in pair.changed_files:
             old, new = _tokenizers(pair, path)
             # A whole tokenizer.json that is new beside legacy files repeats their tokens.
             if old.ids or path != TOKENIZER:
                 found |= {token: (new.ids[token], path) for token in appended_tokens(old, new)}
-    if CONFIG in pair.changed and added_tokens_decoder(pair.before):
+    if CONFIG in pair.changed_files and added_tokens_decoder(pair.before):
         old_rows, new_rows = added_tokens_decoder(pair.before), added_tokens_decoder(pair.after)
         found |= {t: (row[0], CONFIG) for t, row in new_rows.items() if t not in old_rows and t not in found}
     return found

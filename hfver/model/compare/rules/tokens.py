@@ -35,9 +35,9 @@ def _tokens(pair: Pair) -> Iterable[RuleMatch]:
     for setting in all_settings(pair):
         if setting.rule == "token-ids":
             yield match_setting(setting, "text is padded, truncated or decoded differently.")
-    if TOKENIZER in pair.changed:
+    if TOKENIZER in pair.changed_files:
         yield from _in_tokenizer_json(pair)
-    for path in pair.changed:
+    for path in pair.changed_files:
         name = PurePosixPath(path).name
         if name in LEGACY:
             yield from _in_legacy_file(pair, path)
@@ -62,7 +62,7 @@ def _in_tokenizer_json(pair: Pair) -> Iterator[RuleMatch]:
 
 def _ids(path: str, old: TokenizerState, new: TokenizerState) -> Iterator[RuleMatch]:
     where = f"{path}:vocab"
-    # An id that moved, vanished or was given away breaks whatever was stored with it; new ids break nothing.
+    # A token that lost, changed or shares its id breaks stored ids. A new token does not.
     removed = [token for token in old.ids if token not in new.ids]
     if removed:
         verb = "was" if len(removed) == 1 else "were"
@@ -172,7 +172,7 @@ def _repeats(side: ParsedSide, path: str, within: ParsedSide | None = None) -> b
 
 def _in_tokenizer_config(pair: Pair) -> Iterator[RuleMatch]:
     """Compare ``added_tokens_decoder``, as far as tokenizer.json does not hold the same tokens."""
-    if CONFIG not in pair.changed:
+    if CONFIG not in pair.changed_files:
         return
     old, new = (added_tokens_decoder(side) for side in (pair.before, pair.after))
     changed = [token for token, row in old.items() if token in new and new[token] != row]

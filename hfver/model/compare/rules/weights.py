@@ -15,19 +15,19 @@ from hfver.model.compare.settings import report_settings
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 
 
-def match_moved(pair: Pair, consequence: str) -> Iterable[RuleMatch]:
+def match_changed_values(pair: Pair, consequence: str) -> Iterable[RuleMatch]:
     """Report all tensors with new values in one match; nothing if there are none.
 
     Args:
         pair: Both sides.
         consequence: What that means to a consumer: the second half of a sentence, with its period.
     """
-    names = pair.moved
+    names = pair.changed_tensors
     if not names:
         return
-    size = sum(pair.shared[name][1].nbytes for name in names)
+    size = sum(pair.shared_tensors[name][1].nbytes for name in names)
     share = size / max(1, sum(tensor.nbytes for tensor in pair.after.tensors.values()))
-    verb = "may have changed" if pair.unknown else "changed"
+    verb = "may have changed" if pair.uncertain_tensors else "changed"
     total = counted(len(pair.after.tensors), "tensor")
     message = f"{len(names)} of {total} {verb} ({share:.1%} of the bytes): {consequence}"
     files = _files(pair, names)
@@ -35,20 +35,20 @@ def match_moved(pair: Pair, consequence: str) -> Iterable[RuleMatch]:
 
 
 def _doubt(pair: Pair) -> str:
-    if not pair.unknown:
+    if not pair.uncertain_tensors:
         return ""
-    several = len(pair.unknown) > 1
+    several = len(pair.uncertain_tensors) > 1
     return (
-        f"No digests are known for {counted(len(pair.unknown), 'tensor')}. "
+        f"No digests are known for {counted(len(pair.uncertain_tensors), 'tensor')}. "
         f"{'They count' if several else 'It counts'} as changed because the file that contains "
         f"{'them' if several else 'it'} differs."
     )
 
 
 def _files(pair: Pair, names: Sequence[str]) -> tuple[str, ...]:
-    files = {tensor.file for name in names for tensor in pair.shared[name]}
+    files = {tensor.file for name in names for tensor in pair.shared_tensors[name]}
     # The match is filed under the first file, which should be one that differs.
-    return tuple(sorted(files, key=lambda path: (path not in pair.changed, path)))
+    return tuple(sorted(files, key=lambda path: (path not in pair.changed_files, path)))
 
 
 def _quantized(pair: Pair) -> bool:
@@ -62,8 +62,12 @@ def _quantized(pair: Pair) -> bool:
 def _only_requantized(pair: Pair) -> bool:
     """Return whether all tensors with new values belong to modules with packed weights (their scales, for example)."""
     # Packed weights are stored as integers, with scales and zero points as floats in the same module.
-    packed = {_module(name) for name, (_, new) in pair.shared.items() if new.dtype not in _FLOATS}
-    return _quantized(pair) and bool(pair.moved) and all(_module(name) in packed for name in pair.moved)
+    packed = {_module(name) for name, (_, new) in pair.shared_tensors.items() if new.dtype not in _FLOATS}
+    return (
+        _quantized(pair)
+        and bool(pair.changed_tensors)
+        and all(_module(name) in packed for name in pair.changed_tensors)
+    )
 
 
 def _module(name: str) -> str:
@@ -72,7 +76,7 @@ def _module(name: str) -> str:
 
 def _weights(pair: Pair) -> Iterable[RuleMatch]:
     if not pair.is_embedding and not _only_requantized(pair):
-        yield from match_moved(pair, "answers may differ, but everything that callers build on is unchanged.")
+        yield from match_changed_values(pair, "answers may differ; names, shapes and dtypes are the same.")
     yield from _variants(pair)
 
 
@@ -111,7 +115,9 @@ weights = Rule(
 
 def _requantized(pair: Pair) -> Iterable[RuleMatch]:
     if not pair.is_embedding and _only_requantized(pair):
-        yield from match_moved(pair, "the same quantization scheme rounds differently, so answers may differ slightly.")
+        yield from match_changed_values(
+            pair, "the same quantization scheme rounds differently, so answers may differ slightly."
+        )
 
 
 requantized = Rule(
@@ -144,12 +150,14 @@ quantization = Rule(
 
 def _resharded(pair: Pair) -> Iterable[RuleMatch]:
     # Tensors with new values are left to the rule on weights, wherever they are now.
-    unmoved = set(pair.shared) - set(pair.moved)
-    elsewhere = [name for name in sorted(unmoved) if _is_elsewhere(*pair.shared[name])]
+    unchanged = set(pair.shared_tensors) - set(pair.changed_tensors)
+    elsewhere = [name for name in sorted(unchanged) if _is_elsewhere(*pair.shared_tensors[name])]
     if not elsewhere:
         return
-    old, new = (sorted({pair.shared[name][index].file for name in elsewhere}) for index in (0, 1))
-    touched = tuple(path for path in pair.changed if path in (*old, *new) or path.endswith(".safetensors.index.json"))
+    old, new = (sorted({pair.shared_tensors[name][index].file for name in elsewhere}) for index in (0, 1))
+    touched = tuple(
+        path for path in pair.changed_files if path in (*old, *new) or path.endswith(".safetensors.index.json")
+    )
     number = counted(len(elsewhere), "tensor")
     message = f"{number} moved to different files ({len(old)} before, {len(new)} now); they are the same bit for bit."
     yield RuleMatch(new[0], message, first_names(old), first_names(new), files=touched)

@@ -80,7 +80,7 @@ def owns(pair: Pair, path: str) -> bool:
 
 def settings(pair: Pair) -> Iterator[ChangedSetting]:
     """Yield every setting that differs, in the configs of all models in the folder."""
-    for path in pair.changed:
+    for path in pair.changed_files:
         if owns(pair, path):
             yield from _settings(pair, path)
 

@@ -29,7 +29,7 @@ def owns(pair: Pair, path: str) -> bool:
 
 def settings(pair: Pair) -> Iterator[ChangedSetting]:
     """Yield every setting that differs."""
-    for path in pair.changed:
+    for path in pair.changed_files:
         if owns(pair, path):
             yield from changed_settings(path, _normalized(pair.before, path), _normalized(pair.after, path), _RULES)
 

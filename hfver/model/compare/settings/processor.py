@@ -36,7 +36,7 @@ def settings(pair: Pair) -> Iterator[ChangedSetting]:
     for folder in sorted({str(PurePosixPath(path).parent) for path in pair.changed_named(*_NAMES)}):
         names = [str(PurePosixPath(folder) / name) for name in _NAMES]
         # A setting may move between the files; it is reported in the first one that differs.
-        where = next(name for name in names if name in pair.changed)
+        where = next(name for name in names if name in pair.changed_files)
         yield from changed_settings(where, _effective(pair.before, names), _effective(pair.after, names), _RULES)
 
 

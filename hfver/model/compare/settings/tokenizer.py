@@ -78,7 +78,7 @@ def settings(pair: Pair) -> Iterator[ChangedSetting]:
     """Yield every setting of a tokenizer that differs, whichever of its files contains it."""
     for folder in sorted({str(PurePosixPath(path).parent) for path in pair.changed_named(*_NAMES)}):
         names = [str(PurePosixPath(folder) / name) for name in _NAMES]
-        where = next(name for name in names if name in pair.changed)
+        where = next(name for name in names if name in pair.changed_files)
         old, new = (effective_settings(side, *names) for side in (pair.before, pair.after))
         saved = str(PurePosixPath(folder) / TOKENIZER)
         old, new = _with_defaults(pair.before, saved, old, new), _with_defaults(pair.after, saved, new, old)
@@ -124,7 +124,7 @@ def _default_of_class(side: ParsedSide, held: dict[str, Any], key: str) -> Any:
 def _is_appended(pair: Pair, setting: ChangedSetting) -> bool:
     """Return whether a list of special tokens only gained tokens that did not exist before."""
     known = read_tokenizer(pair.before)
-    if setting.key != _EXTRA[0] or known is None or TOKENIZER not in pair.changed:
+    if setting.key != _EXTRA[0] or known is None or TOKENIZER not in pair.changed_files:
         return False
     old, new = (set(value) if isinstance(value, list) else set() for value in (setting.before, setting.after))
     return old <= new and not (new - old) & (known.ids.keys() | added_tokens_decoder(pair.before).keys())
