@@ -95,22 +95,19 @@ def diff(
         HubError: There is no such release, or no answer.
         VerificationError: Something on the Hub is not what was released.
     """
-    from hfver.registry.diff import Described, compare_described, describe_folder, describe_release
-    from hfver.registry.resolve import resolve as find
+    from hfver.registry.diff import compare_described, describe_folder, describe_refs
     from hfver.registry.state import TrustOptions
 
     targets = [Path(target) if looks_like_folder(target) else parse_ref(target) for target in (before, after)]
-
-    asks = any(isinstance(target, Ref) for target in targets)
-    trust = trust_options(policy=resolve_policy(policy)) if asks else TrustOptions()
-    with open_hub(hub if asks else None, token) as client:
-
-        def describe(target: Path | Ref) -> Described:
-            if isinstance(target, Path):
-                return describe_folder(target, progress=progress)
-            return describe_release(find(client, target, trust))
-
-        return compare_described(describe(targets[0]), describe(targets[1]))
+    refs = [target for target in targets if isinstance(target, Ref)]
+    trust = trust_options(policy=resolve_policy(policy)) if refs else TrustOptions()
+    with open_hub(hub if refs else None, token) as client:
+        releases = iter(describe_refs(client, refs, trust))
+        sides = [
+            describe_folder(target, progress=progress) if isinstance(target, Path) else next(releases)
+            for target in targets
+        ]
+        return compare_described(sides[0], sides[1])
 
 
 def changelog(

@@ -62,7 +62,7 @@ class Pinned:
     raw: bytes | None = field(default=None, repr=False)
 
 
-def resolve(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
+def resolve(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions(), state: RepoState | None = None) -> Pinned:
     """Find the release that a reference means, and check the whole chain of evidence.
 
     A commit that was verified before costs no request; anything else costs one if nothing changed on the Hub.
@@ -71,6 +71,7 @@ def resolve(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
         hub: Where to look.
         ref: What is meant.
         trust: What must hold for the repo to be believed.
+        state: The repo's state, if the caller has read it already.
 
     Raises:
         HubNotFound: No such repo, version, pull request or stage; or no release is in the range.
@@ -78,17 +79,17 @@ def resolve(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
         VerificationError: Something on the Hub is not what the ledger or manifest says.
         SignatureInvalid: The policy asks for a signature that is not there.
     """
-    pinned = locate(hub, ref, trust)
+    pinned = locate(hub, ref, trust, state)
     check_signed(pinned.repo, pinned.release, policy=trust.policy)
     return pinned
 
 
-def locate(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
+def locate(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions(), state: RepoState | None = None) -> Pinned:
     """Resolve a reference without asking for a signature: for a base, which its lineage pins to a commit."""
-    repo = hub.repo(ref.repo)
+    repo = state.repo if state else hub.repo(ref.repo)
     if isinstance(ref.spec, Commit) and (known := _remembered(repo, ref.spec.sha, trust)):
         return known
-    state = read_state(repo, trust)
+    state = state or read_state(repo, trust)
     if isinstance(ref.spec, Commit):
         entry = state.ledger.at_commit(ref.spec.sha)
         return pin(state, entry) if entry else _pin_commit(state, ref.spec.sha)

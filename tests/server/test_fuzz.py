@@ -156,7 +156,8 @@ def test_odd_addresses_are_never_a_server_error(
     assert (
         _raw(
             hub,
-            f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {hub.token}\r\nConnection: close\r\n\r\n",
+            f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {hub.token}\r\nConnection: close\r\n\r\n",
         )
         < 500
     )

@@ -15,17 +15,24 @@ EXAMPLE = "hfver changelog acme/support-bot --from 1.2.0"
 
 def changelog(
     repo: RepoArgument,
-    after: Annotated[str | None, typer.Option("--from", metavar="X.Y.Z", help="Only what is newer than this.")] = None,
-    upto: Annotated[str | None, typer.Option("--to", metavar="X.Y.Z", help="Nothing newer than this.")] = None,
+    after: Annotated[
+        str | None, typer.Option("--from", metavar="X.Y.Z", help="Leave out this version and older ones.")
+    ] = None,
+    upto: Annotated[
+        str | None, typer.Option("--to", metavar="X.Y.Z", help="Leave out versions newer than this one.")
+    ] = None,
     hub: HubOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print what changed, newest first, as the releases say it."""
+    """Print what changed in each version, newest first; yanked versions are marked. A pipe or file gets Markdown."""
     import hfver
-    from hfver.cli.rendering.basics import print_json, shown
+    from hfver.cli.rendering.basics import print_json, say
+    from hfver.cli.rendering.markdown import print_markdown
 
     text = hfver.changelog(repo, after=after, upto=upto, hub=hub)
     if as_json:
         print_json({"repo": repo, "changelog": text})
-    else:
-        typer.echo(shown(text), nl=False)
+        return
+    print_markdown(text)
+    if after is not None and "\n## " not in text:
+        say(f"{repo} has no version that is newer than {after}{f' and not newer than {upto}' if upto else ''}.")

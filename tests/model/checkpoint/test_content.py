@@ -10,7 +10,7 @@ from hfver.core.lfs import LFS_BYTES
 from hfver.errors import BadCheckpoint, PolicyViolation
 from hfver.model.checkpoint import read_checkpoint, refuse_code
 from hfver.model.checkpoint.content import MAX_KEPT, is_kept
-from hfver.model.compare import wanted_text
+from hfver.model.compare import needs_content
 from tests.model.checkpoint.conftest import Copy
 
 MIB = 1024 * 1024
@@ -69,7 +69,7 @@ def test_what_is_kept(path: str, size: int, kept: bool) -> None:
 @pytest.mark.parametrize("for_release", [True, False])
 def test_whatever_is_compared_is_kept(path: str, for_release: bool) -> None:
     """Else comparing would open a file that was read already."""
-    sizes = [size for size in (1, MIB, 4 * MIB, 33 * MIB, 64 * MIB) if wanted_text(path, size)]
+    sizes = [size for size in (1, MIB, 4 * MIB, 33 * MIB, 64 * MIB) if needs_content(path, size)]
     assert sizes
     assert all(is_kept(path, size, for_release=for_release) for size in sizes)
 

@@ -1,6 +1,7 @@
-"""The program behind ``child.py``: one job, read as JSON from standard input, answered as JSON.
+"""The program that ``sandbox.py`` starts: one job, read as JSON from standard input and answered as JSON.
 
-It imports nothing of hfver and is started with ``-I``. What it imports beyond Python it imports in the job.
+It is started with ``-I`` and imports nothing from hfver. Third-party libraries are imported inside the job that needs
+them, so that a job fails alone if one is missing.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from typing import Any
 _MEMORY = {"configs": 1024**3}
 _MOST_MEMORY = 4 * 1024**3
 _MAX_RENDERED = 2 * 1024 * 1024
+"""Longest text that a template may render, in characters; real prompts of the fixed conversations have thousands."""
 _SHOWN = 160
+"""How many characters of two different renderings are reported."""
 
 
 def main() -> None:
-    """Do the job that the arguments name; whatever a library prints goes to standard error."""
+    """Do the job that the arguments name."""
+    # Libraries print what they like: only the answer may reach standard output.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     _limit(int(sys.argv[2]), _MEMORY.get(sys.argv[1], _MOST_MEMORY))
@@ -41,8 +45,8 @@ def _limit(seconds: int, memory: int) -> None:
 
 
 def configs(pair: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
-    """Spell out the defaults of each config; None if one of them does not fit its class."""
-    # Config classes need no torch, and importing it takes longer than everything else.
+    """Spell out the defaults of each config; None if the class rejects one of them."""
+    # Config classes work without torch, whose import takes longer than everything else.
     sys.modules["torch"] = None  # type: ignore[assignment]
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -51,12 +55,12 @@ def configs(pair: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
         return None
     try:
         return [_resolve(CONFIG_MAPPING[kind], config) for config in pair]
-    except Exception:  # whatever a class raises on hostile values
+    except Exception:  # classes raise anything on hostile values
         return None
 
 
 def _resolve(kind: Any, config: dict[str, Any]) -> dict[str, Any]:
-    # What is private, or names code, is never handed to a class.
+    # A class never gets to see private keys, or those that name code.
     held = {key: value for key, value in config.items() if _is_held(key)}
     given = {key: value for key, value in config.items() if key not in held}
     resolved = kind(**given).to_dict()
@@ -69,7 +73,7 @@ def _is_held(key: str) -> bool:
 
 
 def tokenizers(question: dict[str, Any]) -> list[dict[str, Any]]:
-    """Encode the texts with each tokenizer.json, and spell out all of it but the tokens."""
+    """Encode the texts with each tokenizer.json, and spell out the defaults of its parts."""
     from tokenizers import Tokenizer
 
     return [_encoded(Tokenizer.from_str(source), question["texts"]) for source in question["sources"]]
@@ -77,6 +81,7 @@ def tokenizers(question: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _encoded(tokenizer: Any, texts: list[str]) -> dict[str, Any]:
     parts = json.loads(tokenizer.to_str())
+    # The tokens and merges are compared by the caller, and would make the answer as large as the file.
     parts.pop("added_tokens", None)
     for key in ("vocab", "merges"):
         parts["model"].pop(key, None)
@@ -84,7 +89,7 @@ def _encoded(tokenizer: Any, texts: list[str]) -> dict[str, Any]:
 
 
 def loaded(question: dict[str, Any]) -> list[list[list[int]]]:
-    """Encode the texts as transformers does after AutoTokenizer.from_pretrained, without any code of the folder."""
+    """Encode the texts as AutoTokenizer.from_pretrained would, without running any code from the repo."""
     sys.modules["torch"] = None  # type: ignore[assignment]
     from transformers import AutoTokenizer
 
@@ -99,12 +104,13 @@ def loaded(question: dict[str, Any]) -> list[list[list[int]]]:
 
 
 def templates(question: dict[str, Any]) -> list[list[str]]:
-    """Render the conversations with both templates; return name, before and after of those that differ."""
+    """Render the conversations with both templates; return name, before and after of each that differs."""
     old, new = (_Template(**side) for side in question["sides"])
     found = []
     for name, variables in question["conversations"].items():
         before, after = old.render(variables), new.render(variables)
         if before != after:
+            # A few characters of context before the first difference.
             at = max(0, _common(before, after) - 20)
             found.append([name, before[at : at + _SHOWN], after[at : at + _SHOWN]])
     return found
@@ -116,7 +122,7 @@ def _common(one: str, other: str) -> int:
 
 
 class _Template:
-    """A chat template in a sandbox equal to the one of transformers 5.23 (utils/chat_template_utils.py)."""
+    """A chat template, in the same sandbox as in transformers 5.23 (utils/chat_template_utils.py)."""
 
     def __init__(self, source: str, tokens: dict[str, Any]) -> None:
         self.tokens = tokens
@@ -127,11 +133,12 @@ class _Template:
             self.error = f"<{type(error).__name__}>"
 
     def render(self, variables: dict[str, Any]) -> str:
-        """Render one conversation; an exception is a result like any other."""
+        """Render one conversation. An exception is a result too: templates use them to reject conversations."""
         if self.compiled is None:
             return self.error
         parts, size = [], 0
         try:
+            # A copy, because templates can change lists in place.
             for part in self.compiled.generate(**self.tokens, **json.loads(json.dumps(variables))):
                 parts.append(part)
                 size += len(part)
@@ -154,7 +161,7 @@ def _environment() -> Any:
     )
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _raise
-    # One day for both sides, so that a template that tells the date renders alike.
+    # The same moment on both sides, so that templates that print the date render the same.
     environment.globals["strftime_now"] = datetime(2026, 1, 2, 3, 4, 5).strftime
     environment.globals["dict"] = _Dict()
     return environment
@@ -173,7 +180,7 @@ def _raise(message: str) -> None:
 
 
 class _Dict:
-    """``dict`` without its attributes."""
+    """``dict`` without the attributes through which a template could leave the sandbox."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         return dict(*args, **kwargs)
@@ -183,12 +190,12 @@ class _Dict:
 
 
 def _generation() -> Any:
-    """Make the extension that lets ``{% generation %}`` blocks through."""
+    """Return the extension that accepts ``{% generation %}`` blocks and renders their content."""
     from jinja2 import nodes
     from jinja2.ext import Extension
 
     class Generation(Extension):
-        tags = {"generation"}  # noqa: RUF012 - jinja's own way
+        tags = {"generation"}  # noqa: RUF012 - Jinja requires a class attribute
 
         def parse(self, parser: Any) -> Any:
             line = next(parser.stream).lineno
