@@ -47,7 +47,7 @@ def test_what_is_not_known_is_not_written() -> None:
         (b"evaluation: {metrics: {f1: yes}}", "'True' is not a number"),
         (b"evaluation: {metrics: {f1: '1'}}", "'1' is not a number"),
         (b"base_model: {source: x}", r"base_model\.name"),
-        (b"- 1", "the whole"),
+        (b"- 1", "the whole record"),
         (b"a: 1\na: 2", "occurs twice"),
         (b"a: &x 1\nb: *x", "aliases"),
         (b"a: !!python/object:os.system x", "not valid YAML"),
