@@ -28,7 +28,7 @@ from hfver.hub.upload import Source
 from hfver.model.card import CardFacts, ChangelogEntry, MetricDelta, render_card, render_changelog, with_yanks
 from hfver.model.checkpoint import Checkpoint, encode_tensors
 from hfver.model.compare import Difference
-from hfver.model.lineage import Wishes, capture
+from hfver.model.lineage import LineageOptions, capture
 from hfver.model.lineage.record import BaseModelLink, Lineage, metrics_of
 from hfver.model.secrets import refuse_secrets, scan_texts
 from hfver.registry.diff import describe_checkpoint
@@ -184,7 +184,7 @@ def _message(request: ReleaseRequest, step: Step) -> str:
     for title, lines in _groups(step.difference).items():
         parts.append("\n".join([f"{title}:", *(f"- {line}" for line in lines)]))
     if step.because:
-        parts.append(f"Released as less than the change says, because: {step.because}")
+        parts.append(f"The bump is lower than the change calls for, because: {step.because}")
     return "\n\n".join(parts)[:MAX_MESSAGE]
 
 
@@ -192,7 +192,7 @@ def _lineage(
     repo: HubRepo, checkpoint: Checkpoint, base: BaseModelLink | None, request: ReleaseRequest, now: datetime
 ) -> Lineage:
     files = (Path(file) if file else None for file in (request.metrics, request.lineage))
-    wishes = Wishes(tuple(request.datasets), *files)
+    options = LineageOptions(tuple(request.datasets), *files)
 
     def resolve_dataset(name: str, revision: str | None) -> str | None:
         try:
@@ -200,7 +200,7 @@ def _lineage(
         except HubNotFound:
             return None
 
-    record = capture(checkpoint, wishes, base=base, resolve_dataset=resolve_dataset, now=now, author=repo.hub.user)
+    record = capture(checkpoint, options, base=base, resolve_dataset=resolve_dataset, now=now, author=repo.hub.user)
     return record.model_copy(update={"model_version": None, "model_name": request.repo.partition("/")[2]})
 
 
@@ -283,7 +283,7 @@ def _groups(difference: Difference) -> dict[str, tuple[str, ...]]:
             lines[_GROUPS[change.level]].append(change.message)
     moved = difference.weights
     if moved.moved:
-        lines["Changed"].append(f"{moved.share:.1%} of the weights moved ({moved.moved} of {moved.total} tensors).")
+        lines["Changed"].append(f"{moved.share:.1%} of the weights changed ({moved.moved} of {moved.total} tensors).")
     return {title: tuple(found) for title, found in lines.items() if found}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from hfver.errors import PluginError
 from hfver.model.checkpoint import Checkpoint, read_checkpoint
-from hfver.model.lineage import Wishes, capture
+from hfver.model.lineage import LineageOptions, capture
 from hfver.model.lineage.importer import importers
 from hfver.model.lineage.record import BaseModelLink, Lineage
 from hfver.model.lineage.scrub import scrub
@@ -33,9 +33,9 @@ def _one_commit(name: str, revision: str | None) -> str:
     return SHA
 
 
-def _capture(checkpoint: Checkpoint, wishes: Wishes | None = None, **more: Any) -> Lineage:
+def _capture(checkpoint: Checkpoint, options: LineageOptions | None = None, **more: Any) -> Lineage:
     known = {"base": None, "resolve_dataset": _no_hub, "now": NOW, "author": "ada"}
-    return capture(checkpoint, wishes or Wishes(), **(known | more))
+    return capture(checkpoint, options or LineageOptions(), **(known | more))
 
 
 def test_all_built_ins_register_like_anyones() -> None:
@@ -77,16 +77,16 @@ def test_later_sources_win(checkpoint: Make, tmp_path: Path) -> None:
     lineage.write_text("evaluation: {metrics: {three: 3}}\nbase_model: {name: file, source: a/file}\nteam: blue\n")
     found = checkpoint(README__md=card)
     base = BaseModelLink(name="flag", source="a/flag", revision=SHA, relation="finetune")
-    wishes = Wishes(("a/flag",), metrics, lineage)
+    options = LineageOptions(("a/flag",), metrics, lineage)
 
-    record = _capture(found, wishes, base=base)
+    record = _capture(found, options, base=base)
     assert record.evaluation.metrics == {"one": 1, "two": 2, "three": 3}
     assert record.base_model == base
     assert [dataset.source for dataset in record.training.all_datasets] == ["a/flag"]
     assert record.license == "mit"
     assert (record.model_extra or {})["team"] == "blue"
 
-    without = _capture(found, Wishes(lineage=lineage)).base_model
+    without = _capture(found, LineageOptions(lineage=lineage)).base_model
     assert without is not None
     assert (without.source, without.relation) == ("a/file", None)
 
@@ -169,7 +169,9 @@ def test_nothing_private_is_in_a_record() -> None:
 
 def test_no_path_of_this_disk_and_no_address_of_the_git_user(run: Path, adapter: Path) -> None:
     for folder in (run, adapter):
-        written = _capture(read_checkpoint(folder), Wishes((str(folder / "config.json"),) if folder == run else ()))
+        written = _capture(
+            read_checkpoint(folder), LineageOptions((str(folder / "config.json"),) if folder == run else ())
+        )
         for private in (str(folder), str(Path.home()), "@"):
             assert private not in written.encode().decode().replace("+cpu", "")
 

@@ -29,8 +29,8 @@ def test_metrics_and_benchmarks_as_in_a_lineage(tmp_path: Path) -> None:
     ("name", "content", "said"),
     [
         ("m.json", '{"a": NaN}', "NaN"),
-        ("m.yaml", "a: .nan", "a: 'nan' is no finite number"),
-        ("m.yaml", "a: {b: .inf}", "a/b: 'inf' is no finite number"),
+        ("m.yaml", "a: .nan", "a: 'nan' is not a finite number"),
+        ("m.yaml", "a: {b: .inf}", "a/b: 'inf' is not a finite number"),
         ("m.json", '{"a": 1e999}', "a: 'inf'"),
         ("m.json", '{"a": true}', "a: 'True'"),
         ("m.json", '{"metrics": {"a": "x"}}', r"metrics\.a: 'x'"),
