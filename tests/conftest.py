@@ -79,3 +79,9 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     client.event_hooks["request"].append(hook)
     yield sent
     client.event_hooks["request"].remove(hook)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    from tests.model.smoke.rates import write_rates
+
+    write_rates(terminalreporter)
