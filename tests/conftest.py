@@ -20,7 +20,12 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 # Before huggingface_hub is imported: it reads its folders once. Nobody's own cache or token is touched.
 _HOME = tempfile.mkdtemp(prefix="hfver-tests-")
-os.environ.update(HF_HOME=f"{_HOME}/huggingface", HFVER_CACHE=f"{_HOME}/hfver", HF_HUB_DISABLE_TELEMETRY="1")
+os.environ.update(
+    HF_HOME=f"{_HOME}/huggingface",
+    HFVER_CACHE=f"{_HOME}/hfver",
+    XDG_CONFIG_HOME=f"{_HOME}/config",
+    HF_HUB_DISABLE_TELEMETRY="1",
+)
 for name in ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_CACHE"):
     os.environ.pop(name, None)
 os.environ.update(GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_NOSYSTEM="1", GIT_TERMINAL_PROMPT="0")

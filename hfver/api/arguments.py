@@ -1,4 +1,4 @@
-"""What a caller may name: a release, or a folder."""
+"""Checking what callers pass besides references: options with few values, and how far a repo is trusted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hfver.core.ref import check_repo
 from hfver.errors import BadConfig
 from hfver.registry.state import TrustOptions
 
-__all__ = ["HUB", "POLICY", "PROGRESS", "TOKEN", "function_of", "looks_like_folder", "one_of", "trust_options"]
+__all__ = ["HUB", "POLICY", "PROGRESS", "TOKEN", "function_of", "one_of", "trust_options"]
 
 HUB = "The Hub: a URL, the folder of an embedded Hub, or None for ``HF_ENDPOINT``."
 TOKEN = "An access token; None for the user's own."  # noqa: S105 - a docstring
@@ -50,11 +50,6 @@ def function_of(call: Callable[P, C], run: Callable[[C], T]) -> Callable[P, T]:
     return function
 
 
-def looks_like_folder(target: str) -> bool:
-    """Tell a path from a reference: it exists as a folder, or is written like a path."""
-    return target.startswith((".", "/", "~")) or ("@" not in target and Path(target).is_dir())
-
-
 def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     """Return an option's value after checking that it is one of those allowed.
 
@@ -74,7 +69,7 @@ def trust_options(
     Args:
         mirror_of: The repo that it is knowingly a copy of.
         lock: The lock to heed: True for the nearest, False for none.
-        policy: Decides which releases must be signed; None where nothing is checked that a policy decides.
+        policy: Decides which releases must be signed; None for the nearest file.
 
     Raises:
         BadRef: ``mirror_of`` is no repo id.

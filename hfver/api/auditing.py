@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hfver.api.arguments import trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import parse_repo
 from hfver.core.audit_report import Audit
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import check_repo
 
 __all__ = ["audit"]
 
@@ -24,7 +24,7 @@ def audit(
     """Check every release of a repo, its ledger, and the history of both, through git and without downloading weights.
 
     Args:
-        repo: ``namespace/name``.
+        repo: ``namespace/name``, or an alias.
         deep: Also download and hash every LFS object; nothing is kept.
         hub: None, a URL, or the folder of an embedded Hub.
         mirror_of: The repo that this one is a known copy of.
@@ -44,7 +44,7 @@ def audit(
     from hfver.auditing.audit import audit as run
     from hfver.registry.resolve_locked import trust_for
 
-    name = check_repo(repo)
+    name = parse_repo(repo)
     trust = trust_options(mirror_of, lock)
     with open_hub(hub, token) as client:
         package = trust.lock.find(name, client.identity) if trust.lock else None

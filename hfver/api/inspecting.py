@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfver.api.arguments import looks_like_folder, trust_options
+from hfver.api.arguments import trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import looks_like_folder, parse_reference, parse_repo
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import Ref, check_repo, parse_ref
+from hfver.core.ref import Ref
 from hfver.core.results import Release, Versions
 from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.core.version import parse_version
@@ -44,7 +45,8 @@ def resolve(
     """
     from hfver.registry.resolve_locked import resolve_locked as run
 
-    wanted, trust = parse_ref(ref), trust_options(mirror_of, lock, resolve_policy(policy))
+    rules = resolve_policy(policy)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return run(client, wanted, trust).release
 
@@ -53,7 +55,7 @@ def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, to
     """List a repo's releases, newest version first.
 
     Args:
-        repo: ``namespace/name``.
+        repo: ``namespace/name``, or an alias.
         hub: None, a URL, or the folder of an embedded Hub.
         mirror_of: The repo that this one is knowingly a copy of.
         token: Access token; None for the user's own.
@@ -64,7 +66,7 @@ def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, to
     """
     from hfver.registry.resolve import list_versions
 
-    name = check_repo(repo)
+    name = parse_repo(repo)
     with open_hub(hub, token) as client:
         return list_versions(client.repo(name), trust_options(mirror_of))
 
@@ -96,11 +98,14 @@ def diff(
         VerificationError: Something on the Hub is not what was released.
     """
     from hfver.registry.diff import compare_described, describe_folder, describe_refs
-    from hfver.registry.state import TrustOptions
 
-    targets = [Path(target) if looks_like_folder(target) else parse_ref(target) for target in (before, after)]
+    asks = not (looks_like_folder(before) and looks_like_folder(after))
+    rules = resolve_policy(policy) if asks else None
+    targets = [
+        Path(target) if looks_like_folder(target) else parse_reference(target, rules) for target in (before, after)
+    ]
     refs = [target for target in targets if isinstance(target, Ref)]
-    trust = trust_options(policy=resolve_policy(policy)) if refs else TrustOptions()
+    trust = trust_options(policy=rules)
     with open_hub(hub if refs else None, token) as client:
         releases = iter(describe_refs(client, refs, trust))
         sides = [
@@ -122,7 +127,7 @@ def changelog(
     """Read what changed, newest first, as the releases themselves say it.
 
     Args:
-        repo: ``namespace/name``.
+        repo: ``namespace/name``, or an alias.
         after: Leave out this version and older ones.
         upto: Leave out versions newer than this one.
         hub: None, a URL, or the folder of an embedded Hub.
@@ -135,9 +140,9 @@ def changelog(
     """
     from hfver.registry.changelog import changelog as run
 
-    name = check_repo(repo)
+    rules = resolve_policy(policy)
+    name, trust = parse_repo(repo, rules), trust_options(policy=rules)
     bounds = parse_version(after) if after else None, parse_version(upto) if upto else None
-    trust = trust_options(policy=resolve_policy(policy))
     with open_hub(hub, token) as client:
         return run(client.repo(name), *bounds, trust)
 

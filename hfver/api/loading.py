@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hfver.api.arguments import looks_like_folder, trust_options
+from hfver.api.arguments import trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import looks_like_folder, parse_reference
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import parse_ref
 from hfver.core.results import Loaded, Pulled, Verified
 from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.core.smoke_report import SmokeReport
@@ -34,6 +34,7 @@ def load(
 
     Args:
         ref: ``ns/name@SPEC``: a version, a range, ``latest``, a commit or ``refs/pr/N``; without ``@`` the newest.
+            An alias of ``[models]`` in place of ``ns/name`` brings its own SPEC.
         hub: None, a URL, or the folder of an embedded Hub.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: ``auto`` keeps the stored one; else a torch dtype's name.
@@ -53,7 +54,8 @@ def load(
     """
     from hfver.loading.load import load as run
 
-    wanted, trust = parse_ref(ref), trust_options(mirror_of, lock, resolve_policy(policy))
+    rules = resolve_policy(policy)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return run(
             client,
@@ -100,7 +102,8 @@ def pull(
     """
     from hfver.loading.pull import pull as run
 
-    wanted, trust = parse_ref(ref), trust_options(mirror_of, lock, resolve_policy(policy))
+    rules = resolve_policy(policy)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         target = Path(directory) if directory else None
         return run(client, wanted, target, trust, trust_remote_code=trust_remote_code, progress=progress)
@@ -146,7 +149,7 @@ def verify(
     # A signer who is named here is the only one who counts, whatever the policy says.
     trust = trust_options(mirror_of, policy=None if trusted else resolve_policy(policy))
     if not looks_like_folder(target):
-        wanted = parse_ref(target)
+        wanted = parse_reference(target, policy)
         with open_hub(hub, token) as client:
             return verify_release(client, wanted, trust, trusted=trusted, force=force, progress=progress)
     if offline:
@@ -206,7 +209,8 @@ def smoke_eval(
         )
     from hfver.loading.load import smoke_release
 
-    wanted, trust = parse_ref(target), trust_options(mirror_of, lock, resolve_policy(policy))
+    rules = resolve_policy(policy)
+    wanted, trust = parse_reference(target, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return smoke_release(
             client,

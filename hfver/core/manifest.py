@@ -16,6 +16,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from hfver.core.repo_paths import (
+    ADOPTED,
+    ATTRIBUTES,
+    CARD,
+    CHANGELOG,
+    LEDGER,
+    LINEAGE,
+    MANIFEST,
+    MARK,
+    SIGNATURE,
+    STAGES,
+    TENSORS,
+    VERSION_FILE,
+)
 from hfver.core.version import Bump, is_canonical
 from hfver.errors import VerificationError
 
@@ -46,20 +60,6 @@ __all__ = [
 
 SCHEMA = 1
 MAX_BYTES = 64 * 1024 * 1024
-
-MANIFEST = ".hfver/manifest.json"
-TENSORS = ".hfver/tensors.json"
-LEDGER = ".hfver/releases.jsonl"
-STAGES = ".hfver/stages.json"
-ADOPTED = ".hfver/adopted/"
-LINEAGE = "lineage.yaml"
-CARD = "README.md"
-CHANGELOG = "CHANGELOG.md"
-VERSION_FILE = "VERSION"
-ATTRIBUTES = ".gitattributes"
-SIGNATURE = "model.sig"
-MARK = ".hfver/pulling.json"
-"""Stands in a folder while a pull fills it; no file of a release."""
 
 GENERATED = frozenset({CARD, CHANGELOG, LINEAGE, VERSION_FILE, ATTRIBUTES, SIGNATURE})
 """Files of a release that hfver writes; they are no part of the content digest, nor is ``.hfver/``."""

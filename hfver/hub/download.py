@@ -112,7 +112,9 @@ def _receive(repo: HubRepo, commit: str, file: TreeFile, blob: Path, tally: _Tal
 
     with part.open("r+b", buffering=0) as stream, repo.hub.session.translated(what):
         persist(
-            lambda: _go_on(repo.hub, url, file.size, stream, tally), repo.hub.session.patience, progressed=progressed
+            lambda: _go_on(repo.hub, url, file.size, stream, tally),
+            repo.hub.session.retry_policy,
+            progressed=progressed,
         )
     part.replace(blob)
 

@@ -189,7 +189,7 @@ def test_a_download_that_was_given_up_is_resumed_by_the_next_run(
     assert (pulled.path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
 
-def test_the_settings_of_patience_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_of_the_retry_policy_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"RETRIES": "many", "PAUSE": "-1", "TIMEOUT": "0"}.items():
         with monkeypatch.context() as here, pytest.raises(BadConfig, match=f"HFVER_HTTP_{name}"):
             here.setenv(f"HFVER_HTTP_{name}", value)

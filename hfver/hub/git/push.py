@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hfver.core.log import timed
 from hfver.errors import Conflict, HubError, UsageError
 from hfver.hub.client import HubRepo
 from hfver.hub.git.clone import git_environment, git_remote
@@ -109,16 +110,17 @@ class _Git:
 
     def __call__(self, *arguments: str) -> str:
         try:
-            done = subprocess.run(
-                ["git", *arguments],
-                cwd=self._folder,
-                env=self._environment,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_SECONDS,
-                check=False,
-            )
+            with timed(f"git {arguments[0]}"):
+                done = subprocess.run(
+                    ["git", *arguments],
+                    cwd=self._folder,
+                    env=self._environment,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    timeout=_SECONDS,
+                    check=False,
+                )
         except FileNotFoundError:
             raise UsageError("A review needs the git program.", "Install git: https://git-scm.com") from None
         except subprocess.TimeoutExpired:

@@ -14,8 +14,8 @@ import hfver
 from hfver.api.hubs import LocalHub
 from hfver.core.ledger import Ledger, Line
 from hfver.core.manifest import LEDGER, SIGNATURE
-from hfver.core.policy import Policy, find_policy, read_policy
-from hfver.core.settings import PolicyLike
+from hfver.core.policy import Policy
+from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.errors import BadConfig, PolicyViolation, SignatureInvalid, VerificationError
 from tests.registry.signing.conftest import REPO, MakeFolder, MakePair, Pair, release, unpublish
 
@@ -238,7 +238,7 @@ def test_a_policy_can_be_handed_over_in_place_of_the_nearest(
         lambda given: hfver.lock(REPO, hub=local_hub, policy=given),
     ]
     for read in reads_by_policy:
-        for given in (strict, str(strict), read_policy(strict)):
+        for given in (strict, str(strict), resolve_policy(strict)):
             with pytest.raises(SignatureInvalid, match="has no signature"):
                 read(given)
     # The one that is handed over counts alone: what the nearest file demands does not.
@@ -261,18 +261,18 @@ def test_a_policy_can_be_handed_over_in_place_of_the_nearest(
 def test_a_policy_that_says_too_much_or_too_little(policy: Write, tmp_path: Path, text: str) -> None:
     policy(text)
     with pytest.raises(BadConfig, match="signature"):
-        find_policy(tmp_path / "project")
+        resolve_policy(start=tmp_path / "project")
 
 
 def test_naming_somebody_asks_for_signatures(policy: Write, tmp_path: Path) -> None:
     home = tmp_path / "project"
     policy('[signature]\npublic_key = "keys/mine.pub"\nrepos = ["acme/*"]\n')
     (home / "below").mkdir()
-    found = find_policy(home / "below")
+    found = resolve_policy(start=home / "below")
     assert found.signature.public_key == home / "keys" / "mine.pub"
     assert (found.wants_signature("ACME/bot"), found.wants_signature("other/bot")) == (True, False)
     policy('[signature]\nrequire = false\npublic_key = "keys/mine.pub"\n')
-    assert not find_policy(home).wants_signature(REPO)
+    assert not resolve_policy(start=home).wants_signature(REPO)
     policy('require_signature = true\n[signature]\nrequire = false\npublic_key = "keys/mine.pub"\n')
-    assert find_policy(home).wants_signature(REPO)
-    assert json.loads(find_policy(home).model_dump_json())["require_signature"] is True
+    assert resolve_policy(start=home).wants_signature(REPO)
+    assert json.loads(resolve_policy(start=home).model_dump_json())["require_signature"] is True

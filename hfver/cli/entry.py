@@ -1,50 +1,73 @@
-"""Running the command: the one place where errors become output and exit codes."""
+"""The entry point: the one place where errors become output and exit codes."""
 
 from __future__ import annotations
 
 import os
 import sys
-import warnings
-from typing import Any
 
-from hfver.errors import HfverError
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # to import typing takes as long as all else that the help needs
+    from typing import Any
 
 __all__ = ["main"]
 
-
 INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C stopped, as shells have it: 128 and the number of the signal."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code (design: 0 done, 1 refused, 2 usage, 3 verification, 4 Hub)."""
+    """Run the command line.
+
+    Args:
+        arguments: What follows ``hfver``; None for that of the process.
+
+    Returns:
+        The exit code: 0 done, 1 refused or failed check, 2 usage, 3 verification, 4 Hub, 130 interrupted.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments in (["--help"], ["-h"]) and "_HFVER_COMPLETE" not in os.environ:
+        from hfver.cli.root_help import root_help
+
+        sys.stdout.write(root_help())
+        return 0
+    from hfver.errors import HfverError
+
     as_json = "--json" in arguments
-    warnings.showwarning = _show_warning
     try:
         return _run(arguments, as_json)
     except HfverError as error:
         return _fail(type(error).__name__, error.message, error.hint, error.exit_code, as_json)
     except KeyboardInterrupt:
-        return _fail("Interrupted", "Interrupted.", "Run the same command again: it goes on.", INTERRUPTED, as_json)
+        hint = "Run the same command again: it goes on where it stopped."
+        return _fail("Interrupted", "Interrupted.", hint, INTERRUPTED, as_json)
     except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
         if os.environ.get("HFVER_DEBUG"):
             raise
-        message = f"hfver ran into something it did not expect: {type(error).__name__}: {error}"
-        return _fail("InternalError", message, "Set HFVER_DEBUG=1 to see where, and please report it.", 1, as_json)
+        message = f"hfver met an error that it does not know: {type(error).__name__}: {error}"
+        hint = "Set HFVER_DEBUG=1 to see where it happened, and report it."
+        return _fail("InternalError", message, hint, 1, as_json)
 
 
 def _run(arguments: list[str], as_json: bool) -> int:
+    import warnings
+
     import typer
 
     from hfver.cli.app import app
+    from hfver.cli.verbose import logging_to_stderr
+    from hfver.core.platform import check_platform
 
+    check_platform()
+    warnings.showwarning = _show_warning
     click_error: type[Exception]
     usage_error, click_error = typer.BadParameter.__mro__[1:3]
     try:
-        result: Any = app(arguments, prog_name="hfver", standalone_mode=False)
+        with logging_to_stderr():
+            result: Any = app(arguments, prog_name="hfver", standalone_mode=False)
     except click_error as error:
         return _misused(error, isinstance(error, usage_error), as_json)
     except typer.Abort:
