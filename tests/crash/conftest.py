@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -32,9 +33,10 @@ def memory_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def room(memory_folder: Path) -> Iterator[Path]:
-    """Give a folder for one test."""
-    folder = Path(tempfile.mkdtemp(dir=memory_folder))
+def room(memory_folder: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Give a folder for one test, named after it: its repos and its bytes are its own and the same in every run."""
+    folder = memory_folder / re.sub(r"\W+", "-", request.node.name).strip("-")
+    folder.mkdir()
     yield folder
     shutil.rmtree(folder)
 

@@ -1,19 +1,19 @@
-"""Which of the points to try: some of the requests and files in CI, every system call by hand.
+"""Which of the points a test tries: a sample in ``make test``, and every single one in ``make test-more``.
 
-The sample is the same in every run. ``HFVER_CRASH_POINTS=all pytest tests/crash`` tries all of them.
+The sample is the same in every run. Every point takes minutes, so they are dealt out to five parts.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
 
 from tests.crash.points import SOCKET, Place, Point, places
+from tests.tiers import FIFTHS
 
-__all__ = ["ALL", "Kill", "kills"]
-
-ALL = os.environ.get("HFVER_CRASH_POINTS") == "all"
-"""Whether every point is tried; it takes minutes."""
+__all__ = ["Kill", "Pick", "picks"]
 
 Kill = tuple[Place, bool]
 """A point by its place, and whether half of its write is let through."""
@@ -22,14 +22,42 @@ _WITHIN = 2
 """Within a long request: its head and some of its body are out."""
 
 
-def kills(points: Sequence[Point], *, every: int = 1) -> list[Kill]:
-    """Choose where to kill: before each point, and in the middle of each write to a file.
+@dataclass(frozen=True)
+class Pick:
+    """A choice of points.
 
-    Unless all are asked for, the first of each step is enough, and one within each long request; and every so many
-    of those where another test goes almost the same way.
+    Attributes:
+        part: Which part of all points, counted from 0; None for the sample.
     """
-    chosen: list[Kill] = []
-    for point, (step, place) in zip(points, places(points), strict=True):
-        if ALL or place == 0 or (place == _WITHIN and point.path == SOCKET and point.call == "sendto"):
-            chosen += [((step, place), torn) for torn in (False, True) if not torn or point.is_write]
-    return chosen if ALL else chosen[::every]
+
+    part: int | None = None
+
+    def __str__(self) -> str:
+        return "sample" if self.part is None else f"part {self.part + 1} of {FIFTHS}"
+
+    def kills(self, points: Sequence[Point], *, every: int = 1, of_all: int = 1) -> list[Kill]:
+        """Choose where to kill: before each point, and in the middle of each write to a file.
+
+        In the sample, the first of each step is enough, and one within each long request.
+
+        Args:
+            points: The points of a run that nobody killed.
+            every: Take one in so many of the sample, where another test goes almost the same way.
+            of_all: Take one in so many of all points.
+        """
+        chosen: list[Kill] = []
+        for point, (step, place) in zip(points, places(points), strict=True):
+            head = place == 0 or (place == _WITHIN and point.path == SOCKET and point.call == "sendto")
+            if head or self.part is not None:
+                chosen += [((step, place), torn) for torn in (False, True) if not torn or point.is_write]
+        return chosen[::every] if self.part is None else chosen[::of_all][self.part :: FIFTHS]
+
+    def enough(self, sample: float, part: float) -> float:
+        """Return the share of the runs that must end by the kill: threads take turns, and a last point may not come."""
+        return sample if self.part is None else part
+
+
+picks = pytest.mark.parametrize(
+    "pick", [Pick(), *(pytest.param(Pick(part), marks=pytest.mark.more) for part in range(FIFTHS))], ids=str
+)
+"""Run a test with the sample, and once with each part of all points."""

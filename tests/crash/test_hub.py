@@ -22,7 +22,7 @@ import pytest
 from hfver.server import EmbeddedHub
 from tests.crash.forking import Outcome
 from tests.crash.hub_story import ACTIONS, observe
-from tests.crash.picking import ALL, Kill, kills
+from tests.crash.picking import Kill, Pick, picks
 from tests.crash.points import Point
 from tests.crash.scene import TOKEN, USER, Forks
 
@@ -114,11 +114,12 @@ def git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_hub(forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@picks
+def test_a_hub(forks: Forks, room: Path, pick: Pick, capsys: pytest.CaptureFixture[str]) -> None:
     seen = snapshots(room / "model")
     outcome = served(forks, room / "dry", Acknowledged())
     assert outcome.code == 0, outcome.stderr
-    chosen, killed = kills(outcome.points, every=67), 0
+    chosen, killed = pick.kills(outcome.points, every=67), 0
     for number, kill in enumerate(chosen):
         try:
             killed += _tell(forks, room / f"hub-{number}", kill, seen)
@@ -127,7 +128,7 @@ def test_a_hub(forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> 
             raise
     with capsys.disabled():
         print(f"\n{len(outcome.points)} points, {len(chosen)} runs, {killed} killed")
-    assert killed >= (0.6 if ALL else 0.8) * len(chosen)
+    assert killed >= pick.enough(0.8, 0.6) * len(chosen)
 
 
 def _tell(forks: Forks, root: Path, kill: Kill, seen: SNAPSHOTS) -> bool:

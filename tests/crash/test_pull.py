@@ -12,8 +12,7 @@ import pytest
 import hfver
 from hfver.core.manifest import MANIFEST, digest_of
 from tests.crash.checks import fresh_reader
-from tests.crash.picking import ALL, Kill, kills
-from tests.crash.points import Point
+from tests.crash.picking import Kill, Pick, picks
 from tests.crash.scene import TOKEN, Forks, Hub, checkpoint
 
 Files = dict[str, str]
@@ -24,7 +23,7 @@ class Releases:
     """Two releases of one repo, of which the second has a file less and a file more."""
 
     def __init__(self, hub: Hub, room: Path) -> None:
-        self.hub, self.room, self.repo = hub, room, "crash/pulled"
+        self.hub, self.room, self.repo = hub, room, f"crash/{room.name}"
         self.files = {version: self._release(seed, version) for seed, version in enumerate(("1.0.0", "2.0.0"))}
 
     def _release(self, seed: int, version: str) -> Files:
@@ -59,10 +58,10 @@ def check_whole(folder: Path, files: Files) -> None:
 
 
 def kill_everywhere(
-    points: list[Point], run: Callable[[Kill], bool], capsys: pytest.CaptureFixture[str], *, every: int, share: float
+    chosen: list[Kill], run: Callable[[Kill], bool], capsys: pytest.CaptureFixture[str], share: float
 ) -> None:
     """Do a run per point, and say how many there were."""
-    chosen, killed = kills(points, every=every), 0
+    killed = 0
     for kill in chosen:
         try:
             killed += run(kill)
@@ -70,11 +69,14 @@ def kill_everywhere(
             error.add_note(f"killed {'within' if kill[1] else 'before'} {kill[0]}")
             raise
     with capsys.disabled():
-        print(f"\n{len(points)} points, {len(chosen)} runs, {killed} killed")
-    assert killed >= (0.5 if ALL else share) * len(chosen)
+        print(f"\n{len(chosen)} runs, {killed} killed")
+    assert killed >= share * len(chosen)
 
 
-def test_into_the_cache(releases: Releases, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@picks
+def test_into_the_cache(
+    releases: Releases, forks: Forks, room: Path, pick: Pick, capsys: pytest.CaptureFixture[str]
+) -> None:
     def pull(folder: Path, **options: Any) -> Any:
         paths: dict[str, Any] = {"HFVER_CACHE": folder / "hfver", "HF_HUB_CACHE": folder / "hub"}
         command = ["pull", releases.ref("2.0.0"), "--hub", releases.hub.url]
@@ -93,12 +95,19 @@ def test_into_the_cache(releases: Releases, forks: Forks, room: Path, capsys: py
 
     points = pull(room / "caches").points
     shutil.rmtree(room / "caches")
-    kill_everywhere(points, run, capsys, every=23, share=0.6)  # threads download at once, and points move
+    # Threads download at once, and points move.
+    kill_everywhere(pick.kills(points, every=23), run, capsys, pick.enough(0.6, 0.5))
 
 
+@picks
 @pytest.mark.parametrize("before", [None, "1.0.0"])
 def test_into_a_folder(
-    releases: Releases, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str], before: str | None
+    releases: Releases,
+    forks: Forks,
+    room: Path,
+    before: str | None,
+    pick: Pick,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     target = room / "target"
     paths: dict[str, Any] = {"HF_TOKEN": TOKEN, "HFVER_CACHE": room / "hfver", "HF_HUB_CACHE": room / "hub"}
@@ -136,4 +145,4 @@ def test_into_a_folder(
     shutil.copytree(target, room / "as-it-was")
     begin()
     points = pull("2.0.0").points
-    kill_everywhere(points, run, capsys, every=5, share=0.8)
+    kill_everywhere(pick.kills(points, every=5), run, capsys, pick.enough(0.8, 0.5))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.crash.checks import check_nothing_half, check_whole
-from tests.crash.picking import ALL, Kill, kills
+from tests.crash.picking import Kill, Pick, picks
 from tests.crash.points import Point
 from tests.crash.scene import TOKEN, Forks, Hub, checkpoint, look, sizes
 
@@ -81,10 +81,10 @@ class Story:
         known.insert(0, check_whole(self.hub, self.repo_of(run), known, self.room, seen=seen))
 
 
-def tell_all(story: Story, capsys: pytest.CaptureFixture[str], *, every: int = 1) -> None:
+def tell_all(story: Story, pick: Pick, capsys: pytest.CaptureFixture[str]) -> None:
     """Tell the story once per point, and say how many there were."""
     points = story.dry_run()
-    chosen = kills(points, every=every)
+    chosen = pick.kills(points)
     for number in range(len(chosen)):
         checkpoint(story.room / f"checkpoint-{number + 2}", seed=number + 2)
     killed = 0
@@ -96,12 +96,14 @@ def tell_all(story: Story, capsys: pytest.CaptureFixture[str], *, every: int = 1
             raise
     with capsys.disabled():
         print(f"\n{len(points)} points, {len(chosen)} runs, {killed} killed")
-    assert killed >= (0.7 if ALL else 0.8) * len(chosen)  # threads take turns as they like: a last point may not come
+    assert killed >= pick.enough(0.8, 0.7) * len(chosen)
 
 
-def test_a_first_release(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tell_all(Story(hub, forks, room, lambda run: f"crash/first-{run}"), capsys)
+@picks
+def test_a_first_release(hub: Hub, forks: Forks, room: Path, pick: Pick, capsys: pytest.CaptureFixture[str]) -> None:
+    tell_all(Story(hub, forks, room, lambda run: f"crash/{room.name}-{run}"), pick, capsys)
 
 
-def test_a_later_release(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tell_all(Story(hub, forks, room, lambda _: "crash/later"), capsys)
+@picks
+def test_a_later_release(hub: Hub, forks: Forks, room: Path, pick: Pick, capsys: pytest.CaptureFixture[str]) -> None:
+    tell_all(Story(hub, forks, room, lambda _: f"crash/{room.name}"), pick, capsys)

@@ -11,26 +11,24 @@ from huggingface_hub import HfApi
 
 from hfver.hub import Hub as Client
 from tests.crash.checks import check_nothing_half, check_whole
-from tests.crash.picking import ALL, Kill, kills
+from tests.crash.picking import Kill, Pick, picks
 from tests.crash.scene import TOKEN, Forks, Hub, checkpoint, look
-
-REPO = "crash/reviewed"
 
 
 class Reviews:
     """The same way to a version over and over, each time of other weights."""
 
     def __init__(self, hub: Hub, forks: Forks, room: Path) -> None:
-        self.hub, self.forks, self.room = hub, forks, room
+        self.hub, self.forks, self.room, self.repo = hub, forks, room, f"crash/{room.name}"
         self.api = HfApi(endpoint=hub.url, token=TOKEN)
         self.versions: list[str] = []
 
     def propose(self, run: int, **options: Any) -> Any:
         folder = str(self.room / f"checkpoint-{run}")
-        return self._hfver("release", folder, "--repo", REPO, "--review", "--smoke", "off", **options)
+        return self._hfver("release", folder, "--repo", self.repo, "--review", "--smoke", "off", **options)
 
     def finish(self, number: int, **options: Any) -> Any:
-        return self._hfver("release", "--finish", f"{REPO}#{number}", **options)
+        return self._hfver("release", "--finish", f"{self.repo}#{number}", **options)
 
     def _hfver(self, *arguments: str, **options: Any) -> Any:
         paths: dict[str, Any] = {"HF_TOKEN": TOKEN, "HFVER_CACHE": self.room / "memory"}
@@ -40,20 +38,20 @@ class Reviews:
         """Open, merge and finish; both commands are killed where asked, and run again."""
         before = look(checkpoint(self.room / f"checkpoint-{run}", run))
         opened = self.propose(run, **_at(opening))
-        check_nothing_half(self.hub, REPO, self.versions, self.room) if self.versions else None
+        check_nothing_half(self.hub, self.repo, self.versions, self.room) if self.versions else None
         again = self.propose(run) if opening else opened
         assert again.code == 0, again.stderr + again.stdout
         number = json.loads(again.stdout)["review"]["number"]
-        (pull,) = self.api.get_repo_discussions(REPO, discussion_type="pull_request", discussion_status="open")
+        (pull,) = self.api.get_repo_discussions(self.repo, discussion_type="pull_request", discussion_status="open")
         assert pull.num == number
-        assert set(Client(self.hub.url, TOKEN).repo(REPO).refs().branches) == {"main"}
-        self.api.merge_pull_request(REPO, number)
+        assert set(Client(self.hub.url, TOKEN).repo(self.repo).refs().branches) == {"main"}
+        self.api.merge_pull_request(self.repo, number)
         finished = self.finish(number, **_at(ending))
-        seen = check_nothing_half(self.hub, REPO, self.versions, self.room)
+        seen = check_nothing_half(self.hub, self.repo, self.versions, self.room)
         again = self.finish(number) if ending else finished
         assert again.code == 0, again.stderr + again.stdout
-        self.versions.insert(0, check_whole(self.hub, REPO, self.versions, self.room, seen=seen))
-        events = self.api.get_discussion_details(REPO, number).events
+        self.versions.insert(0, check_whole(self.hub, self.repo, self.versions, self.room, seen=seen))
+        events = self.api.get_discussion_details(self.repo, number).events
         assert sum(str(getattr(event, "content", "")).startswith("Published as") for event in events) == 1
         assert look(self.room / f"checkpoint-{run}") == before
         return opened, finished
@@ -63,11 +61,12 @@ def _at(kill: Kill | None) -> dict[str, Any]:
     return {"at": kill[0], "torn": kill[1]} if kill else {}
 
 
-def test_a_review(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@picks
+def test_a_review(hub: Hub, forks: Forks, room: Path, pick: Pick, capsys: pytest.CaptureFixture[str]) -> None:
     reviews = Reviews(hub, forks, room)
     reviews.tell(0, None, None)
     opened, finished = reviews.tell(1, None, None)
-    openings, endings = (kills(outcome.points)[:: 1 if ALL else 40] for outcome in (opened, finished))
+    openings, endings = (pick.kills(outcome.points, every=40) for outcome in (opened, finished))
     killed, run = 0, 2
     for number in range(max(len(openings), len(endings))):
         opening = openings[number] if number < len(openings) else None
@@ -80,4 +79,4 @@ def test_a_review(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixt
         killed += sum(outcome.code < 0 for outcome in outcomes)
     with capsys.disabled():
         print(f"\n{len(opened.points)} + {len(finished.points)} points, {len(openings) + len(endings)} runs, {killed}")
-    assert killed >= (0.5 if ALL else 0.7) * (len(openings) + len(endings))
+    assert killed >= pick.enough(0.7, 0.5) * (len(openings) + len(endings))

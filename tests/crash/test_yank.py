@@ -9,12 +9,15 @@ import pytest
 
 import hfver
 from tests.crash.checks import check_nothing_half, fresh_reader
-from tests.crash.picking import ALL, kills
+from tests.crash.picking import Pick, picks
 from tests.crash.scene import TOKEN, Forks, Hub, checkpoint
 
 
-def test_a_yank_and_its_undoing(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    repo, paths = "crash/yanked", dict[str, Any](HF_TOKEN=TOKEN, HFVER_CACHE=room / "memory")
+@picks
+def test_a_yank_and_its_undoing(
+    hub: Hub, forks: Forks, room: Path, pick: Pick, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repo, paths = f"crash/{room.name}", dict[str, Any](HF_TOKEN=TOKEN, HFVER_CACHE=room / "memory")
     known = ["1.1.0", "1.0.0"]
     for seed, version in enumerate(reversed(known)):
         folder = checkpoint(room / version, seed)
@@ -26,7 +29,7 @@ def test_a_yank_and_its_undoing(hub: Hub, forks: Forks, room: Path, capsys: pyte
         return forks.run("yank", f"{repo}@1.0.0", *words, "--hub", hub.url, **paths, **options)
 
     points, killed = [yank(run).points for run in (0, 1, 2)][-1], 0
-    chosen = kills(points, every=3)
+    chosen = pick.kills(points, every=3)
     for run, (at, torn) in enumerate(chosen, 3):
         first = yank(run, at=at, torn=torn)
         killed += first.code < 0
@@ -41,4 +44,4 @@ def test_a_yank_and_its_undoing(hub: Hub, forks: Forks, room: Path, capsys: pyte
     assert audit.clean
     with capsys.disabled():
         print(f"\n{len(points)} points, {len(chosen)} runs, {killed} killed")
-    assert killed >= (0.6 if ALL else 0.8) * len(chosen)
+    assert killed >= pick.enough(0.8, 0.6) * len(chosen)

@@ -282,7 +282,7 @@ def test_an_object_is_not_confirmed_to_another_host(
         folder = str(model(tmp_path / "model"))
         code, said = run(local_hub.token, capsys, "release", folder, "--repo", REPO, "--smoke", "off", "--hub", hub.url)
     assert code == 4
-    assert "another host (localhost)" in said
+    assert "a different host (localhost)" in said
 
 
 @pytest.mark.parametrize("gone", ["config.json", MANIFEST])
