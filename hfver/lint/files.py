@@ -21,9 +21,7 @@ from hfver.lint.walk import kind_of
 __all__ = ["check_file", "pin_file", "replace_file"]
 
 
-def check_file(
-    file: Path, content: bytes, context: SourceContext
-) -> tuple[list[Diagnostic], list[UnreadSource]]:
+def check_file(file: Path, content: bytes, context: SourceContext) -> tuple[list[Diagnostic], list[UnreadSource]]:
     """Check the content of a file.
 
     Returns:

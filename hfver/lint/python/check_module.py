@@ -35,8 +35,8 @@ def check_module(source: str, context: SourceContext) -> list[Diagnostic]:
     for string in strings:
         found.extend(locator.locate(diagnostic, string.node) for diagnostic in _judge_string(string, context))
     suppressed = suppressed_lines(source)
-    # A set, because a string can contain the same URI twice.
-    kept = {diagnostic for diagnostic in found if not {diagnostic.line, diagnostic.end_line} & suppressed}
+    # A dictionary for uniqueness, because a string can contain the same URI twice, and for the order within a string.
+    kept = dict.fromkeys(one for one in found if not {one.line, one.end_line} & suppressed)
     return sorted(kept, key=lambda one: (one.line, one.column, one.end_line, one.end_column))
 
 
@@ -73,6 +73,5 @@ def _render(string: StringLiteral) -> str:
         return str(string.node.value)
     values = [evaluate(part, string.scope) for part in string.node.values]
     return "".join(
-        value.value if isinstance(value, Constant) and isinstance(value.value, str) else PLACEHOLDER
-        for value in values
+        value.value if isinstance(value, Constant) and isinstance(value.value, str) else PLACEHOLDER for value in values
     )
