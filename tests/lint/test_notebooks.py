@@ -101,7 +101,7 @@ def test_a_cell_that_cannot_be_restored_is_not_rewritten() -> None:
         pin_notebook(content, [replace(found, commit=SHA)])
 
 
-@pytest.mark.parametrize("layout", [{}, {"indent": 2}, {"ensure_ascii": True}], ids=str)
+@pytest.mark.parametrize("layout", [{}, {"indent": 2}, {"ensure_ascii": True}, {"indent": None, "separators": (",", ":")}], ids=str)
 def test_fixing_changes_only_the_source(layout: dict[str, Any]) -> None:
     source = "%matplotlib inline\nif x:\n    !ls 'é'\nm = M.from_pretrained(\n    'a/b',\n)\n"
     before, after = (

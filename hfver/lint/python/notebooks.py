@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
 from hfver.lint.context import SourceContext
 from hfver.lint.python.check_module import check_module
@@ -26,6 +27,18 @@ _MAGIC = re.compile(
 """IPython's own syntax; a backslash continues it on the next line."""
 _OTHER_LANGUAGE = re.compile(r"\s*%%(?!time\b|timeit\b|capture\b|prun\b)")
 _MARK = "# hfver: hidden line"
+
+
+_INDENTS = (1, 2, 4, None)
+"""Jupyter's own, those of other editors, and the compact form of Colab."""
+
+
+class _Layout(NamedTuple):
+    """How the JSON of a notebook is formatted: its indent, whether all of it is ASCII, and the end of the file."""
+
+    indent: int | None
+    ascii_only: bool
+    end: str
 
 
 @dataclass(frozen=True)
@@ -77,7 +90,7 @@ def pin_notebook(content: bytes, pins: Sequence[Diagnostic]) -> bytes:
         pins: The diagnostics of the calls, each with its commit.
 
     Raises:
-        SyntaxError: A cell would not be Python afterwards, or the file is not formatted as Jupyter does it, so that
+        SyntaxError: A cell would not be Python afterwards, or the file is not formatted as Jupyter or Colab does it, so that
             writing it would change more than the cells.
     """
     notebook = _load(content)
@@ -146,16 +159,15 @@ def _place_in_cell(diagnostic: Diagnostic, starts: Sequence[tuple[int, int]]) ->
     return replace(diagnostic, cell=number, line=diagnostic.line - before, end_line=diagnostic.end_line - before)
 
 
-def _detect_layout(content: bytes, notebook: dict[str, Any]) -> tuple[int, bool, str]:
-    """Return the indent, whether all is ASCII, and the end of the file, with which writing gives the same bytes."""
-    for indent in (1, 2, 4):
-        for ascii_only in (False, True):
-            for end in ("\n", ""):
-                if _dump(notebook, (indent, ascii_only, end)) == content:
-                    return indent, ascii_only, end
-    raise SyntaxError("the notebook is not formatted as Jupyter writes it; open and save it in Jupyter first")
+def _detect_layout(content: bytes, notebook: dict[str, Any]) -> _Layout:
+    """Return the layout with which writing the notebook gives the same bytes."""
+    for layout in map(_Layout._make, product(_INDENTS, (False, True), ("\n", ""))):
+        if _dump(notebook, layout) == content:
+            return layout
+    raise SyntaxError("the notebook is not formatted as Jupyter or Colab writes it; open and save it there first")
 
 
-def _dump(notebook: dict[str, Any], layout: tuple[int, bool, str]) -> bytes:
-    indent, ascii_only, end = layout
-    return (json.dumps(notebook, indent=indent, ensure_ascii=ascii_only) + end).encode()
+def _dump(notebook: dict[str, Any], layout: _Layout) -> bytes:
+    separators = (",", ":") if layout.indent is None else None
+    text = json.dumps(notebook, indent=layout.indent, ensure_ascii=layout.ascii_only, separators=separators)
+    return (text + layout.end).encode()
