@@ -101,7 +101,15 @@ def test_a_cell_that_cannot_be_restored_is_not_rewritten() -> None:
         pin_notebook(content, [replace(found, commit=SHA)])
 
 
-@pytest.mark.parametrize("layout", [{}, {"indent": 2}, {"ensure_ascii": True}, {"indent": None, "separators": (",", ":")}], ids=str)
+LAYOUTS: list[dict[str, Any]] = [
+    {},
+    {"indent": 2},
+    {"ensure_ascii": True},
+    {"indent": None, "separators": (",", ":")},
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_fixing_changes_only_the_source(layout: dict[str, Any]) -> None:
     source = "%matplotlib inline\nif x:\n    !ls 'é'\nm = M.from_pretrained(\n    'a/b',\n)\n"
     before, after = (
@@ -119,6 +127,14 @@ def test_a_file_that_jupyter_did_not_format_is_not_rewritten() -> None:
     found, _ = check_notebook(content, CONTEXT)
     with pytest.raises(SyntaxError, match="as Jupyter"):
         pin_notebook(content, [replace(found[0], commit=SHA)])
+
+
+def test_a_lone_surrogate_is_kept() -> None:
+    content = notebook("x = '\ud83d'", "M.from_pretrained('a/c')", ensure_ascii=True)
+    (found,), unread = check_notebook(content, CONTEXT)
+    assert [source.cell for source in unread] == [2]
+    fixed = pin_notebook(content, [replace(found, commit=SHA)])
+    assert fixed == content.replace(b"'a/c'", f"'a/c', revision='{SHA}'".encode())
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"cells": 1}', b"\xff\xfe", b"[" * 100_000])

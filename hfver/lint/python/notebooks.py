@@ -27,8 +27,6 @@ _MAGIC = re.compile(
 """IPython's own syntax; a backslash continues it on the next line."""
 _OTHER_LANGUAGE = re.compile(r"\s*%%(?!time\b|timeit\b|capture\b|prun\b)")
 _MARK = "# hfver: hidden line"
-
-
 _INDENTS = (1, 2, 4, None)
 """Jupyter's own, those of other editors, and the compact form of Colab."""
 
@@ -90,8 +88,8 @@ def pin_notebook(content: bytes, pins: Sequence[Diagnostic]) -> bytes:
         pins: The diagnostics of the calls, each with its commit.
 
     Raises:
-        SyntaxError: A cell would not be Python afterwards, or the file is not formatted as Jupyter or Colab does it, so that
-            writing it would change more than the cells.
+        SyntaxError: A cell would not be Python afterwards, or the file is formatted neither as Jupyter nor as Colab
+            does it, so that writing it would change more than the cells.
     """
     notebook = _load(content)
     layout = _detect_layout(content, notebook)
@@ -170,4 +168,5 @@ def _detect_layout(content: bytes, notebook: dict[str, Any]) -> _Layout:
 def _dump(notebook: dict[str, Any], layout: _Layout) -> bytes:
     separators = (",", ":") if layout.indent is None else None
     text = json.dumps(notebook, indent=layout.indent, ensure_ascii=layout.ascii_only, separators=separators)
-    return (text + layout.end).encode()
+    # A lone surrogate, which JSON can hold and UTF-8 cannot, must not end the search for the layout.
+    return (text + layout.end).encode(errors="surrogatepass")
