@@ -11,7 +11,7 @@ import hfver
 from hfver.api.hubs import LocalHub
 from hfver.errors import HubNotFound
 from tests.building import build_releases
-from tests.hostile.building import model
+from tests.hostile.checkpoints import model
 
 REPO = "acme/bot"
 

@@ -1,4 +1,4 @@
-"""Shell scripts, Dockerfiles and YAML: commands and hf:// strings, with few words to be sure of."""
+"""What is reported in shell scripts, Dockerfiles and YAML: commands and hf:// URIs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.lint.cases import SHA
 
 UNPINNED = [("unpinned", "a/b")]
 MOVING = [("moving-revision", "a/b")]
-OPEN_NAME = [("undecidable-name", None)]
-Found = Sequence[tuple[str, str | None]]
+UNKNOWN_NAME = [("undecidable-name", None)]
+Expected = Sequence[tuple[str, str | None]]
 
-SHELL: dict[str, Found] = {
+SHELL: dict[str, Expected] = {
     "vllm serve a/b --port 8000": UNPINNED,
     "vllm serve a/b --revision SHA": [],
     "vllm serve a/b --revision=SHA": [],
@@ -26,10 +26,10 @@ SHELL: dict[str, Found] = {
     "vllm serve 'a/b'": UNPINNED,
     "vllm serve ./out": [],
     "vllm serve /models/a/b": [],
-    "vllm serve $MODEL": OPEN_NAME,
+    "vllm serve $MODEL": UNKNOWN_NAME,
     "MODEL=a/b\nvllm serve $MODEL": UNPINNED,
     "export MODEL='a/b' REV=1\nvllm serve \"${MODEL}\"": UNPINNED,
-    "MODEL=a/b\nMODEL=a/c\nvllm serve $MODEL": OPEN_NAME,
+    "MODEL=a/b\nMODEL=a/c\nvllm serve $MODEL": UNKNOWN_NAME,
     "REV=SHA\nvllm serve a/b --revision $REV": [],
     "vllm serve a/b --revision $REV": [("undecidable-revision", "a/b")],
     "vllm serve $MODEL --revision SHA": [],
@@ -41,24 +41,31 @@ SHELL: dict[str, Found] = {
     "hf download a/b": UNPINNED,
     "hf download a/b x.txt --repo-type dataset --revision v1": MOVING,
     "huggingface-cli download a/b --revision SHA": [],
+    "hf download --repo-type dataset --quiet --local-dir=x a/b y.txt": UNPINNED,
+    "hf download --revision SHA a/b": [],
+    "hf download --help": [],
     "docker run --gpus all -p 80:80 vllm/vllm-openai:v0.9 --model a/b": UNPINNED,
     "docker run -e HF_HOME=/x vllm/vllm-openai --model a/b --revision SHA": [],
     "docker run vllm/vllm-openai:latest vllm serve a/b": UNPINNED,
     "hfver pull a/b@^1": MOVING,
     "hfver pull a/b@1.0.0 out": [],
     "hfver pull $REF": [],
+    "hfver pull --no-lock --hub x a/b@^1": MOVING,
+    "hfver pull": [],
     "x=1; vllm serve a/b && hf download a/c": [("unpinned", "a/b"), ("unpinned", "a/c")],
     "# vllm serve a/b": [],
     "vllm serve a/b  # hfver: ignore": [],
+    "vllm serve a/b \\\n  --port 1 \\\n  --x  # hfver: ignore": [],
+    "vllm serve a/b\necho x  # hfver: ignore": UNPINNED,
     "echo vllm serve a/b": [],
     "aider --model openai/gpt": [],
     "pip install vllm --find-links a/b": [],
     "cp hf://datasets/a/b/x .": UNPINNED,
     "cp hf://datasets/a/b@SHA/x .": [],
-    "cp hf://$REPO/x .": OPEN_NAME,
+    "cp hf://$REPO/x .": UNKNOWN_NAME,
 }
 
-DOCKER: dict[str, Found] = {
+DOCKER: dict[str, Expected] = {
     "FROM x\nRUN hf download a/b": UNPINNED,
     "FROM x\nRUN pip install x \\\n  && hf download a/b --revision SHA": [],
     'FROM x\nCMD ["vllm", "serve", "a/b"]': UNPINNED,
@@ -69,13 +76,20 @@ DOCKER: dict[str, Found] = {
     'FROM python\nCMD ["--model", "a/b"]': [],
     "FROM x\nARG MODEL=a/b\nRUN hf download $MODEL": UNPINNED,
     "FROM x\n# RUN hf download a/b": [],
+    "from x\nrun hf download a/b": UNPINNED,
+    "FROM x\nRUN echo \\\n  # why\n\t# more\n  && hf download a/b": UNPINNED,
+    "FROM x\r\nRUN hf download a/b \\\r\n  # why\r\n  --revision SHA": [],
+    "FROM x\nRUN hf download a/b \\\n  --x  # hfver: ignore": [],
+    "FROM x\nRUN <<EOF\necho x\nhf download a/b\nEOF\nRUN hf download a/b --revision SHA": UNPINNED,
+    "FROM x\nRUN <<-'EOF' sh\n\thf download a/b --revision SHA\n\tEOF\nRUN echo hf download a/b": [],
 }
 
-YAML: dict[str, Found] = {
+YAML: dict[str, Expected] = {
     "spec:\n  containers:\n  - image: vllm/vllm-openai:v1\n    args: [--model, a/b]": UNPINNED,
     "image: vllm/vllm-openai:v1\nargs:\n- --model=a/b\n- --revision=SHA": [],
     "image: vllm/vllm-openai:v1\nargs:\n- --model\n- a/b\n- --revision\n- main": MOVING,
     "image: nginx\nargs: [--model, a/b]": [],
+    "image: vllm/vllm-openai:v1\nargs:\n- --model=a/b  # hfver: ignore\n- --port=1": [],
     "command: [vllm, serve]\nargs: [a/b]": UNPINNED,
     "command: [sh, -c]\nargs: ['vllm serve a/b --port 1']": UNPINNED,
     "command: [sh, -c, 'vllm serve a/b --revision SHA']": [],
@@ -92,41 +106,41 @@ YAML: dict[str, Found] = {
     "model:\n  storageUri: hf://a/b  # hfver: ignore": [],
     "# storageUri: hf://a/b": [],
     "{{ if x }}\n- vllm serve a/b\n{{ end }}": UNPINNED,
-    "uri: hf://{{ .Values.model }}": OPEN_NAME,
+    "uri: hf://{{ .Values.model }}": UNKNOWN_NAME,
     "description: runs vllm serve a/b": [],
     "a: &a [x, hf://a/b]\nb: [*a, *a]\nc: [*a, *a]": UNPINNED,
 }
 
-CASES: list[tuple[TextKind, str, Found]] = [
-    *(("shell", text, found) for text, found in SHELL.items()),
-    *(("docker", text, found) for text, found in DOCKER.items()),
-    *(("yaml", text, found) for text, found in YAML.items()),
+CASES: list[tuple[TextKind, str, Expected]] = [
+    *(("shell", text, expected) for text, expected in SHELL.items()),
+    *(("docker", text, expected) for text, expected in DOCKER.items()),
+    *(("yaml", text, expected) for text, expected in YAML.items()),
 ]
 
 
 @pytest.mark.parametrize(("kind", "text", "expected"), CASES, ids=str)
-def test_case(kind: TextKind, text: str, expected: Found) -> None:
+def test_case(kind: TextKind, text: str, expected: Expected) -> None:
     text = text.replace("SHA", SHA)
     found = check_text(text, kind, SourceContext("x"))
-    assert [(finding.rule, finding.name) for finding in found] == expected
+    assert [(diagnostic.rule, diagnostic.name) for diagnostic in found] == expected
     assert not found or may_load(text.encode())
-    for finding in found:
-        if finding.name and "$" not in text:
-            line = text.split("\n")[finding.line - 1]
-            assert finding.name in line[finding.column - 1 : finding.end_column - 1]
+    for diagnostic in found:
+        if diagnostic.name and "$" not in text:
+            line = text.split("\n")[diagnostic.line - 1]
+            assert diagnostic.name in line[diagnostic.column - 1 : diagnostic.end_column - 1]
 
 
-def test_a_folder_that_is_there_is_no_repo(tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_a_repo(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     assert check_text("vllm serve a/b", "shell", SourceContext("x", (tmp_path,))) == []
 
 
-def test_aliases_do_not_multiply() -> None:
+def test_an_aliased_node_is_reported_once() -> None:
     bomb = "a: &a [hf://a/b]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghi"))
     assert len(check_text(bomb, "yaml", SourceContext("x"))) == 1
 
 
 @pytest.mark.parametrize("kind", ["shell", "docker", "yaml"])
-def test_hostile_text_takes_no_time(kind: TextKind) -> None:
+def test_hostile_text_is_read_in_linear_time(kind: TextKind) -> None:
     for part in ("hf://", "hf://a-", "{{", "${", '"', "vllm serve {{ ", "RUN \\\n", "a.", "- [", "$"):
         check_text("vllm hf://" + part * 4_000, kind, SourceContext("x"))

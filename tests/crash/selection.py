@@ -16,10 +16,10 @@ from tests.tiers import FIFTHS
 __all__ = ["Kill", "Pick", "picks"]
 
 Kill = tuple[Place, bool]
-"""A point by its place, and whether half of its write is let through."""
+"""The place of a point, and whether half of its write is written first."""
 
 _WITHIN = 2
-"""Within a long request: its head and some of its body are out."""
+"""A point within a long request: its head and a part of its body are sent."""
 
 
 @dataclass(frozen=True)

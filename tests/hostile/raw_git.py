@@ -1,4 +1,4 @@
-"""Releases as no API would take them: trees, tags and refs written byte by byte into a Hub's folder, and published."""
+"""Releases that no API accepts: trees, tags and refs written byte by byte into a Hub's folder, and published."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import hashlib
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from hfver.api.hubs import LocalHub
 from hfver.core.ledger import Ledger, Line
 from hfver.core.manifest import LEDGER, MANIFEST, VERSION_FILE, FileEntry, Manifest, content_digest, digest_of
 from hfver.core.version import Bump
 from tests.building import START, WEIGHTS, bare_repo, build_releases
-from tests.hostile.building import REPO
+from tests.hostile.checkpoints import REPO
 
 FILE, LINK, MODULE, FOLDER = "100644", "120000", "160000", "40000"
 VERSION = "1.1.0"
@@ -21,24 +20,19 @@ VERSION = "1.1.0"
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of a tree: its mode, and what it holds (of a submodule: a commit's id)."""
+    """An entry of a tree: its mode, and its content, which for a submodule is the id of a commit."""
 
     mode: str
     content: bytes | Mapping[bytes, Entry]
 
 
 def file(content: bytes = b"x") -> Entry:
-    """An ordinary file."""
+    """Return an ordinary file."""
     return Entry(FILE, content)
 
 
-def folder(**_: object) -> Entry:
-    """An empty folder."""
-    return Entry(FOLDER, {})
-
-
 class Git:
-    """The bare repository of a repo with one honest release, for everything that git itself can hold."""
+    """The bare repository of a repo with one valid release, into which anything that git can store is written."""
 
     def __init__(self, hub: LocalHub) -> None:
         self.hub = hub
@@ -46,23 +40,23 @@ class Git:
         self.path = bare_repo(hub, REPO)
 
     def run(self, *arguments: str, given: bytes = b"") -> bytes:
-        """Run git here."""
+        """Run git in the repository."""
         done = subprocess.run(["git", "-C", str(self.path), *arguments], input=given, capture_output=True, check=True)
         return done.stdout.strip()
 
     def write(self, kind: str, data: bytes) -> str:
-        """Write an object, sound or not."""
+        """Write an object, valid or not."""
         return self.run("hash-object", "-w", "-t", kind, "--literally", "--stdin", given=data).decode()
 
     def tree(self, entries: Mapping[bytes, Entry] | list[tuple[bytes, Entry]]) -> str:
-        """Write a tree: names as they are, in git's order."""
+        """Write a tree, with names as they are, in git's order."""
         pairs = list(entries.items()) if isinstance(entries, Mapping) else entries
         ordered = sorted(pairs, key=lambda one: one[0] + b"/" * (one[1].mode == FOLDER))
         rows = (f"{entry.mode} ".encode() + name + b"\0" + bytes.fromhex(self.oid(entry)) for name, entry in ordered)
         return self.write("tree", b"".join(rows))
 
     def oid(self, entry: Entry) -> str:
-        """Write what an entry holds."""
+        """Write the content of an entry and return its id."""
         if not isinstance(entry.content, bytes):
             return self.tree(entry.content)
         return entry.content.decode() if entry.mode == MODULE else self.write("blob", entry.content)
@@ -74,7 +68,7 @@ class Git:
         return self.write("commit", f"tree {tree}\nparent ".encode() + above + b"\n" + (head or who))
 
     def files(self, commit: str) -> dict[bytes, Entry]:
-        """Read the ordinary files of a commit's root; what is in folders is not of interest."""
+        """Return the ordinary files in the root of a commit."""
         rows = (row.split(b"\t") for row in self.run("ls-tree", commit).splitlines() if b" blob " in row)
         return {name: file(self.run("cat-file", "blob", facts.split()[2].decode()) + b"") for facts, name in rows}
 
@@ -88,15 +82,18 @@ def publish(
     manifest: Entry | None = None,
     head: bytes | None = None,
 ) -> str:
-    """Publish 1.1.0: 1.0.0's weights and config with other entries, a manifest that fits, tag and ledger line.
+    """Publish 1.1.0: the weights and config of 1.0.0, further entries, and a matching manifest, tag and ledger line.
 
     Args:
-        git: Where to.
-        entries: What its tree holds besides.
+        git: The repository.
+        entries: Further entries of its tree.
         listed: What its manifest says of them.
-        twice: An entry that stands in the tree once more.
-        manifest: What the manifest is in the tree, if it is no ordinary file.
-        head: What the commit says behind its parent, if not the usual.
+        twice: An entry to add to the tree a second time.
+        manifest: The entry of the manifest, if it is not an ordinary file.
+        head: The rest of the commit after its parent, if not the usual one.
+
+    Returns:
+        The commit.
     """
     before = Manifest.decode(git.run("cat-file", "blob", f"v1.0.0:{MANIFEST}") + b"\n", REPO)
     pointer = git.run("cat-file", "blob", f"v1.0.0:{WEIGHTS}") + b"\n"
@@ -104,7 +101,7 @@ def publish(
     plain = {"config.json": config, VERSION_FILE: version, **(listed or {})}
     files = {path: _entry(data) for path, data in plain.items()} | {WEIGHTS: before.files[WEIGHTS]}
     ledger = Ledger.decode(git.run("cat-file", "blob", f"main:{LEDGER}") + b"\n", REPO)
-    made = Manifest(
+    new = Manifest(
         repo=REPO,
         version=VERSION,
         previous=ledger.lines[-1].digest,
@@ -115,7 +112,7 @@ def publish(
         created_by="mallory",
         files=files,
     )
-    below = {b"manifest.json": manifest or file(made.encode())}
+    below = {b"manifest.json": manifest or file(new.encode())}
     root = {
         b"config.json": file(config),
         b"VERSION": file(version),
@@ -126,12 +123,12 @@ def publish(
     }
     tree = git.tree([*root.items(), *([twice] if twice else [])])
     commit = git.commit(tree, head=head)
-    name(git, commit, digest_of(made.encode()), made.content_digest, ledger)
+    register(git, commit, digest_of(new.encode()), new.content_digest, ledger)
     return commit
 
 
-def name(git: Git, commit: str, digest: str, content: str, ledger: Ledger) -> None:
-    """Tag a commit as 1.1.0, and write its line."""
+def register(git: Git, commit: str, digest: str, content: str, ledger: Ledger) -> None:
+    """Tag a commit as 1.1.0, and append its ledger line."""
     text = f"object {commit}\ntype commit\ntag v{VERSION}\ntagger b <b@example.com> 1767312000 +0000\n\n{digest}\n"
     git.run("update-ref", f"refs/tags/v{VERSION}", git.write("tag", text.encode()))
     line = Line(
@@ -153,11 +150,6 @@ def put_ledger(git: Git, ledger: Entry) -> None:
     state = {b"releases.jsonl": ledger}
     tree = git.tree({b".hfver": Entry(FOLDER, state), b"config.json": file(b"{}\n")})
     git.run("update-ref", "refs/heads/main", git.commit(tree))
-
-
-def object_path(hub: LocalHub, oid: str) -> Path:
-    """Name where an LFS object lies."""
-    return hub.path / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
 
 
 def _entry(data: bytes) -> FileEntry:

@@ -1,4 +1,4 @@
-"""A small sound model made without any library, for the cases to spoil."""
+"""A small valid checkpoint, written without any library, for the test cases to damage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONFIG: Mapping[str, Any] = {
 
 
 def model(folder: Path) -> Path:
-    """Write a checkpoint that recognising and hashing take for one; nobody runs it."""
+    """Write a checkpoint that is recognized and hashed as one; it is never loaded."""
     folder.mkdir(parents=True)
     config(folder)
     (folder / "model.safetensors").write_bytes(pack({"lm_head.weight": entry(0, 128, "F32", [8, 4])}, bytes(128)))
@@ -32,12 +32,12 @@ def model(folder: Path) -> Path:
 
 
 def config(folder: Path, **values: Any) -> None:
-    """Write its config with other values."""
+    """Write the checkpoint's config, with some values changed."""
     (folder / "config.json").write_text(json.dumps({**CONFIG, **values}))
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
-    """Say what is in a folder and below: sizes and times, to see that nothing changed."""
+    """Return size and time of everything in a folder and below it, to compare later."""
     found = {}
     for path in sorted(folder.rglob("*")):
         stat = path.lstat()

@@ -1,4 +1,4 @@
-"""A Hub that lies: it hands everything on to a real one, and answers some requests in its own way."""
+"""A proxy in front of a real Hub that forwards everything, except for some requests to which it gives false answers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-HOP = {"connection", "transfer-encoding", "keep-alive", "content-length", "date", "server"}
+HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length", "date", "server"}
 
 
 @dataclass(frozen=True)
-class Lie:
-    """An answer: status, headers, body. ``{other}`` in a header is the address of another host."""
+class Answer:
+    """An HTTP answer: status, headers, body. ``{other}`` in a header is replaced by the address of another host."""
 
     body: bytes = b""
     status: int = 200
@@ -25,8 +25,14 @@ class Lie:
 
 
 @dataclass
-class Doctored:
-    """Where it listens, which other host it points to, and which requests that one got."""
+class LyingProxy:
+    """A running proxy.
+
+    Attributes:
+        url: Its address.
+        other: The address of another host, to which its answers can point.
+        strayed: The requests that the other host received: path and Authorization header.
+    """
 
     url: str
     other: str
@@ -34,27 +40,29 @@ class Doctored:
 
 
 @contextmanager
-def doctored(real: str, path: str, lie: Lie | Callable[[bytes], bytes]) -> Iterator[Doctored]:
-    """Serve ``real``, with a lie (or a change of the true body) for every path that matches."""
+def lying_proxy(real: str, path: str, lie: Answer | Callable[[bytes], bytes]) -> Iterator[LyingProxy]:
+    """Proxy the Hub ``real``, with a false answer, or a change to the true body, for every path that matches."""
     strayed: list[tuple[str, str | None]] = []
 
     class Other(_Handler):
         def answer(self) -> None:
             strayed.append((self.path, self.headers.get("authorization")))
-            self.reply(Lie(b"{}"), "")
+            self.reply(Answer(b"{}"), "")
 
-    class Liar(_Handler):
+    class Proxy(_Handler):
         def answer(self) -> None:
             matches = re.search(path, self.path)
-            if matches and isinstance(lie, Lie):
-                self.take()
+            if matches and isinstance(lie, Answer):
+                self.read_body()
                 self.reply(lie, other)
                 return
-            true = self.forward(real)
-            self.reply(Lie(lie(true.body), true.status, true.headers) if matches and callable(lie) else true, other)
+            answer = self.forward(real)
+            if matches and callable(lie):
+                answer = Answer(lie(answer.body), answer.status, answer.headers)
+            self.reply(answer, other)
 
-    with _serving(Other, "localhost") as other, _serving(Liar, "127.0.0.1") as url:
-        yield Doctored(url, other, strayed)
+    with _serving(Other, "localhost") as other, _serving(Proxy, "127.0.0.1") as url:
+        yield LyingProxy(url, other, strayed)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -69,19 +77,19 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
-    def take(self) -> bytes:
+    def read_body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("content-length") or 0))
 
-    def forward(self, real: str) -> Lie:
+    def forward(self, real: str) -> Answer:
         link = HTTPConnection(urlsplit(real).netloc, timeout=60)
-        link.request(self.command, self.path, self.take() or None, dict(self.headers))
+        link.request(self.command, self.path, self.read_body() or None, dict(self.headers))
         answer = link.getresponse()
         body = answer.read()
-        kept = {name: value for name, value in answer.getheaders() if name.lower() not in HOP}
+        kept = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
         link.close()
-        return Lie(body, answer.status, kept)
+        return Answer(body, answer.status, kept)
 
-    def reply(self, lie: Lie, other: str) -> None:
+    def reply(self, lie: Answer, other: str) -> None:
         self.send_response(lie.status)
         for name, value in lie.headers.items():
             self.send_header(name, value.replace("{other}", other))
