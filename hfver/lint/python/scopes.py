@@ -64,11 +64,11 @@ class Scope:
 
     def _owners(self, name: str) -> list[Scope]:
         """Return the scopes that a binding of a name in this one belongs to."""
-        outer = list(self._outer_scopes())
-        if not outer or name not in self.global_names | self.nonlocal_names:
+        if name not in self.global_names and name not in self.nonlocal_names:
             return [self]
+        outer = list(self._outer_scopes())
         if name in self.global_names:
-            return outer[-1:]
+            return outer[-1:] or [self]
         # Which function around it binds a nonlocal name may only be known at a later line. Binding it in all of them
         # is safe: at worst, a name counts as bound twice and so has no known value.
         return [scope for scope in outer[:-1] if not scope.is_class] or [self]

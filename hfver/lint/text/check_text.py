@@ -37,7 +37,7 @@ def check_text(text: str, kind: TextKind, context: SourceContext) -> list[Diagno
     Returns:
         A diagnostic for each place that is not pinned, in the order of lines.
     """
-    suppressed = suppressed_lines(text)
+    suppressed = suppressed_lines(text.split("\n"))
     found: list[Diagnostic] = []
     for command in _COMMANDS[kind](text):
         judged = judge_command(command, context)
