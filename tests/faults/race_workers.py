@@ -1,4 +1,4 @@
-"""What the processes of a race do. Nothing here knows of pytest: each process imports this file alone."""
+"""The functions that the processes of a race run. Without pytest, because each process imports this file alone."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ BIG = 200_000
 
 
 def release(folder: Path, repo: str, url: str, token: str, at: float, options: dict[str, Any]) -> tuple[str, str]:
-    """Release at a moment; returns the version, or the error's name, and what was said."""
-    said: list[str] = []
+    """Release at a given time; return the version or the error's name, and the note or message."""
     time.sleep(max(0.0, at - time.time()))
     try:
-        done = hfver.release(folder, repo, hub=url, token=token, smoke="off", say=said.append, **options)
+        done = hfver.release(folder, repo, hub=url, token=token, smoke="off", **options)
     except HfverError as error:
         return type(error).__name__, error.message
     return str(done.version), done.note or ""
 
 
 def remember(number: int, at: float) -> int:
-    """Write and read one repo's memory and one file's hash, as fast as it goes; returns how many reads were torn."""
+    """Write and read one repo's memory and one file's hash as fast as possible; return the number of torn reads."""
     memory, cache = Memory("the hub", "acme/shared"), HashCache(margin=-1e9)
     found, torn = Stat(1, 2, 3, 4, 5), 0
     time.sleep(max(0.0, at - time.time()))

@@ -1,7 +1,7 @@
-"""Seccomp's user notification: the kernel stops a process before each system call of a list, and asks us.
+"""Seccomp user notifications: the kernel stops a process before each system call of a list, and asks us.
 
-It sees every thread and child process, and C libraries (libgit2, SQLite) as well as Python. A process that is killed
-while it waits for the answer dies exactly before the call. Linux on x86-64 only.
+This covers every thread and child process, and C libraries (libgit2, SQLite) as well as Python. A process that is
+killed while it waits for the answer dies exactly before the call. Linux on x86-64 only.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _SET_FILTER, _NEW_LISTENER = 1, 1 << 3
 _ALLOW, _NOTIFY = 0x7FFF0000, 0x7FC00000
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _LOAD, _EQUAL, _ANY, _RETURN = 0x20, 0x15, 0x45, 0x06
-_LOOK_MS = 500  # an older kernel does not tell that the last process ended before it was collected
+_LOOK_MS = 500  # older kernels do not report the end of the last process before it is reaped
 _WRITES = 0o1 | 0o2 | 0o100 | 0o1000  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC
 _NOTICE = struct.Struct("=QIIiIQ6Q")
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A thread that waits before a system call."""
+    """A thread that is stopped before a system call."""
 
     ticket: int
     thread: int
@@ -42,16 +42,16 @@ class Notice:
 
 
 def is_supported() -> bool:
-    """Tell whether this machine can do it."""
+    """Return whether this machine supports it."""
     return sys.platform == "linux" and platform.machine() == "x86_64"
 
 
 def install(calls: Sequence[int], opening: dict[int, int]) -> int:
-    """Filter this process and all that it starts; returns the handle on which notices come.
+    """Filter this process and everything that it starts; return the file descriptor that receives the notices.
 
     Args:
         calls: System calls to stop at.
-        opening: Calls that open files, with the place of their flags: stopped at when they could write.
+        opening: Calls that open files, with the index of their flags; they stop only if the flags allow writing.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     program = _program(calls, opening)
@@ -66,8 +66,8 @@ def install(calls: Sequence[int], opening: dict[int, int]) -> int:
 
 
 def _program(calls: Sequence[int], opening: dict[int, int]) -> bytes:
-    """Assemble: notify at `calls`, and at `opening` where the flags allow to write; allow the rest."""
-    end = 3 + len(calls) + 3 * len(opening)  # of the checks; then: allow, notify
+    """Assemble the filter: notify at `calls`, and at `opening` if the flags allow writing; allow the rest."""
+    end = 3 + len(calls) + 3 * len(opening)  # end of the checks; then: allow, notify
     code = [(_LOAD, 0, 0, 4), (_EQUAL, 0, end - 2, _ARCH), (_LOAD, 0, 0, 0)]
     for call in calls:
         code.append((_EQUAL, end - len(code), 0, call))
@@ -80,10 +80,10 @@ def _program(calls: Sequence[int], opening: dict[int, int]) -> bytes:
 
 
 def next_notice(listener: int, process: int, seconds: float) -> Notice | None:
-    """Wait for the next notice; None when the process has ended.
+    """Wait for the next notice; return None when the process has ended.
 
     Raises:
-        TimeoutError: Nothing happened for so long.
+        TimeoutError: There was none for ``seconds``.
     """
     end = time.monotonic() + seconds
     poll = select.poll()
@@ -110,7 +110,7 @@ def next_notice(listener: int, process: int, seconds: float) -> Notice | None:
 
 
 def wait_for_data(process: int, handle: int, seconds: float) -> None:
-    """Wait until a process has something to read on a socket of its own."""
+    """Wait until a socket of another process has data to read."""
     own = os.pidfd_open(process)
     copy = int(ctypes.CDLL(None, use_errno=True).syscall(_GET_HANDLE, own, handle, 0))
     try:
@@ -126,7 +126,7 @@ def wait_for_data(process: int, handle: int, seconds: float) -> None:
 
 
 def allow(listener: int, notice: Notice) -> None:
-    """Let the call happen."""
+    """Let a stopped system call proceed."""
     try:
         fcntl.ioctl(listener, _SEND, bytearray(struct.pack("=QqiI", notice.ticket, 0, 0, 1)))
     except OSError as error:

@@ -1,6 +1,6 @@
-"""Which of the points to try: some of the requests and files in CI, every system call by hand.
+"""Which points to kill at: a sample of the requests and files in CI, every system call on request.
 
-The sample is the same in every run. ``HFVER_CRASH_POINTS=all pytest tests/crash`` tries all of them.
+The sample is the same in every run. ``HFVER_CRASH_POINTS=all pytest tests/crash`` kills at all points.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from tests.crash.points import SOCKET, Place, Point, places
 __all__ = ["ALL", "Kill", "kills"]
 
 ALL = os.environ.get("HFVER_CRASH_POINTS") == "all"
-"""Whether every point is tried; it takes minutes."""
+"""Whether to kill at every point; this takes minutes."""
 
 Kill = tuple[Place, bool]
-"""A point by its place, and whether half of its write is let through."""
+"""The place of a point, and whether half of its write is written first."""
 
 _WITHIN = 2
-"""Within a long request: its head and some of its body are out."""
+"""A point within a long request: its head and a part of its body are sent."""
 
 
 def kills(points: Sequence[Point], *, every: int = 1) -> list[Kill]:
     """Choose where to kill: before each point, and in the middle of each write to a file.
 
-    Unless all are asked for, the first of each step is enough, and one within each long request; and every so many
-    of those where another test goes almost the same way.
+    In the sample, that is the first point of each step and one within each long request.
+
+    Args:
+        points: The points of a run without a kill.
+        every: Take only every n-th of the sample, for tests that largely repeat another.
     """
     chosen: list[Kill] = []
     for point, (step, place) in zip(points, places(points), strict=True):

@@ -1,4 +1,4 @@
-"""What a client does to a Hub that may die under its hands, and what can be seen of the Hub afterwards."""
+"""What a client does to a Hub that may be killed, and what it can observe of the Hub afterwards."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def _large(path: str, content: bytes) -> dict[str, Any]:
 
 
 def _upload(http: httpx.Client, repo: str, content: bytes) -> None:
-    wanted = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}
-    batch = {"operation": "upload", "transfers": ["basic"], "objects": [wanted], "hash_algo": "sha256"}
+    expected = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    batch = {"operation": "upload", "transfers": ["basic"], "objects": [expected], "hash_algo": "sha256"}
     (item,) = _post(http, f"/{repo}.git/info/lfs/objects/batch", batch)["objects"]
     if "actions" not in item:
         return
     assert http.put(item["actions"]["upload"]["href"], content=content).status_code == 200
-    _post(http, item["actions"]["verify"]["href"], wanted)
+    _post(http, item["actions"]["verify"]["href"], expected)
 
 
 def _create(http: httpx.Client, repo: str) -> None:
@@ -125,7 +125,7 @@ ACTIONS: list[Action] = [
 
 
 def observe(http: httpx.Client) -> dict[str, Any]:
-    """Describe all repos by what a client can read, without what differs from run to run."""
+    """Return all that a client can read of every repo, except what differs from run to run."""
     names = sorted(item["id"] for item in http.get("/api/models").json())
     return {name: {"refs": _refs(http, name), "discussions": _discussions(http, name)} for name in names}
 

@@ -1,4 +1,4 @@
-"""What the crash tests play with: a Hub in a process of its own, checkpoints made by hand, and a fork server."""
+"""The environment of the crash tests: a Hub in a separate process, handmade checkpoints, and the fork server."""
 
 from __future__ import annotations
 
@@ -17,10 +17,21 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from tests.crash.forking import Job, Outcome
+from tests.crash.fork_server import Job, Outcome
 from tests.crash.points import Place, Point
 
-__all__ = ["ROOT", "TOKEN", "USER", "Forks", "Hub", "checkpoint", "look", "running_forks", "running_hub", "sizes"]
+__all__ = [
+    "ROOT",
+    "TOKEN",
+    "USER",
+    "Forks",
+    "Hub",
+    "checkpoint",
+    "running_forks",
+    "running_hub",
+    "snapshot",
+    "weight_sizes",
+]
 
 ROOT = Path(__file__).parents[2]
 USER, TOKEN = "crash", "hf_of_the_crash_tests"
@@ -32,7 +43,7 @@ CONFIG = {
 
 
 def checkpoint(folder: Path, seed: int) -> Path:
-    """Write a small checkpoint of two shards, of bytes that no other seed has."""
+    """Write a small checkpoint of two shards, with different weights for each seed."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(seed)
     weight_map = {}
@@ -47,8 +58,8 @@ def checkpoint(folder: Path, seed: int) -> Path:
     return folder
 
 
-def look(folder: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Describe a folder by names, modes, times and bytes."""
+def snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Return names, modes, times and bytes of a folder, to compare later."""
     paths = sorted([folder, *folder.rglob("*")])
     stats = {path: path.stat() for path in paths}
     return {
@@ -57,31 +68,31 @@ def look(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     }
 
 
-def sizes(folder: Path) -> dict[str, int]:
-    """List the weights of a checkpoint: SHA-256 to size."""
+def weight_sizes(folder: Path) -> dict[str, int]:
+    """Return the weight files of a checkpoint: SHA-256 to size."""
     files = [path.read_bytes() for path in folder.glob("*.safetensors")]
     return {hashlib.sha256(data).hexdigest(): len(data) for data in files}
 
 
 @dataclass(frozen=True)
 class Hub:
-    """An embedded Hub in a process of its own."""
+    """An embedded Hub in a separate process."""
 
     url: str
     root: Path
 
     def stored(self) -> set[str]:
-        """List the LFS objects that it has."""
+        """Return the LFS objects that it has."""
         return {path.name for path in (self.root / "lfs" / "objects").glob("??/??/*")}
 
     def git(self, repo: str) -> Path:
-        """Name the bare repository of a repo."""
+        """Return the path of a repo's bare repository."""
         return self.root / "repos" / "models" / f"{repo}.git"
 
 
 @contextmanager
 def running_hub(root: Path) -> Iterator[Hub]:
-    """Serve a folder by ``hfver hub serve`` until the block ends."""
+    """Serve a folder with ``hfver hub serve`` until the block ends."""
     command = [sys.executable, "-m", "hfver", "hub", "serve", "--root", str(root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as server:
         assert server.stdout is not None
@@ -92,12 +103,12 @@ def running_hub(root: Path) -> Iterator[Hub]:
 
 
 def environment() -> dict[str, str]:
-    """Say where this package is, and who may use a Hub that it serves."""
+    """Return the environment of child processes: the path of this package, and the users of a Hub."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "HFVER_HUB_USERS": f"{USER}:{TOKEN}"}
 
 
 class Forks:
-    """The fork server, as a process of its own."""
+    """The client of the fork server, which is a separate process."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -105,7 +116,7 @@ class Forks:
     def start(
         self, *arguments: str, at: Place | None = None, torn: bool = False, warm: bool = False, **more: Any
     ) -> None:
-        """Begin a run of ``hfver``; its end is told by `wait`."""
+        """Start a run of ``hfver``; `wait` returns its outcome."""
         output, variables = more.pop("output", None), {name: str(value) for name, value in more.items()}
         job = Job(list(arguments), variables, list(at) if at else None, torn, output, warm)
         assert self._process.stdin is not None
@@ -114,22 +125,22 @@ class Forks:
 
     @property
     def pid(self) -> int:
-        """The fork server's process."""
+        """The process id of the fork server."""
         return self._process.pid
 
-    def answered(self) -> bool:
-        """Tell whether the run has ended."""
+    def has_ended(self) -> bool:
+        """Return whether the run has ended."""
         assert self._process.stdout is not None
         return bool(select.select([self._process.stdout], [], [], 0)[0])
 
     def wait(self) -> Outcome:
-        """Wait for the end of the run."""
+        """Wait for the end of the run and return its outcome."""
         assert self._process.stdout is not None
         data = json.loads(self._process.stdout.readline())
         return Outcome(**{**data, "points": [Point(**point) for point in data["points"]]})
 
     def run(self, *arguments: str, at: Place | None = None, torn: bool = False, **more: Any) -> Outcome:
-        """Run ``hfver`` with these arguments, killed at a point if one is given."""
+        """Run ``hfver``, and kill it at a point if one is given."""
         self.start(*arguments, at=at, torn=torn, **more)
         return self.wait()
 
@@ -141,8 +152,8 @@ class Forks:
 
 @contextmanager
 def running_forks(folder: Path) -> Iterator[Forks]:
-    """Keep a fork server for as long as the block lasts; its children run in `folder`."""
-    command = [sys.executable, "-m", "tests.crash.forking"]
+    """Run a fork server until the block ends; its children run in `folder`."""
+    command = [sys.executable, "-m", "tests.crash.fork_server"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=folder, env=environment()) as process:
         assert process.stdout is not None

@@ -1,6 +1,6 @@
-"""A fork server: everything is imported once, and each run is a child of it, watched and killed where asked.
+"""A fork server: it imports everything once, and runs each command in a child that it watches and can kill.
 
-Run as ``python -m tests.crash.forking``. It reads a job per line and answers with an outcome per line, both JSON.
+Run as ``python -m tests.crash.fork_server``. It reads one job per line and writes one outcome per line, both JSON.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tests.crash.kernel import Notice, allow, install, next_notice, wait_for_data
 from tests.crash.points import CALLS, OPENING, SOCKET, Point, describe, places
+from tests.crash.seccomp import Notice, allow, install, next_notice, wait_for_data
 
 __all__ = ["Job", "Outcome", "Seen"]
 
 SILENCE = 60.0
+"""Seconds without a system call after which a child counts as hung."""
 MODULES = (
     "hfver.cli.app",
     "hfver.server.app",
@@ -32,7 +33,7 @@ MODULES = (
     "uvicorn.loops.uvloop",
     "uvicorn.protocols.http.httptools_impl",
 )
-"""What would be imported in every child anew."""
+"""Modules that every child would otherwise import again."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class Job:
     """A command to run in a child.
 
     Attributes:
-        arguments: Those of ``hfver``.
-        environment: Added to ours; ``HF_HUB_CACHE`` moves the client's cache.
-        kill_at: The step to kill it at, and which of the step's points, both from 0; None lets it run.
-        torn: Let half of the bytes of that write through.
-        output: Where its stdout goes, for who wants to read along.
-        warm: Run it in the fork server itself, once, so that its children have done before what takes long.
+        arguments: The arguments of ``hfver``.
+        environment: Variables added to the environment; ``HF_HUB_CACHE`` moves the client's cache.
+        kill_at: The step to kill the child at, and the point within the step, both from 0; None lets it run.
+        torn: Whether half of the bytes of that write are written first.
+        output: A file for its stdout, so that it can be read while the child runs.
+        warm: Run the command once in the fork server itself, so that its children start with everything loaded.
     """
 
     arguments: list[str]
@@ -58,7 +59,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of a run while it lived."""
+    """What was observed of a run while it was alive."""
 
     points: list[Point] = field(default_factory=list)
     sent: int = 0
@@ -66,7 +67,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: an exit code, negative for a signal, and what it said."""
+    """How a run ended: an exit code, negative for a signal, and its output."""
 
     code: int
     points: list[Point]
@@ -76,7 +77,7 @@ class Outcome:
 
 
 def main() -> None:
-    """Answer jobs until standard input ends."""
+    """Run jobs until the end of standard input."""
     for module in MODULES:
         import_module(module)
     sys.stdout.write("ready\n")
@@ -89,23 +90,23 @@ def main() -> None:
 
 
 def _warm(job: Job) -> Outcome:
-    """Run a command here: what it imported and built is there for all that follow. No thread may stay."""
+    """Run a command in this process, so that its children inherit what it loads. It must leave no thread."""
     from huggingface_hub.utils import close_session, tqdm
 
     tqdm.monitor_interval = 0
-    _settle(job.environment)
+    _apply(job.environment)
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         code = _command(job.arguments)
     close_session()
     end = time.monotonic() + 10
     while (alone := len(os.listdir("/proc/self/task")) == 1) is False and time.monotonic() < end:  # noqa: PTH208
-        time.sleep(0.01)  # a thread that was joined may still be on its way out of the kernel
-    assert alone, "a thread would not survive a fork"
+        time.sleep(0.01)  # a joined thread may still be leaving the kernel
+    assert alone, "a thread does not survive a fork"
     return Outcome(code, [], 0, "", "")
 
 
-def _settle(environment: dict[str, str]) -> None:
-    """Take over environment variables, also where they were read already."""
+def _apply(environment: dict[str, str]) -> None:
+    """Set environment variables, and update the modules that have already read them."""
     import huggingface_hub.constants
 
     os.environ.update(environment)
@@ -142,14 +143,14 @@ def _text(file: Any) -> str:
 
 
 def _be_child(job: Job, channel: socket.socket, stdout: int, stderr: int) -> None:
-    """Become the command; never returns."""
+    """Run the command in the child; never return."""
     code = 70
     try:
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
-        _settle(job.environment)
+        _apply(job.environment)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         listener = install(CALLS, OPENING)
         socket.send_fds(channel, [b"x"], [listener])
@@ -172,17 +173,17 @@ def _command(arguments: list[str]) -> int:
 
 
 def _watch(job: Job, child: int, listener: int) -> Seen:
-    """Let the child and its own children run, and kill it where the job says."""
+    """Let the child and its own children run, and kill it where the job asks for it."""
     points: list[Point] = []
     torn = False
     while notice := _next(listener, child):
         point = describe(notice)
         points += [point] if point and not torn else []
         if torn or (point and not job.torn and _place(points) == job.kill_at):
-            if point and point.call == "recvfrom":  # the answer is there, and nobody has seen it
+            if point and point.call == "recvfrom":  # the answer has arrived, and is not read
                 wait_for_data(child, notice.arguments[0], SILENCE)
             os.kill(child, signal.SIGKILL)
-            continue  # without an answer, so that the call can no longer happen
+            continue  # without an answer, so that the call never happens
         if point and job.torn and _place(points) == job.kill_at:
             torn = _tear(notice, point)
         allow(listener, notice)
@@ -190,7 +191,7 @@ def _watch(job: Job, child: int, listener: int) -> Seen:
 
 
 def _place(points: list[Point]) -> list[int]:
-    """Say where the last point is: its step, and its place in that."""
+    """Return the place of the last point: its step, and its index within the step."""
     return list(places(points)[-1])
 
 
@@ -203,7 +204,7 @@ def _next(listener: int, child: int) -> Notice | None:
 
 
 def _tear(notice: Notice, point: Point) -> bool:
-    """Let the kernel write half of it: no file may grow beyond that byte."""
+    """Let the kernel write only half of a write, by a limit on the size of files."""
     limit = point.start + point.size // 2
     resource.prlimit(notice.thread, resource.RLIMIT_FSIZE, (limit, limit))
     return True
