@@ -20,13 +20,11 @@ class SourceContext:
         path: The file, as reports name it.
         folders: Folders in which a relative path in the text can start.
         is_locked: Returns whether the nearest ``hfver.lock`` has a reference.
-        cell: The number of the notebook cell, from 1.
     """
 
     path: str
     folders: tuple[Path, ...] = ()
     is_locked: Callable[[str], bool] = lambda _: False
-    cell: int | None = None
 
 
 def suppressed_lines(lines: Iterable[str]) -> set[int]:

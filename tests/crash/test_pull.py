@@ -119,9 +119,9 @@ def test_a_killed_pull_to_folder(
         first = pull("2.0.0", at=kill[0], torn=kill[1])
         verdict = forks.run("verify", str(target), "--offline", **paths)
         if verdict.code == 0:
-            whole = "2.0.0" if hashes(target).items() >= releases.files["2.0.0"].items() else before
-            assert whole is not None
-            check_release(target, releases.files[whole])
+            found = "2.0.0" if hashes(target).items() >= releases.files["2.0.0"].items() else before
+            assert found is not None
+            check_release(target, releases.files[found])
         else:
             assert verdict.code in (2, 3), verdict.stderr
         then = "1.0.0" if kill[0][0] % 2 and first.code < 0 else "2.0.0"  # also to the earlier release

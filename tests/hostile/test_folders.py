@@ -46,7 +46,7 @@ FOLDERS: dict[str, tuple[Damage, int]] = {
     "a link to itself": (link("notes.txt", "notes.txt"), 2),
     "a link to a file outside": (link("notes.txt", "/etc/passwd"), 2),
     "a card that is a link outside": (link("README.md", "/etc/passwd"), 2),
-    "a link out of the folder": (link("notes.txt", "sub/../../sound/config.json"), 2),
+    "a link out of the folder": (link("notes.txt", "sub/../../valid/config.json"), 2),
     "a link to a folder": (link("more", "/etc"), 2),
     "a link to a device": (link("zero.txt", "/dev/zero"), 2),
     "a pipe": (lambda folder: os.mkfifo(folder / "pipe.txt"), 2),
@@ -92,13 +92,13 @@ def test_a_hostile_folder(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")  # commands that start processes are tested elsewhere
     damage, expected = FOLDERS[name]
-    sound, damaged = model(tmp_path / "sound"), model(tmp_path / "damaged")
+    valid, damaged = model(tmp_path / "valid"), model(tmp_path / "damaged")
     (damaged / "config.json").unlink(missing_ok=True) if name.startswith("modules") else None
     damage(damaged)
-    before = listing(tmp_path / "sound"), listing(damaged), set(tmp_path.iterdir())
+    before = listing(tmp_path / "valid"), listing(damaged), set(tmp_path.iterdir())
     hub = ["--hub", str(local_hub.path)]
     release = ["release", str(damaged), "--repo", REPO, "--smoke", "off", "--dry-run", *hub]
-    for arguments, codes in ((release, {expected}), (["diff", str(sound), str(damaged)], {0, 2})):
+    for arguments, codes in ((release, {expected}), (["diff", str(valid), str(damaged)], {0, 2})):
         for options in ([], ["--json"]):
             code = main([*arguments, *options])
             shown = capsys.readouterr()
@@ -106,5 +106,5 @@ def test_a_hostile_folder(
             assert "InternalError" not in shown.out + shown.err
             assert "did not expect" not in shown.out + shown.err
             assert "\x1b" not in shown.out + shown.err
-    assert (listing(sound), listing(damaged), set(tmp_path.iterdir()) - {tmp_path / "hfver-cache"}) == before
+    assert (listing(valid), listing(damaged), set(tmp_path.iterdir()) - {tmp_path / "hfver-cache"}) == before
     assert not [request for request in requests if not request.startswith("GET")]
