@@ -22,7 +22,8 @@ from hfver.model.card.trainer_boilerplate import without_boilerplate
 
 __all__ = ["render_card"]
 
-_TITLE = re.compile(r"\A(?:#[ \t]+[^\n]*|[^\n]+\n=+[ \t]*)(?:\n|\Z)")
+# A heading without text is not a title: trailing blanks are removed, so the next release would not find it again.
+_TITLE = re.compile(r"\A(?:#[ \t]+\S[^\n]*|[^\n]+\n=+[ \t]*)(?:\n|\Z)")
 
 
 def render_card(facts: CardFacts) -> bytes:

@@ -34,8 +34,8 @@ def read_checkpoint(
 ) -> Checkpoint:
     """Read a folder as ``save_pretrained``, a Trainer, PEFT or sentence-transformers writes it.
 
-    Every file is opened once at most, several at a time, and one pass over it feeds everything that wants its bytes.
-    A large file that the cache knows is not opened at all.
+    For a release every file is opened once at most, several at a time, and one pass over it feeds everything that wants
+    its bytes. A large file that the cache knows is not opened at all.
 
     Args:
         directory: The folder; files in it may be links to files elsewhere.

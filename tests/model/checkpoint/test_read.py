@@ -79,7 +79,7 @@ def test_modules_of_sentence_transformers_keep_their_tensors_apart(sentence_fold
     assert {"2_Dense/linear.weight", "3_Dense/linear.weight", "pooler.dense.weight"} <= names
 
 
-def test_the_config_of_a_nested_transformer_counts(sentence_folder: Path, copy: Copy) -> None:
+def test_the_config_of_a_nested_transformer_is_used(sentence_folder: Path, copy: Copy) -> None:
     folder = copy(sentence_folder)
     inner = folder / "0_Transformer"
     inner.mkdir()
@@ -93,7 +93,7 @@ def test_the_config_of_a_nested_transformer_counts(sentence_folder: Path, copy: 
     assert any(tensor.name == "0_Transformer/pooler.dense.weight" for tensor in checkpoint.tensors)
 
 
-def test_a_variant_counts_apart_from_the_main_weights(model_folder: Path, copy: Copy) -> None:
+def test_a_variant_does_not_count_as_main_weights(model_folder: Path, copy: Copy) -> None:
     folder, plain = copy(model_folder), read_checkpoint(model_folder)
     (folder / "model.fp16.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
     checkpoint = read_checkpoint(folder)

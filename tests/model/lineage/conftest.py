@@ -54,7 +54,7 @@ def _train(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a PEFT adapter on a base that lies on this disk."""
+    """The folder of a PEFT adapter whose base is on this disk."""
     from peft import LoraConfig, get_peft_model
 
     base, folder = tmp_path_factory.mktemp("base"), tmp_path_factory.mktemp("adapter")

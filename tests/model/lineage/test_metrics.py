@@ -42,7 +42,7 @@ def test_metrics_and_benchmarks_as_in_a_lineage(tmp_path: Path) -> None:
         ("m.json", "{", r"m\.json"),
     ],
 )
-def test_a_bad_file_is_named_with_its_key(tmp_path: Path, name: str, content: str, said: str) -> None:
+def test_the_error_for_a_bad_file_names_file_and_key(tmp_path: Path, name: str, content: str, said: str) -> None:
     path = _write(tmp_path, name, content)
     with pytest.raises(BadConfig, match=said) as caught:
         read_metrics(path)

@@ -36,7 +36,7 @@ def test_the_schema_of_the_design_is_read_and_kept() -> None:
     assert Lineage.decode(b"", "empty") == Lineage()
 
 
-def test_what_is_not_known_is_not_written() -> None:
+def test_unknown_values_are_not_written() -> None:
     assert Lineage().encode() == b"{}\n"
 
 
@@ -77,7 +77,7 @@ def _merge(weak: dict[str, object], strong: dict[str, object]) -> Lineage:
     return Lineage.model_validate(weak).merged(Lineage.model_validate(strong))
 
 
-def test_records_of_one_thing_complete_each_other() -> None:
+def test_parts_about_the_same_thing_are_merged() -> None:
     merged = _merge(
         {"base_model": {"name": "a", "source": "x/a", "version": "v2"}, "training": {"steps": 3}},
         {"base_model": {"name": "a", "revision": "0" * 40}, "training": {"epochs": 1}},
@@ -96,7 +96,7 @@ def test_records_of_one_thing_complete_each_other() -> None:
         ("environment", {"python": "3.11", "packages": {"a": "1"}}, {"packages": {"a": "2"}}),
     ],
 )
-def test_a_record_of_another_thing_replaces_the_weaker_whole(key: str, weak: object, strong: object) -> None:
+def test_a_part_about_another_thing_replaces_the_weaker_one(key: str, weak: object, strong: object) -> None:
     merged = _merge({key: weak}, {key: strong})
     assert merged == Lineage.model_validate({key: strong})
 
