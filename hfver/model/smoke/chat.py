@@ -61,7 +61,8 @@ def _render(tokenizer: Any, turns: list[dict[str, str]]) -> str | None:
             return None
         line = getattr(error, "lineno", None)
         where = f" in line {line}" if line else ""
-        raise CheckFailed(f"The template is broken{where}: {error.message}.") from None
+        reason = str(error.message).rstrip(".")
+        raise CheckFailed(f"The template is broken{where}: {reason}.") from None
     if not prompted.startswith(plain):
         raise CheckFailed("The generation prompt changes the text before it instead of adding to it.")
     return prompted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,6 +50,8 @@ class LanguageModelRun(ABC):
     @property
     def shows_learning(self) -> bool:
         """Whether anything shows that the model has learned something. Cheap evidence is looked at first."""
+        if self.english.is_broken:  # nothing can be sampled from NaN
+            return False
         if self.english.show_learning or self.other_texts.show_learning:
             return True
         return self.own_text is not None and self.own_text.shows_learning
@@ -75,8 +76,8 @@ def check_loss(run: LanguageModelRun) -> str:
     heart. The check fails only where something shows that the model's parts do not belong together.
     """
     english = run.english
-    if english.by_text and not math.isfinite(english.mean):
-        raise CheckFailed(f"The loss on plain English is {english.mean}.")
+    if english.is_broken:
+        raise CheckFailed("The loss on plain English is NaN or infinity.")
     summary = _summarize(run)
     if english.show_learning:
         return summary

@@ -52,6 +52,11 @@ class TextLosses:
         return min(self.by_text, key=lambda name: self.by_text[name])
 
     @property
+    def is_broken(self) -> bool:
+        """Whether the model returned NaN or infinity for some text."""
+        return any(not math.isfinite(loss) for loss in self.by_text.values())
+
+    @property
     def show_learning(self) -> bool:
         """Whether some text is predicted better than by guessing."""
         return self.best <= self.guessing - min(LEARNED, LEARNED_SHARE * self.guessing)

@@ -129,7 +129,7 @@ def _resources(loaded: LoadedModel, memory: PeakMemory, result: TaskResult) -> S
     speed = result.tokens_per_second
     parts = [f"Loaded in {loaded.load_seconds:.2f} s"]
     parts += [f"{speed:.1f} tokens per second"] if speed is not None else []
-    parts.append(f"peak memory {memory.bytes / 2**20:,.0f} MiB ({memory.meaning})")
+    parts.append(f"peak memory {memory.bytes / 1e6:,.0f} MB ({memory.meaning})")
     return SmokeCheck(name="resources", status="passed", detail=", ".join(parts) + ".")
 
 

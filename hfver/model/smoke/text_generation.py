@@ -217,4 +217,4 @@ def _stops(run: CausalRun) -> str:
     name = tokenizer.convert_ids_to_tokens(turn)
     if any(turn in each.ids[:-1] for each in chats):
         raise CheckFailed(f"It wrote {name!r}, which ends a turn in the chat template, and did not stop. {detail}.")
-    return f"{detail}. The chat template ends a turn with {name!r}, which does not end generation."
+    return f"{detail}. Note that the chat template ends a turn with {name!r}, which does not end generation."

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from hfver.core.plural import counted
 from hfver.model.runtime import LoadedModel
 from hfver.model.runtime.device import import_torch
 from hfver.model.smoke.check import CheckFailed, shorten
@@ -17,13 +18,13 @@ CHUNK = 1 << 24
 def keys(loaded: LoadedModel) -> str:
     """Check that the folder's tensors and those of the architecture are the same."""
     found = {
-        "missing (transformers fills them with random numbers)": loaded.missing_keys,
+        "missing and filled with random numbers": loaded.missing_keys,
         "not used by the architecture": loaded.unexpected_keys,
-        "of the wrong shape (transformers fills them with random numbers)": loaded.mismatched_keys,
+        "of the wrong shape and filled with random numbers": loaded.mismatched_keys,
     }
-    wrong = [f"{len(names)} {kind}: {shorten(names)}" for kind, names in found.items() if names]
+    wrong = [f"{counted(len(names), 'tensor')} {kind}: {shorten(names)}" for kind, names in found.items() if names]
     if wrong:
-        raise CheckFailed(f"Tensors do not fit the architecture. {'; '.join(wrong)}.")
+        raise CheckFailed("; ".join(wrong) + ".")
     return f"All {sum(1 for _ in loaded.model.parameters())} tensors of the architecture came from the folder."
 
 
@@ -39,9 +40,9 @@ def weights_finite(loaded: LoadedModel) -> str:
         elif low == high == 0 and not is_buffer and _must_not_be_zero(name, tensor):
             zero.append(name)
     if broken:
-        raise CheckFailed(f"{len(broken)} of {count} tensors hold NaN or infinity: {shorten(broken)}.")
+        raise CheckFailed(f"NaN or infinity in {len(broken)} of {count} tensors: {shorten(broken)}.")
     if zero:
-        raise CheckFailed(f"{len(zero)} of {count} tensors are all zeros: {shorten(zero)}.")
+        raise CheckFailed(f"Nothing but zeros in {len(zero)} of {count} tensors: {shorten(zero)}.")
     return f"All {count} tensors are finite, and no weight matrix is all zeros."
 
 
