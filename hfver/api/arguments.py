@@ -6,16 +6,18 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from hfver.api.hubs import PathLike
-from hfver.core.lockfile import find_lock, read_lock
-from hfver.core.policy import Policy
 from hfver.core.ref import check_repo
 from hfver.errors import BadConfig
 from hfver.registry.state import TrustOptions
 
-__all__ = ["HUB", "POLICY", "PROGRESS", "TOKEN", "function_of", "one_of", "trust_options"]
+if TYPE_CHECKING:
+    from hfver.core.policy import Policy
+    from hfver.core.settings import PolicyLike
+
+__all__ = ["HUB", "POLICY", "PROGRESS", "TOKEN", "function_of", "one_of", "policy_of", "trust_options"]
 
 HUB = "The Hub: a URL, the folder of an embedded Hub, or None for ``HF_ENDPOINT``."
 TOKEN = "An access token; None for the user's own."  # noqa: S105 - a docstring
@@ -61,14 +63,24 @@ def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     return value
 
 
+def policy_of(policy: PolicyLike) -> Policy:
+    """Return the policy that applies, as :func:`hfver.core.settings.resolve_policy` does.
+
+    The model of all settings is loaded only here, so that functions which apply no policy do without.
+    """
+    from hfver.core.settings import resolve_policy
+
+    return resolve_policy(policy)
+
+
 def trust_options(
     mirror_of: str | None = None, lock: PathLike | bool = False, policy: Policy | None = None
 ) -> TrustOptions:
-    """Say on what terms a repo is believed.
+    """Return what must hold for a repo to be believed.
 
     Args:
         mirror_of: The repo that it is knowingly a copy of.
-        lock: The lock to heed: True for the nearest, False for none.
+        lock: The lock that applies: True for the nearest, False for none, or a path.
         policy: Decides which releases must be signed; None for the nearest file.
 
     Raises:
@@ -76,6 +88,10 @@ def trust_options(
         BadConfig: The lock is broken, or there is none at that path.
     """
     mirrored = check_repo(mirror_of) if mirror_of else None
-    if isinstance(lock, bool):
-        return TrustOptions(mirrored, lock=find_lock(Path.cwd()) if lock else None, policy=policy)
+    if lock is False:
+        return TrustOptions(mirrored, policy=policy)
+    from hfver.core.lockfile import find_lock, read_lock
+
+    if lock is True:
+        return TrustOptions(mirrored, lock=find_lock(Path.cwd()), policy=policy)
     return TrustOptions(mirrored, lock=read_lock(Path(lock).absolute()), policy=policy)

@@ -146,7 +146,7 @@ def _can_write(repo: HubRepo) -> Reading:
 
 
 def _state(repo: HubRepo) -> Reading:
-    from hfver.registry.resolve import list_versions
+    from hfver.registry.versions import list_versions
 
     def look() -> Reading:
         found = list_versions(repo)

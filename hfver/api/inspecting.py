@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfver.api.arguments import trust_options
+from hfver.api.arguments import policy_of, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.api.references import looks_like_folder, parse_reference, parse_repo
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import Ref
 from hfver.core.results import Release, Versions
-from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.core.version import parse_version
 
 if TYPE_CHECKING:
+    from hfver.core.settings import PolicyLike
     from hfver.model.compare import Difference
 
 __all__ = ["changelog", "diff", "resolve", "show", "versions"]
@@ -45,7 +45,7 @@ def resolve(
     """
     from hfver.registry.resolve_locked import resolve_locked as run
 
-    rules = resolve_policy(policy)
+    rules = policy_of(policy)
     wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return run(client, wanted, trust).release
@@ -64,7 +64,7 @@ def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, to
         HubError: There is no such repo, or no answer.
         VerificationError: The ledger is broken, or a tag was moved.
     """
-    from hfver.registry.resolve import list_versions
+    from hfver.registry.versions import list_versions
 
     name = parse_repo(repo)
     with open_hub(hub, token) as client:
@@ -100,7 +100,7 @@ def diff(
     from hfver.registry.diff import compare_described, describe_folder, describe_refs
 
     asks = not (looks_like_folder(before) and looks_like_folder(after))
-    rules = resolve_policy(policy) if asks else None
+    rules = policy_of(policy) if asks else None
     targets = [
         Path(target) if looks_like_folder(target) else parse_reference(target, rules) for target in (before, after)
     ]
@@ -140,7 +140,7 @@ def changelog(
     """
     from hfver.registry.changelog import changelog as run
 
-    rules = resolve_policy(policy)
+    rules = policy_of(policy)
     name, trust = parse_repo(repo, rules), trust_options(policy=rules)
     bounds = parse_version(after) if after else None, parse_version(upto) if upto else None
     with open_hub(hub, token) as client:

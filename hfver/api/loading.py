@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hfver.api.arguments import trust_options
+from hfver.api.arguments import policy_of, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.api.references import looks_like_folder, parse_reference
 from hfver.core.progress import Progress, silent
 from hfver.core.results import Loaded, Pulled, Verified
-from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import UsageError
+
+if TYPE_CHECKING:
+    from hfver.core.settings import PolicyLike
 
 __all__ = ["load", "pull", "smoke_eval", "verify"]
 
@@ -54,7 +57,7 @@ def load(
     """
     from hfver.loading.load import load as run
 
-    rules = resolve_policy(policy)
+    rules = policy_of(policy)
     wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return run(
@@ -102,7 +105,7 @@ def pull(
     """
     from hfver.loading.pull import pull as run
 
-    rules = resolve_policy(policy)
+    rules = policy_of(policy)
     wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         target = Path(directory) if directory else None
@@ -147,7 +150,7 @@ def verify(
 
     trusted = parse_trusted(public_key, identity, issuer)
     # A signer who is named here is the only one who counts, whatever the policy says.
-    trust = trust_options(mirror_of, policy=None if trusted else resolve_policy(policy))
+    trust = trust_options(mirror_of, policy=None if trusted else policy_of(policy))
     if not looks_like_folder(target):
         wanted = parse_reference(target, policy)
         with open_hub(hub, token) as client:
@@ -209,7 +212,7 @@ def smoke_eval(
         )
     from hfver.loading.load import smoke_release
 
-    rules = resolve_policy(policy)
+    rules = policy_of(policy)
     wanted, trust = parse_reference(target, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return smoke_release(

@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hfver.api.arguments import HUB, POLICY, PROGRESS, TOKEN, function_of, trust_options
+from hfver.api.arguments import HUB, POLICY, PROGRESS, TOKEN, function_of, policy_of, trust_options
 from hfver.api.hubs import HubLike, open_hub
 from hfver.api.references import parse_reference, parse_repo
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import check_repo, parse_pull
 from hfver.core.results import Adoption, Release
-from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.errors import UsageError
 from hfver.releasing.request import ReleaseRequest
+
+if TYPE_CHECKING:
+    from hfver.core.settings import PolicyLike
 
 __all__ = ["adopt", "finish", "release", "yank"]
 
@@ -59,7 +62,7 @@ def _release(call: ReleaseCall) -> Release:
     """
     from hfver.releasing.release import release as run
 
-    policy = resolve_policy(call.policy)
+    policy = policy_of(call.policy)
     request = call.request(parse_repo(call.repo, policy))
     request.exact, request.signer  # noqa: B018 - says what is wrong with them before anything is read
     with (
@@ -93,7 +96,7 @@ def finish(pull: str, *, hub: HubLike = None, policy: PolicyLike = None, token: 
     from hfver.releasing.finish import finish as run
 
     repo, number = parse_pull(pull)
-    trust = trust_options(policy=resolve_policy(policy))
+    trust = trust_options(policy=policy_of(policy))
     with open_hub(hub, token) as client:
         return run(client.repo(repo), number, trust)
 
@@ -143,7 +146,7 @@ def adopt(
     from hfver.releasing.adopt import adopt as run
     from hfver.releasing.adopt import note_rename
 
-    rules = resolve_policy(policy)
+    rules = policy_of(policy)
     name, old = parse_repo(repo, rules), check_repo(renamed_from) if renamed_from else None
     if old and dry_run:
         raise UsageError("A rename is one line in the ledger: there is nothing to try.", "Leave --dry-run out.")
@@ -182,7 +185,7 @@ def yank(
     """
     from hfver.releasing.yank import yank as run
 
-    rules = resolve_policy(policy)
+    rules = policy_of(policy)
     wanted, trust = parse_reference(ref, rules), trust_options(policy=rules)
     with open_hub(hub, token) as client:
         return run(client, wanted, reason, trust, undo=undo)

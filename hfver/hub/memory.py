@@ -13,9 +13,12 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hfver.core.cache_folder import default_folder
-from hfver.core.manifest import FileEntry
+
+if TYPE_CHECKING:
+    from hfver.core.manifest import FileEntry
 
 __all__ = ["Memory", "RememberedLedger"]
 
@@ -62,6 +65,8 @@ class Memory:
 
     def files(self, commit: str, *, whole: bool) -> Mapping[str, FileEntry] | None:
         """Recall the files of a commit that is no release, as they were verified: all, or those to load it; or None."""
+        from hfver.core.manifest import FileEntry
+
         raw = self._read(f"{commit}.{'files' if whole else 'part'}")
         try:
             return {path: FileEntry(**entry) for path, entry in json.loads(raw).items()} if raw else None

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from hfver.core.ledger import Entry, Ledger
 from hfver.core.manifest import ADOPTED, MANIFEST, FileEntry, Manifest, digest_of
 from hfver.core.ref import Commit, Latest, PullRequest, Ref, Stage
-from hfver.core.results import Release, Versions
-from hfver.core.version import Range, Version, tag_of
+from hfver.core.results import Release
+from hfver.core.version import Range, Version
 from hfver.errors import CommitGone, FileMissing, HubNotFound, Refused, VerificationError
 from hfver.hub import Hub, TreeFile
 from hfver.hub.client import HubRepo
@@ -24,16 +24,15 @@ from hfver.registry.release_checks import (
     check_content_digest,
     check_digest,
     check_past,
-    check_tag,
     check_tree,
 )
 from hfver.registry.signing import check_signed
 from hfver.registry.state import RepoState, TrustOptions, read_state
+from hfver.registry.versions import candidate_release, check_tag, release_of
 
 __all__ = [
     "Pinned",
     "candidate_release",
-    "list_versions",
     "locate",
     "pin",
     "read_tree",
@@ -136,42 +135,6 @@ def pin(state: RepoState, entry: Entry) -> Pinned:
     return Pinned(state.repo, release_of(state.repo, entry, manifest), tree, raw=raw)
 
 
-def list_versions(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> Versions:
-    """List a repo's releases from its ledger, newest version first.
-
-    Raises:
-        TagMoved: A release's tag is gone or points elsewhere.
-    """
-    state = read_state(repo, trust)
-    for entry in state.ledger.entries:
-        check_tag(repo, state.refs.tags, entry)
-    ordered = sorted(state.ledger.entries, key=lambda entry: entry.version, reverse=True)
-    releases = tuple(release_of(repo, entry, None) for entry in ordered)
-    return Versions(repo.name, releases, tuple(tag_of(version) for version in sorted(state.pending)))
-
-
-def release_of(repo: HubRepo, entry: Entry, manifest: Manifest | None) -> Release:
-    """Make the value of a published release from its ledger entry."""
-    line = entry.line
-    return Release(
-        repo=_spelled(repo, manifest),
-        commit=entry.commit,
-        url=repo.url(tag_of(entry.version)),
-        version=str(entry.version),
-        tag=tag_of(entry.version),
-        digest=line.digest,
-        content_digest=line.content_digest,
-        bump=line.bump,
-        because=line.because,
-        date=line.date,
-        author=line.author,
-        yanked=entry.yanked,
-        adopted=line.event == "adopt",
-        manifest=manifest,
-        smoke=line.smoke,
-    )
-
-
 def _remembered(repo: HubRepo, commit: str, trust: TrustOptions) -> Pinned | None:
     """Recall a commit that was verified before: nothing about it can have changed."""
     memory = repo.memory
@@ -191,29 +154,10 @@ def _remembered_entry(repo: HubRepo, trust: TrustOptions, commit: str) -> Entry 
     return Ledger.decode(ledger.raw, repo.name, trust.mirror_of).at_commit(commit) if ledger else None
 
 
-def _spelled(repo: HubRepo, manifest: Manifest | None) -> str:
-    """Give the repo that was asked, in its own spelling; that of the release if it is the same without case."""
-    return manifest.repo if manifest and manifest.repo.lower() == repo.name.lower() else repo.name
-
-
 def warn_if_yanked(release: Release) -> None:
     """Warn that a release was withdrawn; an exact pin still loads."""
     if release.yanked is not None:
         warnings.warn(f"{release} was yanked: {release.yanked}", UserWarning, stacklevel=4)
-
-
-def candidate_release(repo: HubRepo, commit: str, manifest: Manifest, digest: str) -> Release:
-    """Make the value of a commit that holds a release, whether or not it is published."""
-    return Release(
-        repo=_spelled(repo, manifest),
-        commit=commit,
-        url=repo.url(commit),
-        version=manifest.version,
-        digest=digest,
-        content_digest=manifest.content_digest,
-        published=False,
-        manifest=manifest,
-    )
 
 
 def _pin_commit(state: RepoState, commit: str) -> Pinned:
