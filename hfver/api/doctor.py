@@ -14,6 +14,7 @@ from hfver.core.diagnosis import Diagnosis, Reading
 from hfver.core.log import redact
 from hfver.core.plural import counted
 from hfver.errors import HfverError, HubDenied, HubError, HubNotFound, HubUnreachable, VerificationError
+from hfver.hub.client import HubRepo
 
 if TYPE_CHECKING:
     from hfver.hub import Hub
@@ -46,7 +47,7 @@ def doctor(repo: str | None = None, *, hub: HubLike = None, token: str | None = 
             _be_quick(client)
             readings += _account(client, token)
             if name and not any(reading.name == "endpoint" and reading.status == "broken" for reading in readings):
-                readings += _repo(client, name)
+                readings += _repo(client.repo(name))
     except HfverError as error:
         if not any(reading.name == "settings" and reading.status == "broken" for reading in readings):
             raise
@@ -118,37 +119,37 @@ def _table(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _repo(hub: Hub, repo: str) -> Iterator[Reading]:
-    reading = _can_read(hub, repo)
+def _repo(repo: HubRepo) -> Iterator[Reading]:
+    reading = _can_read(repo)
     yield reading
     if reading.status == "ok":
-        yield _can_write(hub, repo)
-        yield _state(hub, repo)
+        yield _can_write(repo)
+        yield _state(repo)
 
 
-def _can_read(hub: Hub, repo: str) -> Reading:
+def _can_read(repo: HubRepo) -> Reading:
     def look() -> Reading:
-        return Reading("read", "ok", f"{repo} can be read" if hub.refs(repo) else "")
+        return Reading("read", "ok", f"{repo} can be read" if repo.refs() else "")
 
     return _reported("read", look)
 
 
-def _can_write(hub: Hub, repo: str) -> Reading:
+def _can_write(repo: HubRepo) -> Reading:
     """Ask how a file would have to be uploaded: only who may write gets an answer, and nothing is written."""
-    from hfver.hub.client import Upload
+    from hfver.hub.listing import Upload
 
     def look() -> Reading:
-        hub.upload_modes(repo, "main", [Upload("config.json", 2, b"{}")])
+        repo.upload_modes("main", [Upload("config.json", 2, b"{}")])
         return Reading("write", "ok", f"{repo} can be written")
 
     return _reported("write", look)
 
 
-def _state(hub: Hub, repo: str) -> Reading:
+def _state(repo: HubRepo) -> Reading:
     from hfver.registry.versions import list_versions
 
     def look() -> Reading:
-        found = list_versions(hub, repo)
+        found = list_versions(repo)
         newest = found.releases[0].version if found.releases else None
         detail = f"{counted(len(found.releases), 'release')}" + (f", the newest is {newest}" if newest else "")
         if found.pending:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,7 +36,7 @@ class LocalHub:
     def __init__(self, path: PathLike, *, users: Mapping[str, str] | None = None) -> None:
         server = _server()
         self.path = Path(path)
-        self._server = server.LocalHub(self.path, users=users)
+        self._server = server.EmbeddedHub(self.path, users=users)
         self._reached = ExitStack()
 
     def __enter__(self) -> LocalHub:
@@ -76,6 +76,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     users: Mapping[str, str] | None = None,
+    allowed_hosts: Sequence[str] = (),
     announce: Callable[[str, str | None], None],
 ) -> None:
     """Serve an embedded Hub until stopped.
@@ -84,14 +85,17 @@ def serve(
         root: Its folder; made if it does not exist.
         host: Address to listen on; beyond loopback at least one user must be configured.
         port: Port; 0 takes a free one.
-        users: Name to token.
+        users: Name to token. Who had one in an earlier run and is not among them loses it.
+        allowed_hosts: Names by which clients address it, beside those of this machine: that of a proxy in front.
         announce: Told the URL once it listens, and the owner's token if no users are configured.
 
     Raises:
         UsageError: The folder holds something else, or the address is not safe.
     """
     with _told_apart():
-        _server().serve(Path(root), host=host, port=port, users=users or {}, announce=announce)
+        _server().serve(
+            Path(root), host=host, port=port, users=users or {}, allowed_hosts=allowed_hosts, announce=announce
+        )
 
 
 @contextmanager

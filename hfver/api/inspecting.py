@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfver.api.arguments import policy_of, terms_of
+from hfver.api.arguments import policy_of, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.api.references import looks_like_folder, parse_reference, parse_repo
 from hfver.core.progress import Progress, silent
@@ -46,9 +46,9 @@ def resolve(
     from hfver.registry.resolve_locked import resolve_locked as run
 
     rules = policy_of(policy)
-    wanted, terms = parse_reference(ref, rules), terms_of(mirror_of, lock, rules)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
-        return run(client, wanted, terms).release
+        return run(client, wanted, trust).release
 
 
 def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, token: str | None = None) -> Versions:
@@ -68,7 +68,7 @@ def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, to
 
     name = parse_repo(repo)
     with open_hub(hub, token) as client:
-        return list_versions(client, name, terms_of(mirror_of))
+        return list_versions(client.repo(name), trust_options(mirror_of))
 
 
 def diff(
@@ -97,23 +97,22 @@ def diff(
         HubError: There is no such release, or no answer.
         VerificationError: Something on the Hub is not what was released.
     """
-    from hfver.registry.diff import Described, compare_described, describe_folder, describe_release
-    from hfver.registry.resolve import resolve as find
+    from hfver.registry.diff import compare_described, describe_folder, describe_refs
 
     asks = not (looks_like_folder(before) and looks_like_folder(after))
     rules = policy_of(policy) if asks else None
-    terms = terms_of(policy=rules)
     targets = [
         Path(target) if looks_like_folder(target) else parse_reference(target, rules) for target in (before, after)
     ]
-    with open_hub(hub if asks else None, token) as client:
-
-        def describe(target: Path | Ref) -> Described:
-            if isinstance(target, Path):
-                return describe_folder(target, progress=progress)
-            return describe_release(client, find(client, target, terms))
-
-        return compare_described(describe(targets[0]), describe(targets[1]))
+    refs = [target for target in targets if isinstance(target, Ref)]
+    trust = trust_options(policy=rules)
+    with open_hub(hub if refs else None, token) as client:
+        releases = iter(describe_refs(client, refs, trust))
+        sides = [
+            describe_folder(target, progress=progress) if isinstance(target, Path) else next(releases)
+            for target in targets
+        ]
+        return compare_described(sides[0], sides[1])
 
 
 def changelog(
@@ -142,10 +141,10 @@ def changelog(
     from hfver.registry.changelog import changelog as run
 
     rules = policy_of(policy)
-    name, terms = parse_repo(repo, rules), terms_of(policy=rules)
+    name, trust = parse_repo(repo, rules), trust_options(policy=rules)
     bounds = parse_version(after) if after else None, parse_version(upto) if upto else None
     with open_hub(hub, token) as client:
-        return run(client, name, *bounds, terms)
+        return run(client.repo(name), *bounds, trust)
 
 
 show = resolve

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfver.api.arguments import policy_of, terms_of
+from hfver.api.arguments import policy_of, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.api.references import looks_like_folder, parse_reference
 from hfver.core.progress import Progress, silent
@@ -58,12 +58,12 @@ def load(
     from hfver.loading.load import load as run
 
     rules = policy_of(policy)
-    wanted, terms = parse_reference(ref, rules), terms_of(mirror_of, lock, rules)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return run(
             client,
             wanted,
-            terms,
+            trust,
             device=device,
             dtype=dtype,
             smoke=smoke,
@@ -106,10 +106,10 @@ def pull(
     from hfver.loading.pull import pull as run
 
     rules = policy_of(policy)
-    wanted, terms = parse_reference(ref, rules), terms_of(mirror_of, lock, rules)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         target = Path(directory) if directory else None
-        return run(client, wanted, target, terms, trust_remote_code=trust_remote_code, progress=progress)
+        return run(client, wanted, target, trust, trust_remote_code=trust_remote_code, progress=progress)
 
 
 def verify(
@@ -146,19 +146,19 @@ def verify(
         VerificationError: Something differs.
     """
     from hfver.loading.verify import verify_folder, verify_release
-    from hfver.registry.signing import parse_trust
+    from hfver.registry.signing import parse_trusted
 
-    trust = parse_trust(public_key, identity, issuer)
+    trusted = parse_trusted(public_key, identity, issuer)
     # A signer who is named here is the only one who counts, whatever the policy says.
-    terms = terms_of(mirror_of, policy=None if trust else policy_of(policy))
+    trust = trust_options(mirror_of, policy=None if trusted else policy_of(policy))
     if not looks_like_folder(target):
         wanted = parse_reference(target, policy)
         with open_hub(hub, token) as client:
-            return verify_release(client, wanted, terms, trust=trust, force=force, progress=progress)
+            return verify_release(client, wanted, trust, trusted=trusted, force=force, progress=progress)
     if offline:
-        return verify_folder(None, Path(target), terms, trust=trust, force=force, progress=progress)
+        return verify_folder(None, Path(target), trust, trusted=trusted, force=force, progress=progress)
     with open_hub(hub, token) as client:
-        return verify_folder(client, Path(target), terms, trust=trust, force=force, progress=progress)
+        return verify_folder(client, Path(target), trust, trusted=trusted, force=force, progress=progress)
 
 
 def smoke_eval(
@@ -213,12 +213,12 @@ def smoke_eval(
     from hfver.loading.load import smoke_release
 
     rules = policy_of(policy)
-    wanted, terms = parse_reference(target, rules), terms_of(mirror_of, lock, rules)
+    wanted, trust = parse_reference(target, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return smoke_release(
             client,
             wanted,
-            terms,
+            trust,
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,

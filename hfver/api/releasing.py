@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from hfver.api.arguments import one_of, policy_of, terms_of
-from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.arguments import HUB, POLICY, PROGRESS, TOKEN, function_of, policy_of, trust_options
+from hfver.api.hubs import HubLike, open_hub
 from hfver.api.references import parse_reference, parse_repo
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import check_repo, parse_pull
 from hfver.core.results import Adoption, Release
-from hfver.core.version import Bump, parse_version
 from hfver.errors import UsageError
+from hfver.releasing.request import ReleaseRequest
 
 if TYPE_CHECKING:
     from hfver.core.settings import PolicyLike
@@ -22,100 +23,56 @@ if TYPE_CHECKING:
 __all__ = ["adopt", "finish", "release", "yank"]
 
 
-def release(
-    directory: PathLike,
-    repo: str,
-    *,
-    version: str | None = None,
-    bump: Literal["auto", "major", "minor", "patch"] = "auto",
-    pre: str | None = None,
-    because: str | None = None,
-    message: str | None = None,
-    hub: HubLike = None,
-    smoke: Literal["auto", "require", "off"] = "auto",
-    device: str = "auto",
-    base: str | None = None,
-    datasets: Sequence[str] = (),
-    metrics: PathLike | None = None,
-    lineage: PathLike | None = None,
-    private: bool = True,
-    convert: bool = False,
-    trust_remote_code: bool = False,
-    sign: str | None = None,
-    review: bool = False,
-    dry_run: bool = False,
-    policy: PolicyLike = None,
-    token: str | None = None,
-    say: Callable[[str], None] = lambda _: None,
-    progress: Progress = silent,
-) -> Release:
+def unheard(sentence: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseCall(ReleaseRequest):
+    """A request, and the circumstances of one call."""
+
+    hub: HubLike = field(default=None, metadata={"doc": HUB})
+    policy: PolicyLike = field(default=None, metadata={"doc": POLICY})
+    token: str | None = field(default=None, metadata={"doc": TOKEN})
+    say: Callable[[str], None] = field(
+        default=unheard, metadata={"doc": "Called with a sentence about what is about to be written."}
+    )
+    progress: Progress = field(default=silent, metadata={"doc": PROGRESS})
+
+    def request(self, repo: str) -> ReleaseRequest:
+        """Return the request alone, for the repo that its name or alias stands for."""
+        asked = {one.name: getattr(self, one.name) for one in fields(ReleaseRequest)}
+        return ReleaseRequest(**{**asked, "repo": repo})
+
+
+def _release(call: ReleaseCall) -> Release:
     """Publish a checkpoint folder as the next immutable version of a repo.
 
-    Args:
-        directory: What ``save_pretrained``, ``Trainer.save_model`` or PEFT wrote.
-        repo: ``namespace/name``; created if it does not exist.
-        version: The exact version; None takes the next one by ``bump``.
-        bump: ``auto`` works it out from what changed since the newest release. A level may be raised freely.
-        pre: Name of a prerelease line: ``rc`` gives ``1.3.0-rc.1``, then ``-rc.2``.
-        because: Why the version may say less than the change, or a metric be beyond its budget; kept in the ledger.
-        message: What changed, in the author's words.
-        hub: None, a URL, or the folder of an embedded Hub.
-        smoke: ``auto`` runs the folder's model if torch is there; ``require`` also runs what the Hub gives back
-            before it is tagged; ``off`` runs nothing.
-        device: Where the smoke eval runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        base: The model it was made from, ``ns/name[@SPEC]``; None believes the folder.
-        datasets: What it was trained on: ``ns/name[@REV]`` or local paths.
-        metrics: A JSON or YAML file of metric names and values.
-        lineage: A ``lineage.yaml`` whose values win over what was found.
-        private: Whether a repo that is created is private.
-        convert: Convert pickled weights to safetensors first, in a process that cannot run their code.
-        trust_remote_code: Allow a checkpoint that brings or names code: to be released, and to run in the smoke eval.
-        sign: ``key:PATH`` (a private key in PEM form, its password in HFVER_SIGNING_PASSWORD) or ``sigstore``.
-        review: Open a pull request instead of publishing, or refresh the one that is open. Once it is merged,
-            `finish` publishes it.
-        dry_run: Describe the release and write nothing.
-        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
-        token: Access token; None for the user's own.
-        say: Told in a sentence what is about to be written.
-        progress: Told the bytes.
+    Running it again after it was interrupted finishes the work, and sends no byte twice.
 
     Returns:
-        The published release; with ``review`` a candidate, whose ``review`` names the pull request.
+        The published release; with ``review`` a candidate, whose ``review`` names the pull request; with ``dry_run``
+        the release that it would be, with an empty commit.
 
     Raises:
         UsageError: The folder, the repo id or an option is wrong.
-        Refused: Nothing changed, the version is taken, or the smoke eval failed.
+        Refused: Nothing changed, the version is taken, the policy is not met, or the smoke eval failed.
+        VerificationError: The previous release is not what the ledger says.
         HubError: The Hub refused, or did not answer.
     """
-    from hfver.registry.signing import parse_signer
     from hfver.releasing.release import release as run
-    from hfver.releasing.request import Request
 
-    with _source(Path(directory), convert, progress, say) as folder:
-        request = Request(
-            directory=folder,
-            named=Path(directory),
-            repo=check_repo(repo),
-            version=parse_version(version) if version else None,
-            bump=_bump(bump),
-            pre=pre,
-            because=because,
-            message=message,
-            smoke=one_of("smoke", smoke, ("auto", "require", "off")),
-            device=device,
-            base=base,
-            datasets=tuple(datasets),
-            metrics=Path(metrics) if metrics else None,
-            lineage=Path(lineage) if lineage else None,
-            private=private,
-            dry_run=dry_run,
-            trust_remote_code=trust_remote_code,
-            sign=None if sign is None else parse_signer(sign),
-            review=review,
-            policy=policy_of(policy),
-        )
-        with open_hub(hub, token, create=not dry_run, pretend=dry_run) as client:
-            return run(client, request, say=say, progress=progress)
+    policy = policy_of(call.policy)
+    request = call.request(parse_repo(call.repo, policy))
+    request.exact, request.signer  # noqa: B018 - says what is wrong with them before anything is read
+    with (
+        _source(request.folder, call.convert, call.progress, call.say) as folder,
+        open_hub(call.hub, call.token, create=not call.dry_run, pretend=call.dry_run) as client,
+    ):
+        return run(client, request, folder, policy, say=call.say, progress=call.progress)
+
+
+release = function_of(ReleaseCall, _release)
 
 
 def finish(pull: str, *, hub: HubLike = None, policy: PolicyLike = None, token: str | None = None) -> Release:
@@ -139,9 +96,9 @@ def finish(pull: str, *, hub: HubLike = None, policy: PolicyLike = None, token: 
     from hfver.releasing.finish import finish as run
 
     repo, number = parse_pull(pull)
-    terms = terms_of(policy=policy_of(policy))
+    trust = trust_options(policy=policy_of(policy))
     with open_hub(hub, token) as client:
-        return run(client, repo, number, terms)
+        return run(client.repo(repo), number, trust)
 
 
 @contextmanager
@@ -156,10 +113,6 @@ def _source(directory: Path, convert: bool, progress: Progress, say: Callable[[s
     with scratch_folder() as scratch:
         say(f"Converting pickled weights of {directory} to safetensors")
         yield convert_pickles(directory, scratch / "checkpoint", progress=progress)
-
-
-def _bump(bump: str) -> Bump | None:
-    return None if bump == "auto" else Bump(one_of("bump", bump, ("auto", *Bump)))
 
 
 def adopt(
@@ -197,9 +150,9 @@ def adopt(
     name, old = parse_repo(repo, rules), check_repo(renamed_from) if renamed_from else None
     if old and dry_run:
         raise UsageError("A rename is one line in the ledger: there is nothing to try.", "Leave --dry-run out.")
-    terms = terms_of(policy=rules)
+    trust = trust_options(policy=rules)
     with open_hub(hub, token) as client:
-        return note_rename(client, name, old) if old else run(client, name, terms, dry_run=dry_run)
+        return note_rename(client.repo(name), old) if old else run(client.repo(name), trust, dry_run=dry_run)
 
 
 def yank(
@@ -233,6 +186,6 @@ def yank(
     from hfver.releasing.yank import yank as run
 
     rules = policy_of(policy)
-    wanted, terms = parse_reference(ref, rules), terms_of(policy=rules)
+    wanted, trust = parse_reference(ref, rules), trust_options(policy=rules)
     with open_hub(hub, token) as client:
-        return run(client, wanted, reason, terms, undo=undo)
+        return run(client, wanted, reason, trust, undo=undo)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hfver.errors import HubError
-from hfver.hub.client import Hub
+from hfver.hub.client import HubRepo
 from hfver.hub.responses import text, understood
 from hfver.hub.session import Taken
 
@@ -72,19 +72,19 @@ class Thread:
     in_conflict: bool = False
 
 
-def pull_url(hub: Hub, repo: str, number: int) -> str:
+def pull_url(repo: HubRepo, number: int) -> str:
     """Name the web page of a pull request."""
-    return f"{hub.url(repo)}/discussions/{number}"
+    return f"{repo.url()}/discussions/{number}"
 
 
-def list_pulls(hub: Hub, repo: str, author: str) -> Iterator[Pull]:
+def list_pulls(repo: HubRepo, author: str) -> Iterator[Pull]:
     """List an author's pull requests, newest first, whatever became of them."""
     seen = 0
     for page in range(MAX_PAGES):
         query = f"?type=pull_request&author={quote(author, safe='')}&p={page}"
         what = f"{repo}: pull requests"
-        response = hub.session.request("GET", f"/api/models/{repo}/discussions{query}", what)
-        with understood(what, hub.place):
+        response = repo.hub.session.request("GET", f"/api/models/{repo}/discussions{query}", what)
+        with understood(what, repo.hub.place):
             found, total = list(response.json()["discussions"]), int(response.json()["count"])
             pulls = [_pull(item) for item in found if item["isPullRequest"] and _author(item) == author]
         yield from pulls
@@ -93,76 +93,76 @@ def list_pulls(hub: Hub, repo: str, author: str) -> Iterator[Pull]:
             return
 
 
-def read_thread(hub: Hub, repo: str, number: int) -> Thread:
+def read_thread(repo: HubRepo, number: int) -> Thread:
     """Read a discussion.
 
     Raises:
         HubNotFound: There is none with this number.
     """
     what = f"{repo}: pull request {number}"
-    response = hub.session.request("GET", _path(repo, number), what)
-    with understood(what, hub.place):
+    response = repo.hub.session.request("GET", _path(repo, number), what)
+    with understood(what, repo.hub.place):
         data = response.json()
         comments = tuple(_comment(event) for event in data["events"] if event["type"] == "comment")
         pull = _pull(data) if data["isPullRequest"] else None
         return Thread(pull, comments, bool(data.get("filesWithConflicts")))
 
 
-def open_pull(hub: Hub, repo: str, title: str, said: str) -> int:
+def open_pull(repo: HubRepo, title: str, said: str) -> int:
     """Open a pull request, which starts at ``main`` as a draft; returns its number.
 
     A request whose answer was lost is sent again, so there may be two: look, and keep the first.
     """
     body = {"title": title, "description": said, "pullRequest": True}
     what = f"{repo}: pull request"
-    response = hub.session.request("POST", f"/api/models/{repo}/discussions", what, json=body)
-    with understood(what, hub.place):
+    response = repo.hub.session.request("POST", f"/api/models/{repo}/discussions", what, json=body)
+    with understood(what, repo.hub.place):
         return int(response.json()["num"])
 
 
-def say_in(hub: Hub, repo: str, number: int, said: str) -> None:
+def say_in(repo: HubRepo, number: int, said: str) -> None:
     """Comment on a pull request."""
-    _post(hub, repo, number, "comment", {"comment": said})
+    _post(repo, number, "comment", {"comment": said})
 
 
-def edit(hub: Hub, repo: str, number: int, comment: Comment, said: str) -> None:
+def edit(repo: HubRepo, number: int, comment: Comment, said: str) -> None:
     """Change one's own comment; of two who do so at once, the later one wins."""
     try:
-        _post(hub, repo, number, f"comment/{comment.id}/edit", {"content": said})
+        _post(repo, number, f"comment/{comment.id}/edit", {"content": said})
     except Taken:
-        _post(hub, repo, number, f"comment/{comment.id}/edit", {"content": said})
+        _post(repo, number, f"comment/{comment.id}/edit", {"content": said})
 
 
-def rename(hub: Hub, repo: str, number: int, title: str) -> None:
+def rename(repo: HubRepo, number: int, title: str) -> None:
     """Give a pull request another title."""
-    _post(hub, repo, number, "title", {"title": title})
+    _post(repo, number, "title", {"title": title})
 
 
-def change_status(hub: Hub, repo: str, number: int, status: str, said: str = "") -> None:
+def change_status(repo: HubRepo, number: int, status: str, said: str = "") -> None:
     """Open a draft for review, or close a pull request; `said` says why. One that is there already is fine."""
     try:
-        _post(hub, repo, number, "status", {"status": status, **({"comment": said} if said else {})})
+        _post(repo, number, "status", {"status": status, **({"comment": said} if said else {})})
     except HubError:
-        pull = read_thread(hub, repo, number).pull
+        pull = read_thread(repo, number).pull
         if pull is None or pull.status != status:
             raise
 
 
-def message_of(hub: Hub, repo: str, commit: str) -> str:
+def message_of(repo: HubRepo, commit: str) -> str:
     """Read a commit's message, without its title."""
     path = f"/api/models/{repo}/commits/{commit}?limit=1"
     what = f"{repo}@{commit[:12]}"
-    response = hub.session.request("GET", path, what)
-    with understood(what, hub.place):
+    response = repo.hub.session.request("GET", path, what)
+    with understood(what, repo.hub.place):
         commits = response.json()
         return text(commits[0].get("message") or "") if commits else ""
 
 
-def _post(hub: Hub, repo: str, number: int, what: str, body: dict[str, str]) -> None:
-    hub.session.request("POST", f"{_path(repo, number)}/{what}", f"{repo}: pull request {number}", json=body)
+def _post(repo: HubRepo, number: int, what: str, body: dict[str, str]) -> None:
+    repo.hub.session.request("POST", f"{_path(repo, number)}/{what}", f"{repo}: pull request {number}", json=body)
 
 
-def _path(repo: str, number: int) -> str:
+def _path(repo: HubRepo, number: int) -> str:
     return f"/api/models/{repo}/discussions/{number}"
 
 

@@ -2,7 +2,7 @@
 
 With huggingface_hub's layout, names and locks. A download that breaks goes on where it stopped, in this run or in the
 next one. Files that the Hub keeps in Xet come by ``hf_hub_download``; large objects of an embedded Hub in this very
-process are copied from its store. Nothing here checks content: that is ``verifying``'s work.
+process are copied from its store. Nothing here checks content: that is `hfver.registry.release_checks`'s work.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from urllib.parse import quote
 from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
 from hfver.errors import HubNotFound
-from hfver.hub.client import Hub, TreeFile
+from hfver.hub.client import Hub, HubRepo
+from hfver.hub.listing import TreeFile
 from hfver.hub.retry import Interrupted, persist
 from hfver.hub.upload import COPY_TRANSFER, WORKERS, Batch, copy_file, lfs_batch, stored_path
 
-__all__ = ["cached_file", "fetch", "forget_cached", "snapshot_folder"]
+__all__ = ["cached_file", "download", "forget_cached", "snapshot_folder"]
 
 WORTH_COPYING = 1024 * 1024
 """Objects smaller than this, in bytes, are not worth the extra question how to copy them."""
@@ -56,7 +57,7 @@ def forget_cached(repo: str, commit: str, path: str) -> None:
     blob.unlink(missing_ok=True)
 
 
-def fetch(hub: Hub, repo: str, commit: str, files: Iterable[TreeFile], progress: Progress) -> Path:
+def download(repo: HubRepo, commit: str, files: Iterable[TreeFile], progress: Progress) -> Path:
     """Bring files of a commit into the cache; those that are there stay untouched.
 
     Returns:
@@ -66,13 +67,13 @@ def fetch(hub: Hub, repo: str, commit: str, files: Iterable[TreeFile], progress:
         HubNotFound: The commit lacks one of the files.
         HubError: The Hub cannot be reached, or refuses.
     """
-    absent = {file.path: file for file in files if cached_file(repo, commit, file.path) is None}
+    absent = {file.path: file for file in files if cached_file(repo.name, commit, file.path) is None}
     tally = _Tally(sum(file.size for file in absent.values()), progress)
-    for path in _copy_out(hub, repo, commit, absent, tally):
+    for path in _copy_out(repo, commit, absent, tally):
         del absent[path]
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda file: _download(hub, repo, commit, file, tally), absent.values()))
-    return snapshot_folder(repo, commit)
+        list(pool.map(lambda file: _download(repo, commit, file, tally), absent.values()))
+    return snapshot_folder(repo.name, commit)
 
 
 class _Tally:
@@ -87,16 +88,16 @@ class _Tally:
             self.progress("downloading", self.done, self.total)
 
 
-def _download(hub: Hub, repo: str, commit: str, file: TreeFile, tally: _Tally) -> None:
+def _download(repo: HubRepo, commit: str, file: TreeFile, tally: _Tally) -> None:
     from huggingface_hub import constants
 
     if file.xet and find_spec("hf_xet") and not constants.HF_HUB_DISABLE_XET:
-        _download_by_xet(hub, repo, commit, file, tally)
+        _download_by_xet(repo, commit, file, tally)
     else:
-        _place(repo, commit, file, lambda blob: _receive(hub, repo, commit, file, blob, tally))
+        _place(repo.name, commit, file, lambda blob: _receive(repo, commit, file, blob, tally))
 
 
-def _receive(hub: Hub, repo: str, commit: str, file: TreeFile, blob: Path, tally: _Tally) -> None:
+def _receive(repo: HubRepo, commit: str, file: TreeFile, blob: Path, tally: _Tally) -> None:
     """Download a blob; what an earlier try brought stays, at the same offsets."""
     what, part = f"{repo}@{commit[:12]}: {file.path}", blob.with_name(f"{blob.name}.incomplete")
     url = f"/{repo}/resolve/{commit}/{quote(file.path)}"
@@ -109,8 +110,12 @@ def _receive(hub: Hub, repo: str, commit: str, file: TreeFile, blob: Path, tally
         before, reached = reached, part.stat().st_size
         return reached - before >= WORTH_COUNTING
 
-    with part.open("r+b", buffering=0) as stream, hub.session.translated(what):
-        persist(lambda: _go_on(hub, url, file.size, stream, tally), hub.session.retry_policy, progressed=progressed)
+    with part.open("r+b", buffering=0) as stream, repo.hub.session.translated(what):
+        persist(
+            lambda: _go_on(repo.hub, url, file.size, stream, tally),
+            repo.hub.session.retry_policy,
+            progressed=progressed,
+        )
     part.replace(blob)
 
 
@@ -136,7 +141,7 @@ def _go_on(hub: Hub, url: str, size: int, stream: FileIO, tally: _Tally) -> None
         raise Interrupted(f"{stream.tell()} bytes came, not {size}")
 
 
-def _download_by_xet(hub: Hub, repo: str, commit: str, file: TreeFile, tally: _Tally) -> None:
+def _download_by_xet(repo: HubRepo, commit: str, file: TreeFile, tally: _Tally) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils import tqdm
 
@@ -150,9 +155,9 @@ def _download_by_xet(hub: Hub, repo: str, commit: str, file: TreeFile, tally: _T
             tally.add(int(n or 0))
             return None
 
-    options: dict[str, Any] = {"endpoint": hub.endpoint, "token": hub.session.token, "tqdm_class": Quiet}
-    hub.session.lend(
-        f"{repo}@{commit[:12]}: {file.path}", lambda: hf_hub_download(repo, file.path, revision=commit, **options)
+    options: dict[str, Any] = {"endpoint": repo.hub.endpoint, "token": repo.hub.session.token, "tqdm_class": Quiet}
+    repo.hub.session.lend(
+        f"{repo}@{commit[:12]}: {file.path}", lambda: hf_hub_download(repo.name, file.path, revision=commit, **options)
     )
 
 
@@ -174,31 +179,31 @@ def _place(repo: str, commit: str, file: TreeFile, bring: Callable[[Path], None]
             pointer.symlink_to(os.path.relpath(blob, pointer.parent))
 
 
-def _copy_out(hub: Hub, repo: str, commit: str, absent: Mapping[str, TreeFile], tally: _Tally) -> list[str]:
+def _copy_out(repo: HubRepo, commit: str, absent: Mapping[str, TreeFile], tally: _Tally) -> list[str]:
     """Copy large objects straight from the store of an embedded Hub in this process; returns their paths."""
     large = {path: file for path, file in absent.items() if file.sha256 and file.size >= WORTH_COPYING}
-    if not large or hub.store is None:
+    if not large or repo.hub.store is None:
         return []
     entries = [FileEntry(size=file.size, sha256=str(file.sha256)) for file in large.values()]
-    batch = lfs_batch(hub, repo, "download", entries)
+    batch = lfs_batch(repo, "download", entries)
     if batch.transfer != COPY_TRANSFER:
         return []
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda file: _copy_object(hub, repo, commit, file, batch, tally), large.values()))
+        list(pool.map(lambda file: _copy_object(repo, commit, file, batch, tally), large.values()))
     return list(large)
 
 
-def _copy_object(hub: Hub, repo: str, commit: str, file: TreeFile, batch: Batch, tally: _Tally) -> None:
-    _place(repo, commit, file, lambda blob: _copy_blob(hub, repo, batch, blob.name, blob))
+def _copy_object(repo: HubRepo, commit: str, file: TreeFile, batch: Batch, tally: _Tally) -> None:
+    _place(repo.name, commit, file, lambda blob: _copy_blob(repo, batch, blob.name, blob))
     tally.add(file.size)
 
 
-def _copy_blob(hub: Hub, repo: str, batch: Batch, oid: str, blob: Path) -> None:
+def _copy_blob(repo: HubRepo, batch: Batch, oid: str, blob: Path) -> None:
     if oid not in batch.actions:
         raise HubNotFound(f"{repo}: LFS object {oid} is gone from the Hub.")
     part = blob.with_name(f"{oid}.{os.getpid()}.incomplete")
     try:
-        copy_file(stored_path(hub, batch.actions[oid]["download"]), part)
+        copy_file(stored_path(repo.hub, batch.actions[oid]["download"]), part)
         part.replace(blob)
     finally:
         part.unlink(missing_ok=True)

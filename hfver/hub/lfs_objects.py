@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from hfver.core.manifest import FileEntry
 from hfver.errors import HubNotFound
-from hfver.hub.client import Hub
+from hfver.hub.client import Hub, HubRepo
 from hfver.hub.responses import text, understood
 from hfver.hub.retry import persist
 from hfver.hub.upload import LFS_JSON
@@ -19,7 +19,7 @@ PER_REQUEST = 256
 BLOCK = 1024 * 1024
 
 
-def lacking_objects(hub: Hub, repo: str, entries: Iterable[FileEntry]) -> set[str]:
+def lacking_objects(repo: HubRepo, entries: Iterable[FileEntry]) -> set[str]:
     """Ask which objects cannot be downloaded, by SHA-256. No content is transferred."""
     objects = [{"oid": entry.sha256, "size": entry.size} for entry in _once_each(entries)]
     lacking: set[str] = set()
@@ -32,8 +32,8 @@ def lacking_objects(hub: Hub, repo: str, entries: Iterable[FileEntry]) -> set[st
         }
         headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
         path = f"/{repo}.git/info/lfs/objects/batch"
-        response = hub.session.request("POST", path, f"{repo}: LFS objects", json=body, headers=headers)
-        with understood(repo, hub.place):
+        response = repo.hub.session.request("POST", path, f"{repo}: LFS objects", json=body, headers=headers)
+        with understood(repo.name, repo.hub.place):
             items = response.json()["objects"]
             there = {text(item["oid"]) for item in items if (item.get("actions") or {}).get("download")}
         lacking |= {str(one["oid"]) for one in objects[start : start + PER_REQUEST]} - there
@@ -45,11 +45,10 @@ def _once_each(entries: Iterable[FileEntry]) -> list[FileEntry]:
     return sorted({(entry.sha256, entry.size): entry for entry in entries}.values(), key=lambda entry: entry.sha256)
 
 
-def hash_file(hub: Hub, repo: str, place: tuple[str, str], size: int, told: Callable[[int], None]) -> FileEntry | None:
+def hash_file(repo: HubRepo, place: tuple[str, str], size: int, told: Callable[[int], None]) -> FileEntry | None:
     """Download a file and hash it on the way; None if the Hub lacks it.
 
     Args:
-        hub: Where from.
         repo: The repo.
         place: The commit, and the file's path in it.
         size: How many bytes it should have; one that has more is not read to its end.
@@ -60,9 +59,9 @@ def hash_file(hub: Hub, repo: str, place: tuple[str, str], size: int, told: Call
     """
     commit, path = place
     try:
-        with hub.session.translated(f"{repo}@{commit[:12]}: {path}"):
+        with repo.hub.session.translated(f"{repo}@{commit[:12]}: {path}"):
             url = f"/{repo}/resolve/{commit}/{quote(path)}"
-            return persist(lambda: _hash_once(hub, url, size, told), hub.session.retry_policy)
+            return persist(lambda: _hash_once(repo.hub, url, size, told), repo.hub.session.retry_policy)
     except HubNotFound:
         return None
 

@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
 from hfver.errors import HubError
-from hfver.hub.client import Hub
+from hfver.hub.client import Hub, HubRepo
 from hfver.hub.responses import object_id, text, understood
 
 __all__ = ["Source", "copy_file", "lfs_batch", "missing_objects", "stored_path", "upload_objects"]
@@ -45,7 +45,7 @@ class Batch:
     actions: Mapping[str, Mapping[str, Any]]
 
 
-def lfs_batch(hub: Hub, repo: str, operation: str, entries: Iterable[FileEntry]) -> Batch:
+def lfs_batch(repo: HubRepo, operation: str, entries: Iterable[FileEntry]) -> Batch:
     """Ask the Hub how to transfer objects; on upload, those that it has are not in the answer.
 
     Raises:
@@ -55,21 +55,20 @@ def lfs_batch(hub: Hub, repo: str, operation: str, entries: Iterable[FileEntry])
     objects = [{"oid": oid, "size": size} for oid, size in sizes.items()]
     transfer, actions = "basic", dict[str, Mapping[str, Any]]()
     for start in range(0, len(objects), 256):
-        answer = _post_batch(hub, repo, operation, objects[start : start + 256])
-        with understood(repo, hub.place):
+        answer = _post_batch(repo, operation, objects[start : start + 256])
+        with understood(repo.name, repo.hub.place):
             transfer = text(answer.get("transfer") or "basic")
-            actions.update(_actions(hub, repo, operation, answer))
+            actions.update(_actions(repo, operation, answer))
     return Batch(transfer, actions)
 
 
-def missing_objects(hub: Hub, repo: str, entries: Iterable[FileEntry]) -> set[str]:
+def missing_objects(repo: HubRepo, entries: Iterable[FileEntry]) -> set[str]:
     """Tell which objects the Hub lacks, by SHA-256."""
-    return set(lfs_batch(hub, repo, "upload", entries).actions)
+    return set(lfs_batch(repo, "upload", entries).actions)
 
 
 def upload_objects(
-    hub: Hub,
-    repo: str,
+    repo: HubRepo,
     sources: Mapping[str, Source],
     entries: Mapping[str, FileEntry],
     progress: Progress,
@@ -77,22 +76,21 @@ def upload_objects(
     """Send the LFS objects that the Hub lacks; returns how many bytes were sent.
 
     Args:
-        hub: Where to.
-        repo: The repo whose store they go to.
+        repo: The repo.
         sources: Where to read each file from, by its path in the repo.
         entries: Size and SHA-256 of the same files.
         progress: Told the bytes that are through.
     """
-    batch = lfs_batch(hub, repo, "upload", (entries[path] for path in sources))
+    batch = lfs_batch(repo, "upload", (entries[path] for path in sources))
     wanted = {entries[path].sha256: path for path in sources if entries[path].sha256 in batch.actions}
     total = sum(entries[path].size for path in wanted.values())
     if not wanted:
         return 0
     progress("uploading", 0, total)
     if batch.transfer == COPY_TRANSFER:
-        _copy_in(hub, repo, batch, {oid: sources[path] for oid, path in wanted.items()}, total, progress)
+        _copy_in(repo, batch, {oid: sources[path] for oid, path in wanted.items()}, total, progress)
     else:
-        _send(hub, repo, batch, [(sources[path], entries[path]) for path in wanted.values()], total, progress)
+        _send(repo, batch, [(sources[path], entries[path]) for path in wanted.values()], total, progress)
     progress("uploading", total, total)
     return total
 
@@ -123,51 +121,52 @@ def copy_file(source: Path, target: Path) -> None:
                 writer.write(block)
 
 
-def _post_batch(hub: Hub, repo: str, operation: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
-    transfers = [*([COPY_TRANSFER] if hub.store else []), "basic", "multipart"]
+def _post_batch(repo: HubRepo, operation: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
+    transfers = [*([COPY_TRANSFER] if repo.hub.store else []), "basic", "multipart"]
     body = {"operation": operation, "transfers": transfers, "objects": objects, "hash_algo": "sha256"}
     headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
     path = f"/{repo}.git/info/lfs/objects/batch"
-    response = hub.session.request("POST", path, repo, json=body, headers=headers)
-    with understood(repo, hub.place):
+    response = repo.hub.session.request("POST", path, repo.name, json=body, headers=headers)
+    with understood(repo.name, repo.hub.place):
         return dict(response.json())
 
 
-def _actions(hub: Hub, repo: str, operation: str, answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _actions(repo: HubRepo, operation: str, answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for item in answer["objects"]:
         if "error" in item:
             message = item["error"].get("message", "no reason given")
             raise HubError(f"{repo}: the Hub cannot {operation} LFS object {item.get('oid')}: {message}.")
         if item.get("actions"):
-            _check_hrefs(hub, repo, item["actions"])
+            _check_hrefs(repo, item["actions"])
             yield object_id(item["oid"]), item["actions"]
 
 
-def _check_hrefs(hub: Hub, repo: str, actions: Mapping[str, Any]) -> None:
+def _check_hrefs(repo: HubRepo, actions: Mapping[str, Any]) -> None:
     """Refuse addresses that are none, and any but the Hub's own for what the client sends the token to."""
-    schemes = {"http", "https", "file"} if hub.store else {"http", "https"}
+    schemes = {"http", "https", "file"} if repo.hub.store else {"http", "https"}
     for name, action in actions.items():
         href = urlsplit(text(action["href"]))
         if href.scheme not in schemes:
-            raise HubError(f"{repo}: {hub.place} wants to {name} LFS objects by {href.scheme!r}.")
-        if name == "verify" and href.hostname != urlsplit(hub.endpoint).hostname:
+            raise HubError(f"{repo}: {repo.hub.place} wants to {name} LFS objects by {href.scheme!r}.")
+        if name == "verify" and href.hostname != urlsplit(repo.hub.endpoint).hostname:
             raise HubError(
-                f"{repo}: {hub.place} wants LFS objects confirmed to another host ({href.hostname}), with your token."
+                f"{repo}: {repo.hub.place} asks to confirm LFS objects to a different host ({href.hostname}), "
+                "with your token."
             )
 
 
-def _copy_in(hub: Hub, repo: str, batch: Batch, sources: Mapping[str, Source], total: int, progress: Progress) -> None:
+def _copy_in(repo: HubRepo, batch: Batch, sources: Mapping[str, Source], total: int, progress: Progress) -> None:
     done = 0
 
     def copy(oid: str) -> int:
         actions, source = batch.actions[oid], sources[oid]
-        target = stored_path(hub, actions["upload"])
+        target = stored_path(repo.hub, actions["upload"])
         if isinstance(source, bytes):
             target.write_bytes(source)
         else:
             copy_file(source, target)
         size = target.stat().st_size
-        hub.session.request("POST", actions["verify"]["href"], repo, json={"oid": oid, "size": size})
+        repo.hub.session.request("POST", actions["verify"]["href"], repo.name, json={"oid": oid, "size": size})
         return size
 
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -177,25 +176,27 @@ def _copy_in(hub: Hub, repo: str, batch: Batch, sources: Mapping[str, Source], t
 
 
 def _send(
-    hub: Hub, repo: str, batch: Batch, objects: Iterable[tuple[Source, FileEntry]], total: int, progress: Progress
+    repo: HubRepo, batch: Batch, objects: Iterable[tuple[Source, FileEntry]], total: int, progress: Progress
 ) -> None:
     done = 0
     with ThreadPoolExecutor(WORKERS) as pool, _quiet():
-        for size in pool.map(lambda item: _send_object(hub, repo, batch, *item), objects):
+        for size in pool.map(lambda item: _send_object(repo, batch, *item), objects):
             done += size
             progress("uploading", done, total)
 
 
-def _send_object(hub: Hub, repo: str, batch: Batch, source: Source, entry: FileEntry) -> int:
+def _send_object(repo: HubRepo, batch: Batch, source: Source, entry: FileEntry) -> int:
     """Send one object by huggingface_hub, with links that are asked for anew after a failure."""
     actions: Iterator[Mapping[str, Any] | None] = iter([batch.actions[entry.sha256]])
 
     def send() -> None:
-        links = next(actions, None) or lfs_batch(hub, repo, "upload", [entry]).actions.get(entry.sha256)
+        links = next(actions, None) or lfs_batch(repo, "upload", [entry]).actions.get(entry.sha256)
         if links is not None:
-            _put(hub, source, entry, links)
+            _put(repo.hub, source, entry, links)
 
-    hub.session.lend(f"{repo}: LFS object {entry.sha256}", send, lost=False, silence=entry.size / HASHED_PER_SECOND)
+    repo.hub.session.lend(
+        f"{repo}: LFS object {entry.sha256}", send, lost=False, silence=entry.size / HASHED_PER_SECOND
+    )
     return entry.size
 
 

@@ -8,18 +8,18 @@ from hfver.core.ref import Commit, Ref, check_model_id
 from hfver.core.version import is_canonical
 from hfver.errors import DigestMismatch, UsageError
 from hfver.hub import Hub
-from hfver.loading.fetch import Snapshot, bring
+from hfver.loading.fetch import Snapshot, fetch_snapshot
 from hfver.model.lineage.record import BaseModelLink
 from hfver.registry.resolve import Pinned
 from hfver.registry.resolve_locked import locate_locked
-from hfver.registry.state import Terms
+from hfver.registry.state import TrustOptions
 
-__all__ = ["base_ref", "bring_base", "is_loadable"]
+__all__ = ["base_ref", "fetch_base", "is_loadable"]
 
 _LOADABLE = (".safetensors", ".json", ".txt", ".model", ".jinja", ".tiktoken", ".py")
 
 
-def bring_base(
+def fetch_base(
     hub: Hub, base: BaseModelLink | None, where: str, *, lock: Lock | None = None, progress: Progress = silent
 ) -> Snapshot:
     """Have the base that a lineage pins in the cache, verified; against a lock too if it holds it.
@@ -28,9 +28,9 @@ def bring_base(
         UsageError: The lineage does not pin a base to a commit.
         DigestMismatch: The commit is not the release that the lineage names.
     """
-    pinned = locate_locked(hub, base_ref(base, where), Terms(lock=lock))
+    pinned = locate_locked(hub, base_ref(base, where), TrustOptions(lock=lock))
     _check_base(base, pinned, where)
-    return bring(hub, pinned, wanted=is_loadable, progress=progress)
+    return fetch_snapshot(pinned, wanted=is_loadable, progress=progress)
 
 
 def base_ref(base: BaseModelLink | None, where: str) -> Ref:

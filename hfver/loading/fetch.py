@@ -12,14 +12,15 @@ from pathlib import Path
 from hfver.core.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest
 from hfver.core.progress import Progress, silent
 from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, HubNotFound, ObjectGone, VerificationError
-from hfver.hub import Hub, TreeFile
-from hfver.hub.download import cached_file, fetch, forget_cached, snapshot_folder
+from hfver.hub import TreeFile
+from hfver.hub.client import HubRepo
+from hfver.hub.download import cached_file, download, forget_cached, snapshot_folder
 from hfver.hub.memory import Memory
 from hfver.model.checkpoint import HashCache
 from hfver.registry.release_checks import check_against_tree, check_folder, check_names, check_tree
 from hfver.registry.resolve import Pinned, read_tree
 
-__all__ = ["Snapshot", "bring", "files_in"]
+__all__ = ["Snapshot", "fetch_snapshot", "files_in"]
 
 CLOCK_TICK = 0.02
 """Seconds after which a file system's clock has moved on: Linux stamps files every 1 to 10 ms."""
@@ -38,47 +39,46 @@ def everything(path: str) -> bool:  # noqa: ARG001 - a choice of paths like any 
     return True
 
 
-def bring(
-    hub: Hub, pinned: Pinned, *, wanted: Callable[[str], bool] = everything, progress: Progress = silent
+def fetch_snapshot(
+    pinned: Pinned, *, wanted: Callable[[str], bool] = everything, progress: Progress = silent
 ) -> Snapshot:
     """Have a pinned commit's files in the cache, verified; a file that went bad there is fetched once more.
 
     Args:
-        hub: Where from.
         pinned: The commit.
         wanted: Which paths, for a commit that hfver did not make; a release is always whole.
         progress: Told the bytes.
     """
     try:
-        return _bring(hub, pinned, wanted, progress)
+        return _bring(pinned, wanted, progress)
     except (DigestMismatch, FileUnexpected):
         if not _forget(pinned):
             raise
-        return _bring(hub, pinned, wanted, progress)
+        return _bring(pinned, wanted, progress)
 
 
-def _bring(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progress: Progress) -> Snapshot:
+def _bring(pinned: Pinned, wanted: Callable[[str], bool], progress: Progress) -> Snapshot:
     release = pinned.release
     if release.manifest is not None:
-        return _bring_release(hub, pinned, release.manifest, progress)
+        return _bring_release(pinned, release.manifest, progress)
     if pinned.files is not None:
-        return _bring_files(hub, pinned, {path: one for path, one in pinned.files.items() if wanted(path)}, progress)
-    return _bring_commit(hub, pinned, wanted, progress)
+        return _bring_files(pinned, {path: one for path, one in pinned.files.items() if wanted(path)}, progress)
+    return _bring_commit(pinned, wanted, progress)
 
 
-def _bring_release(hub: Hub, pinned: Pinned, manifest: Manifest, progress: Progress) -> Snapshot:
-    repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
+def _bring_release(pinned: Pinned, manifest: Manifest, progress: Progress) -> Snapshot:
+    repo, commit, where = pinned.repo, pinned.release.commit, str(pinned.release)
     paths = {*manifest.files, *([] if pinned.release.adopted else [MANIFEST])}
-    if any(cached_file(repo, commit, path) is None for path in paths):
-        tree = pinned.tree or read_tree(hub, repo, commit, where)
+    if any(cached_file(repo.name, commit, path) is None for path in paths):
+        tree = pinned.tree or read_tree(repo, commit, where)
         check_tree(tree, manifest, where)
         if MANIFEST in paths - tree.keys():
             raise FileMissing(f"{where}: {MANIFEST} is gone from its commit.")
         # The signature comes along, so that it can be checked later, and by others, without asking again.
         paths |= {SIGNATURE} & tree.keys()
-        _fetch(hub, repo, commit, {path: tree[path] for path in paths}, where, progress)
-    folder = snapshot_folder(repo, commit)
-    _check_once(Memory(hub.identity, repo), commit, folder, manifest.files, where, progress)
+        _fetch(repo, commit, {path: tree[path] for path in paths}, where, progress)
+    folder = snapshot_folder(repo.name, commit)
+    _check_once(repo.memory, commit, folder, manifest.files, where, progress)
     return Snapshot(folder, manifest.files)
 
 
@@ -110,37 +110,37 @@ def _look(folder: Path, files: Iterable[str], where: str) -> str:
     return json.dumps(looks)
 
 
-def _bring_commit(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progress: Progress) -> Snapshot:
-    repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
-    memory, folder = Memory(hub.identity, repo), snapshot_folder(repo, commit)
+def _bring_commit(pinned: Pinned, wanted: Callable[[str], bool], progress: Progress) -> Snapshot:
+    repo, commit, where = pinned.repo, pinned.release.commit, str(pinned.release)
+    memory, folder = repo.memory, snapshot_folder(repo.name, commit)
     whole = wanted is everything
     known = memory.files(commit, whole=True) or (None if whole else memory.files(commit, whole=False))
-    if known and all(cached_file(repo, commit, path) for path in known) and pinned.tree is None:
+    if known and all(cached_file(repo.name, commit, path) for path in known) and pinned.tree is None:
         check_folder(folder, known, where, cache=HashCache(), progress=progress)
         return Snapshot(folder, {path: entry for path, entry in known.items() if wanted(path)})
-    tree = {path: file for path, file in (pinned.tree or hub.tree(repo, commit)).items() if wanted(path)}
-    _fetch(hub, repo, commit, tree, where, progress)
+    tree = {path: file for path, file in (pinned.tree or repo.tree(commit)).items() if wanted(path)}
+    _fetch(repo, commit, tree, where, progress)
     files = check_against_tree(folder, tree, where, cache=HashCache(), progress=progress)
     memory.remember_files(commit, files, whole=whole)
     return Snapshot(folder, files)
 
 
-def _bring_files(hub: Hub, pinned: Pinned, files: Mapping[str, FileEntry], progress: Progress) -> Snapshot:
+def _bring_files(pinned: Pinned, files: Mapping[str, FileEntry], progress: Progress) -> Snapshot:
     """Have exactly the files of a commit that a lock holds."""
-    repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
-    if absent := [path for path in files if cached_file(repo, commit, path) is None]:
-        tree = hub.tree(repo, commit)
+    repo, commit, where = pinned.repo, pinned.release.commit, str(pinned.release)
+    if absent := [path for path in files if cached_file(repo.name, commit, path) is None]:
+        tree = repo.tree(commit)
         if gone := [path for path in absent if path not in tree]:
             raise FileMissing(f"{where}: the lock holds {gone[0]}, and the commit does not.")
-        _fetch(hub, repo, commit, {path: tree[path] for path in absent}, where, progress)
-    folder = snapshot_folder(repo, commit)
+        _fetch(repo, commit, {path: tree[path] for path in absent}, where, progress)
+    folder = snapshot_folder(repo.name, commit)
     check_folder(folder, files, where, cache=HashCache(), progress=progress)
     return Snapshot(folder, files)
 
 
-def _fetch(hub: Hub, repo: str, commit: str, tree: Mapping[str, TreeFile], where: str, progress: Progress) -> None:
+def _fetch(repo: HubRepo, commit: str, tree: Mapping[str, TreeFile], where: str, progress: Progress) -> None:
     try:
-        fetch(hub, repo, commit, tree.values(), progress)
+        download(repo, commit, tree.values(), progress)
     except HubNotFound as error:
         raise ObjectGone(
             f"{where}: a file of the release is gone from a repo that answers. {error.message}",

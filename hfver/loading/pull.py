@@ -17,15 +17,14 @@ from hfver.core.ref import Ref
 from hfver.core.results import Pulled
 from hfver.errors import FileUnexpected, UsageError
 from hfver.hub import Hub
-from hfver.hub.memory import Memory
 from hfver.hub.upload import copy_file
-from hfver.loading.fetch import Snapshot, bring, files_in
+from hfver.loading.fetch import Snapshot, fetch_snapshot, files_in
 from hfver.loading.verify import manifest_in
 from hfver.model.checkpoint import HashCache, hash_files, refuse_code
 from hfver.registry.release_checks import check_folder, check_names
 from hfver.registry.resolve import Pinned, warn_if_yanked
 from hfver.registry.resolve_locked import code_is_allowed, resolve_locked
-from hfver.registry.state import Terms
+from hfver.registry.state import TrustOptions
 
 __all__ = ["MARK", "check_code", "pull"]
 
@@ -37,7 +36,7 @@ def pull(
     hub: Hub,
     ref: Ref,
     directory: Path | None,
-    terms: Terms = Terms(),
+    trust: TrustOptions = TrustOptions(),
     *,
     trust_remote_code: bool = False,
     progress: Progress = silent,
@@ -48,7 +47,7 @@ def pull(
         hub: Where from.
         ref: Which release.
         directory: Where to; None leaves it in the Hugging Face cache.
-        terms: What must hold for the repo to be believed.
+        trust: What must hold for the repo to be believed.
         trust_remote_code: Allow configs that make libraries run code when they load the release.
         progress: Told the bytes.
 
@@ -57,24 +56,24 @@ def pull(
         UsageError: The directory holds something else.
         VerificationError: A file is not what was released.
     """
-    pinned = resolve_locked(hub, ref, terms)
+    pinned = resolve_locked(hub, ref, trust)
     warn_if_yanked(pinned.release)
     if directory is not None:
         _check_target(directory, pinned)
-    snapshot = bring(hub, pinned, progress=progress)
-    if not (trust_remote_code or code_is_allowed(hub, pinned.release, terms)):
-        check_code(hub, pinned, snapshot)
+    snapshot = fetch_snapshot(pinned, progress=progress)
+    if not (trust_remote_code or code_is_allowed(pinned, trust)):
+        check_code(pinned, snapshot)
     path = _fill(directory, snapshot, pinned) if directory is not None else snapshot.path
     return Pulled(path, pinned.release, len(snapshot.files))
 
 
-def check_code(hub: Hub, pinned: Pinned, snapshot: Snapshot) -> None:
+def check_code(pinned: Pinned, snapshot: Snapshot) -> None:
     """Refuse a release that would run code, before it gets a folder of its own; a commit is looked at once.
 
     Raises:
         PolicyViolation: It would.
     """
-    commit, memory = pinned.release.commit, Memory(hub.identity, pinned.release.repo)
+    commit, memory = pinned.release.commit, pinned.repo.memory
     if not memory.runs_no_code(commit):
         refuse_code(snapshot.path, name=str(pinned.release), paths=snapshot.files)
         memory.remember_no_code(commit)

@@ -11,14 +11,14 @@ from hfver.core.results import Verified
 from hfver.core.version import parse_version
 from hfver.errors import DigestMismatch, UsageError, VerificationError
 from hfver.hub import Hub
-from hfver.loading.fetch import Snapshot, bring, files_in
+from hfver.loading.fetch import Snapshot, fetch_snapshot, files_in
 from hfver.model.checkpoint import HashCache
 from hfver.registry.release_checks import check_folder, check_names
 from hfver.registry.resolve import locate, warn_if_yanked
 from hfver.registry.signing import check_signed
 from hfver.registry.signing.enforce import check_folder_signed
-from hfver.registry.signing.keys import Trust
-from hfver.registry.state import Terms
+from hfver.registry.signing.keys import TrustedSigner
+from hfver.registry.state import TrustOptions
 
 __all__ = ["manifest_digest", "manifest_in", "verify_folder", "verify_release"]
 
@@ -26,9 +26,9 @@ __all__ = ["manifest_digest", "manifest_in", "verify_folder", "verify_release"]
 def verify_release(
     hub: Hub,
     ref: Ref,
-    terms: Terms = Terms(),
+    trust: TrustOptions = TrustOptions(),
     *,
-    trust: Trust | None = None,
+    trusted: TrustedSigner | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> Verified:
@@ -37,32 +37,32 @@ def verify_release(
     Args:
         hub: Where the release is.
         ref: Which one.
-        terms: What must hold for the repo to be believed.
-        trust: Who must have signed it; None asks the policy.
+        trust: What must hold for the repo to be believed.
+        trusted: Who must have signed it; None asks the policy.
         force: Read every byte again; else files whose size and times did not change keep their verdict.
         progress: Told the bytes.
 
     Raises:
         VerificationError: Something differs.
     """
-    pinned = locate(hub, ref, terms)
+    pinned = locate(hub, ref, trust)
     warn_if_yanked(pinned.release)
-    trust = check_signed(hub, pinned.release, trust, policy=terms.policy, remembered=not force)
-    snapshot = bring(hub, pinned, progress=progress)
+    trusted = check_signed(pinned.repo, pinned.release, trusted, policy=trust.policy, remembered=not force)
+    snapshot = fetch_snapshot(pinned, progress=progress)
     where, release = str(pinned.release), pinned.release
     if force:
         check_folder(snapshot.path, snapshot.files, where, cache=None, progress=progress)
     evidence = "ledger" if release.published else "manifest" if release.manifest else "commit"
     names = release.version, release.commit, release.digest
-    return _verified(snapshot.path, release.repo, *names, snapshot, evidence, trust)
+    return _verified(snapshot.path, release.repo, *names, snapshot, evidence, trusted)
 
 
 def verify_folder(
     hub: Hub | None,
     directory: Path,
-    terms: Terms = Terms(),
+    trust: TrustOptions = TrustOptions(),
     *,
-    trust: Trust | None = None,
+    trusted: TrustedSigner | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> Verified:
@@ -71,8 +71,8 @@ def verify_folder(
     Args:
         hub: Whose ledger to ask; None checks the folder alone.
         directory: A folder that ``pull`` filled, or a snapshot in the cache.
-        terms: What must hold for the repo to be believed; of a folder, only the policy counts.
-        trust: Who must have signed it; None asks the policy.
+        trust: What must hold for the repo to be believed; of a folder, only the policy counts.
+        trusted: Who must have signed it; None asks the policy.
         force: Read every byte again.
         progress: Told the bytes.
 
@@ -89,11 +89,11 @@ def verify_folder(
             raise DigestMismatch(f"{where}: its manifest is {digest}; the ledger says {release.digest}.")
         warn_if_yanked(release)
         commit, evidence = release.commit, "ledger"
-    trust = check_folder_signed(directory, manifest, digest, trust, policy=terms.policy)
+    trusted = check_folder_signed(directory, manifest, digest, trusted, policy=trust.policy)
     check_names((path for path in files_in(directory) if path != MARK), manifest.files, where)
     check_folder(directory, manifest.files, where, cache=None if force else HashCache(), progress=progress)
     snapshot = Snapshot(directory, manifest.files)
-    return _verified(directory, manifest.repo, manifest.version, commit, digest, snapshot, evidence, trust)
+    return _verified(directory, manifest.repo, manifest.version, commit, digest, snapshot, evidence, trusted)
 
 
 def manifest_in(directory: Path) -> Manifest:
@@ -125,8 +125,8 @@ def _verified(
     digest: str | None,
     snapshot: Snapshot,
     evidence: str,
-    trust: Trust | None,
+    trusted: TrustedSigner | None,
 ) -> Verified:
     total = sum(entry.size for entry in snapshot.files.values())
-    signed_by = str(trust) if trust else None
+    signed_by = str(trusted) if trusted else None
     return Verified(path, repo, version, commit, digest, len(snapshot.files), total, evidence, signed_by)

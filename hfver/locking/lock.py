@@ -22,9 +22,9 @@ from hfver.hub import Hub
 from hfver.locking.package import base_of, describe
 from hfver.locking.requirements import Asked, Wish, gather
 from hfver.registry.resolve import Pinned, choose, locate, pin
-from hfver.registry.resolve_locked import confirm, terms_for
+from hfver.registry.resolve_locked import confirm, trust_for
 from hfver.registry.signing import check_signed
-from hfver.registry.state import RepoState, Terms, read_state
+from hfver.registry.state import RepoState, TrustOptions, read_state
 
 __all__ = ["lock", "newest_for"]
 
@@ -61,7 +61,7 @@ def lock(hub: Hub, path: Path, asked: Asked, *, progress: Progress = silent) -> 
     notes: list[str] = []
     for wish in gather(asked, before, hub.identity):
         pinned, packages = _settle(desk, wish)
-        check_signed(hub, pinned.release, policy=asked.policy)
+        check_signed(pinned.repo, pinned.release, policy=asked.policy)
         mine += packages
         notes += _notes(wish, pinned, packages[0])
     others = [one for one in before.packages if one.hub != hub.identity]
@@ -99,7 +99,6 @@ def _settle(desk: _Desk, wish: Wish) -> tuple[Pinned, list[Package]]:
     allowed = wish.allow_code or desk.before.allows_code(wish.repo, pinned.release.commit, desk.hub.identity)
     base = _base(desk, pinned, allowed)
     package = describe(
-        desk.hub,
         pinned,
         ledger=head,
         spec=wish.text,
@@ -116,14 +115,14 @@ def _settle(desk: _Desk, wish: Wish) -> tuple[Pinned, list[Package]]:
 
 def _base(desk: _Desk, pinned: Pinned, allow_code: bool) -> list[Package]:
     """Write down the base of an adapter, at the commit that its lineage pins."""
-    ref = base_of(desk.hub, pinned.release)
+    ref = base_of(pinned)
     if ref is None:
         return []
     known = desk.before.at(ref.repo, str(ref.spec), desk.hub.identity)
-    state = read_state(desk.hub, ref.repo, terms_for(known, Terms(lock=desk.before)))
-    found = _at_commit(desk.hub, state, str(ref.spec))
+    state = read_state(desk.hub.repo(ref.repo), trust_for(known, TrustOptions(lock=desk.before)))
+    found = _at_commit(state, str(ref.spec))
     head = (known.ledger if known else state.ledger.head) if found.release.digest else None
-    package = describe(desk.hub, found, ledger=head, allow_code=allow_code, progress=desk.progress)
+    package = describe(found, ledger=head, allow_code=allow_code, progress=desk.progress)
     if known is not None and known.spec is None:
         _check_still(known, package)
     return [package]
@@ -132,26 +131,26 @@ def _base(desk: _Desk, pinned: Pinned, allow_code: bool) -> list[Package]:
 def _decide(desk: _Desk, wish: Wish) -> tuple[Pinned, str | None]:
     """Find the commit that a wish means, and the head of its ledger."""
     hub, package = desk.hub, wish.package
-    state = read_state(hub, wish.repo, terms_for(package, Terms(lock=desk.before)))
+    state = read_state(hub.repo(wish.repo), trust_for(package, TrustOptions(lock=desk.before)))
     if package is not None and wish.is_met and not wish.renew:
         if package.digest is not None:
-            return confirm(hub, state, package, str(desk.before.path)), state.ledger.head
-        return _at_commit(hub, state, package.commit), None
+            return confirm(state, package, str(desk.before.path)), state.ledger.head
+        return _at_commit(state, package.commit), None
     exact = next((one.spec for one in wish.demands if isinstance(one.spec, Commit)), None)
     if exact is not None:
         _check_alone(wish, exact)
-        pinned = _at_commit(hub, state, exact.sha)
+        pinned = _at_commit(state, exact.sha)
         return pinned, state.ledger.head if pinned.release.digest else None
-    return pin(hub, state, newest_for(state, wish)), state.ledger.head
+    return pin(state, newest_for(state, wish)), state.ledger.head
 
 
-def _at_commit(hub: Hub, state: RepoState, commit: str) -> Pinned:
+def _at_commit(state: RepoState, commit: str) -> Pinned:
     """Pin a commit: a release by its ledger, another as it is; a candidate is no release yet."""
     entry = state.ledger.at_commit(commit)
     if entry is not None:
-        return pin(hub, state, entry)
+        return pin(state, entry)
     try:
-        found = locate(hub, Ref(state.repo, Commit(commit)), state.terms)
+        found = locate(state.repo.hub, Ref(state.repo.name, Commit(commit)), state.trust)
     except HubNotFound:
         raise CommitGone(
             f"{state.repo}@{commit}: no such commit in a repo that answers.", "Ask the repo's owner."

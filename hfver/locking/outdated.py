@@ -13,8 +13,8 @@ from hfver.errors import HubNotFound, Refused
 from hfver.hub import Hub
 from hfver.locking.lock import newest_for
 from hfver.locking.requirements import Asked, Wish, gather
-from hfver.registry.resolve_locked import terms_for
-from hfver.registry.state import RepoState, Terms, read_state
+from hfver.registry.resolve_locked import trust_for
+from hfver.registry.state import RepoState, TrustOptions, read_state
 
 __all__ = ["outdated"]
 
@@ -29,9 +29,11 @@ def outdated(hub: Hub, path: Path, asked: Asked) -> Outdated:
         VerificationError: A ledger does not hold what the lock saw.
     """
     lock = read_lock(path)
-    terms = Terms(lock=lock)
+    trust = TrustOptions(lock=lock)
     wishes = gather(replace(asked, refs=(), remove=(), allow_code=False), lock, hub.identity)
-    rows = (_stand(read_state(hub, wish.repo, terms_for(wish.package, terms)), wish) for wish in wishes if wish.package)
+    rows = (
+        _stand(read_state(hub.repo(wish.repo), trust_for(wish.package, trust)), wish) for wish in wishes if wish.package
+    )
     packages = tuple(rows)
     if not packages and lock.direct:
         raise _elsewhere(lock.direct[0])

@@ -12,8 +12,8 @@ from hfver.core.progress import Progress, silent
 from hfver.core.ref import Ref
 from hfver.core.results import Release
 from hfver.errors import CommitGone, HubNotFound, VerificationError
-from hfver.hub import Hub, TreeFile
-from hfver.hub.download import cached_file, fetch, snapshot_folder
+from hfver.hub import TreeFile
+from hfver.hub.download import cached_file, download, snapshot_folder
 from hfver.loading.base import base_ref, is_loadable
 from hfver.model.checkpoint import HashCache
 from hfver.model.lineage.record import Lineage
@@ -24,7 +24,6 @@ __all__ = ["base_of", "describe"]
 
 
 def describe(
-    hub: Hub,
     pinned: Pinned,
     *,
     ledger: str | None = None,
@@ -36,7 +35,6 @@ def describe(
     """Write down a pinned commit: its files, and what it was made from.
 
     Args:
-        hub: Where it is.
         pinned: The commit.
         ledger: Head of its repo's ledger; None for a commit that hfver did not make.
         spec: What was asked for; None for a base, of which only what is loaded is written down.
@@ -49,11 +47,11 @@ def describe(
     """
     release = pinned.release
     manifest = release.manifest
-    files = manifest.files if manifest else _plain_files(hub, pinned, whole=spec is not None, progress=progress)
+    files = manifest.files if manifest else _plain_files(pinned, whole=spec is not None, progress=progress)
     try:
         return Package(
             repo=release.repo,
-            hub=hub.identity,
+            hub=pinned.repo.hub.identity,
             spec=spec,
             version=release.version,
             commit=release.commit,
@@ -61,7 +59,7 @@ def describe(
             ledger=ledger,
             allow_code=allow_code,
             base=base.id if base else None,
-            datasets=tuple(_datasets(_lineage(hub, release))),
+            datasets=tuple(_datasets(_lineage(pinned))),
             files=files,
         )
     except ValidationError as error:
@@ -69,35 +67,36 @@ def describe(
         raise _unlockable(release, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def base_of(hub: Hub, release: Release) -> Ref | None:
+def base_of(pinned: Pinned) -> Ref | None:
     """Name the commit that a release is loaded onto: an adapter's base. None for a model that stands alone.
 
     Raises:
         UsageError: It is an adapter, and its lineage pins no base.
     """
-    if release.manifest is None or "adapter_config.json" not in release.manifest.files:
+    manifest = pinned.release.manifest
+    if manifest is None or "adapter_config.json" not in manifest.files:
         return None
-    return base_ref(_lineage(hub, release).base_model, str(release))
+    return base_ref(_lineage(pinned).base_model, str(pinned.release))
 
 
-def _plain_files(hub: Hub, pinned: Pinned, *, whole: bool, progress: Progress) -> dict[str, FileEntry]:
+def _plain_files(pinned: Pinned, *, whole: bool, progress: Progress) -> dict[str, FileEntry]:
     """Hash the files of a commit that has no manifest; large ones have their hash on the Hub, and stay there."""
     release = pinned.release
-    listed = pinned.tree if pinned.tree is not None else _tree(hub, release)
+    listed = pinned.tree if pinned.tree is not None else _tree(pinned)
     _check_paths(listed, release)
     tree = {path: file for path, file in listed.items() if whole or is_loadable(path)}
     small = {path: file for path, file in tree.items() if not file.sha256}
-    fetch(hub, release.repo, release.commit, small.values(), progress)
+    download(pinned.repo, release.commit, small.values(), progress)
     folder = snapshot_folder(release.repo, release.commit)
     hashed = check_against_tree(folder, small, str(release), cache=HashCache()) if small else {}
     return hashed | {path: FileEntry(size=one.size, sha256=one.sha256) for path, one in tree.items() if one.sha256}
 
 
-def _tree(hub: Hub, release: Release) -> Mapping[str, TreeFile]:
+def _tree(pinned: Pinned) -> Mapping[str, TreeFile]:
     try:
-        return hub.tree(release.repo, release.commit)
+        return pinned.repo.tree(pinned.release.commit)
     except HubNotFound:
-        raise CommitGone(f"{release}: no such commit in a repo that answers.", "Ask the repo's owner.") from None
+        raise CommitGone(f"{pinned.release}: no such commit in a repo that answers.", "Ask the repo's owner.") from None
 
 
 def _check_paths(tree: Mapping[str, TreeFile], release: Release) -> None:
@@ -108,15 +107,15 @@ def _check_paths(tree: Mapping[str, TreeFile], release: Release) -> None:
             raise _unlockable(release, str(error)) from None
 
 
-def _lineage(hub: Hub, release: Release) -> Lineage:
+def _lineage(pinned: Pinned) -> Lineage:
     """Read the lineage of a release, from the cache where it is there as released."""
-    manifest = release.manifest
+    release, manifest = pinned.release, pinned.release.manifest
     if manifest is None or LINEAGE not in manifest.files:
         return Lineage()
     here = cached_file(release.repo, release.commit, LINEAGE)
     raw = here.read_bytes() if here else b""
     if digest_of(raw) != f"sha256:{manifest.files[LINEAGE].sha256}":
-        raw = read_verified(hub, release, manifest, LINEAGE)
+        raw = read_verified(pinned.repo, release, manifest, LINEAGE)
     return Lineage.decode(raw, f"{release}: {LINEAGE}")
 
 

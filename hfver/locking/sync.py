@@ -15,15 +15,15 @@ from hfver.errors import DigestMismatch, Refused, UsageError
 from hfver.hub import Hub
 from hfver.hub.download import cached_file, snapshot_folder
 from hfver.hub.memory import Memory
-from hfver.loading.fetch import Snapshot, bring, files_in
+from hfver.loading.fetch import Snapshot, fetch_snapshot, files_in
 from hfver.loading.pull import check_code
 from hfver.locking.lock import lock as relock
 from hfver.locking.requirements import Asked
 from hfver.model.checkpoint import HashCache, refuse_code
 from hfver.registry.release_checks import check_folder, check_names
-from hfver.registry.resolve_locked import confirm, pin_locked, terms_for
+from hfver.registry.resolve_locked import confirm, pin_locked, trust_for
 from hfver.registry.signing import check_signed
-from hfver.registry.state import Terms, read_state
+from hfver.registry.state import TrustOptions, read_state
 
 __all__ = ["sync"]
 
@@ -65,9 +65,9 @@ def sync(
     folders = []
     for package in held.packages:
         mine = hub is not None and package.hub == hub.identity
-        terms = Terms(lock=held, policy=policy)
+        trust = TrustOptions(lock=held, policy=policy)
         snapshot, yanked = (
-            _fetch(hub, package, terms, progress) if hub and mine else _check_here(package, hub, progress)
+            _fetch(hub, package, trust, progress) if hub and mine else _check_here(package, hub, progress)
         )
         folders.append((package, snapshot.path))
         notes += (f"{package} was yanked: {yanked}",) if yanked else ()
@@ -92,17 +92,17 @@ def _check_may_lock(path: Path, missing: Iterable[str], hub: Hub | None, frozen:
         raise Refused(f"{path} {state} {', '.join(missing)}, and {option} adds nothing to it.", "Run: hfver lock")
 
 
-def _fetch(hub: Hub, package: Package, terms: Terms, progress: Progress) -> tuple[Snapshot, str | None]:
+def _fetch(hub: Hub, package: Package, trust: TrustOptions, progress: Progress) -> tuple[Snapshot, str | None]:
     """Bring a package, after asking the ledger; returns also why it was yanked."""
-    pinned = pin_locked(hub, package, terms)
+    pinned = pin_locked(hub, package, trust)
     if package.digest is not None:
-        state = read_state(hub, package.repo, terms_for(package, terms))
-        pinned = confirm(hub, state, package, str(terms.lock.path if terms.lock else LOCK))
+        state = read_state(hub.repo(package.repo), trust_for(package, trust))
+        pinned = confirm(state, package, str(trust.lock.path if trust.lock else LOCK))
     if package.spec:
-        check_signed(hub, pinned.release, policy=terms.policy)
-    snapshot = bring(hub, pinned, progress=progress)
+        check_signed(pinned.repo, pinned.release, policy=trust.policy)
+    snapshot = fetch_snapshot(pinned, progress=progress)
     if not package.allow_code:
-        check_code(hub, pinned, snapshot)
+        check_code(pinned, snapshot)
     return snapshot, pinned.release.yanked
 
 

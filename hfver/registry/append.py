@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from hfver.core.ledger import Line
 from hfver.core.manifest import LEDGER
 from hfver.errors import Conflict
-from hfver.hub import Hub, Operation, Put, Stale
-from hfver.hub.memory import Memory
+from hfver.hub import Operation, Put, Stale
 from hfver.registry.state import RepoState, read_state
 
 __all__ = ["Event", "append"]
@@ -40,11 +39,10 @@ class Event:
     operations: Sequence[Operation] = ()
 
 
-def append(hub: Hub, state: RepoState, decide: Callable[[RepoState], Event | None]) -> RepoState:
+def append(state: RepoState, decide: Callable[[RepoState], Event | None]) -> RepoState:
     """Append an event to the ledger, whoever else writes to ``main`` meanwhile.
 
     Args:
-        hub: Where to.
         state: What the repo says now.
         decide: Makes the event from what the repo says. Asked anew whenever ``main`` moved, which may be this very
             event, whose answer was lost: None says that nothing is left to do.
@@ -60,28 +58,27 @@ def append(hub: Hub, state: RepoState, decide: Callable[[RepoState], Event | Non
         if event is None:
             return state
         try:
-            return _commit(hub, state, event)
+            return _commit(state, event)
         except Stale:
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - spreads writers, guards nothing
-            state = read_state(hub, state.repo, state.terms)
+            state = read_state(state.repo, state.trust)
     raise Conflict(
         f"{state.repo}: main changed {ATTEMPTS} times while a line was to be appended to its ledger.",
         "Run the same command again: it finishes what is left to do.",
     )
 
 
-def _commit(hub: Hub, state: RepoState, event: Event) -> RepoState:
+def _commit(state: RepoState, event: Event) -> RepoState:
     ledger = state.ledger
     for line in event.lines:
         ledger = ledger.append(line)
-    head = hub.commit(
-        state.repo,
+    head = state.repo.commit(
         "main",
         [Put(LEDGER, ledger.raw), *event.operations],
         summary=event.summary,
         description=event.description,
         parent=state.refs.main,
     )
-    Memory(hub.identity, state.repo).remember_ledger(head, ledger.raw)
+    state.repo.memory.remember_ledger(head, ledger.raw)
     refs = replace(state.refs, branches={**state.refs.branches, "main": head})
     return replace(state, refs=refs, ledger=ledger)

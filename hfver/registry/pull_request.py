@@ -22,7 +22,8 @@ from collections.abc import Mapping
 from hfver.core.ledger import Ledger
 from hfver.core.manifest import LEDGER, MANIFEST, Manifest, is_state
 from hfver.errors import VerificationError
-from hfver.hub import Hub, Operation, Put, PutLfs, TreeFile
+from hfver.hub import Operation, Put, PutLfs, TreeFile
+from hfver.hub.client import HubRepo
 from hfver.hub.discussions import message_of
 from hfver.registry.release_checks import check_tree
 
@@ -36,46 +37,46 @@ def pointer_to(commit: str) -> str:
     return f"Release commit: {commit}"
 
 
-def put_state_back(hub: Hub, repo: str, main: str) -> list[Operation]:
+def put_state_back(repo: HubRepo, main: str) -> list[Operation]:
     """Say what a child of S must hold for its merge to leave the repo's state alone."""
-    state = {path: file for path, file in hub.tree(repo, main).items() if is_state(path)}
-    return [_copy(hub, repo, main, file) for file in state.values()]
+    state = {path: file for path, file in repo.tree(main).items() if is_state(path)}
+    return [_copy(repo, main, file) for file in state.values()]
 
 
-def _copy(hub: Hub, repo: str, main: str, file: TreeFile) -> Operation:
+def _copy(repo: HubRepo, main: str, file: TreeFile) -> Operation:
     if file.sha256:
         return PutLfs(file.path, file.sha256, file.size)
-    return Put(file.path, hub.read(repo, main, file.path))
+    return Put(file.path, repo.read(main, file.path))
 
 
-def behind(hub: Hub, repo: str, head: str) -> str:
+def behind(repo: HubRepo, head: str) -> str:
     """Find the commit S that the head of a pull request stands for; the head itself if it stands for no other.
 
     It is believed only if S holds exactly the head's files without the repo's state, and the head's ledger ends with
     the line that S was made after. So neither a file nor a ledger line that somebody else added to the pull request
     is ever taken for the release.
     """
-    tree = hub.tree(repo, head)
+    tree = repo.tree(head)
     if MANIFEST not in tree or not any(is_state(path) for path in tree):
         return head
-    found = _POINTER.search(message_of(hub, repo, head))
-    if found is None or _blobs(hub.tree(repo, found[1])) != _blobs(tree):
+    found = _POINTER.search(message_of(repo, head))
+    if found is None or _blobs(repo.tree(found[1])) != _blobs(tree):
         return head
-    return found[1] if _ends_where_it_began(hub, repo, head, found[1]) else head
+    return found[1] if _ends_where_it_began(repo, head, found[1]) else head
 
 
-def _ends_where_it_began(hub: Hub, repo: str, head: str, commit: str) -> bool:
+def _ends_where_it_began(repo: HubRepo, head: str, commit: str) -> bool:
     """Tell whether a head carries the very ledger that its candidate's manifest names."""
-    manifest = Manifest.decode(hub.find(repo, commit, MANIFEST) or b"", f"{repo}@{commit[:12]}")
-    return Ledger(hub.find(repo, head, LEDGER) or b"", ()).head == manifest.ledger_head
+    manifest = Manifest.decode(repo.find(commit, MANIFEST) or b"", f"{repo}@{commit[:12]}")
+    return Ledger(repo.find(head, LEDGER) or b"", ()).head == manifest.ledger_head
 
 
-def holds_release(hub: Hub, repo: str, head: str) -> bool:
+def holds_release(repo: HubRepo, head: str) -> bool:
     """Tell whether a commit holds exactly the files that its manifest names, and at most the repo's state beside."""
-    files = {path: file for path, file in hub.tree(repo, head).items() if not is_state(path)}
+    files = {path: file for path, file in repo.tree(head).items() if not is_state(path)}
     where = f"{repo}@{head[:12]}"
     try:
-        check_tree(files, Manifest.decode(hub.find(repo, head, MANIFEST) or b"", where), where)
+        check_tree(files, Manifest.decode(repo.find(head, MANIFEST) or b"", where), where)
     except VerificationError:
         return False
     return True

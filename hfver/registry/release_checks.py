@@ -20,7 +20,7 @@ from hfver.errors import (
     ObjectGone,
     ReleaseReplayed,
 )
-from hfver.hub import Hub, TreeFile
+from hfver.hub import HubRepo, TreeFile
 from hfver.model.checkpoint import HashCache, hash_files
 
 __all__ = [
@@ -180,7 +180,7 @@ def _listed(paths: list[str]) -> str:
     return f"{names} {'is' if len(paths) == 1 else 'are'}"
 
 
-def read_verified(hub: Hub, release: Release, manifest: Manifest, path: str) -> bytes:
+def read_verified(repo: HubRepo, release: Release, manifest: Manifest, path: str) -> bytes:
     """Read a small file of a release and compare it with the manifest.
 
     Raises:
@@ -191,7 +191,7 @@ def read_verified(hub: Hub, release: Release, manifest: Manifest, path: str) -> 
     if expected is None:
         raise FileMissing(f"{release}: {path} is not in its manifest.")
     try:
-        content = hub.read(release.repo, release.commit, path)
+        content = repo.read(release.commit, path)
     except HubNotFound:
         raise ObjectGone(f"{release}: {path} is gone from a repo that answers.") from None
     if digest_of(content) != f"sha256:{expected.sha256}":

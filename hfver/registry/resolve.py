@@ -17,7 +17,7 @@ from hfver.core.results import Release
 from hfver.core.version import Range, Version
 from hfver.errors import CommitGone, FileMissing, HubNotFound, Refused, VerificationError
 from hfver.hub import Hub, TreeFile
-from hfver.hub.memory import Memory
+from hfver.hub.client import HubRepo
 from hfver.registry.pull_request import behind
 from hfver.registry.release_checks import (
     check_binding,
@@ -27,7 +27,7 @@ from hfver.registry.release_checks import (
     check_tree,
 )
 from hfver.registry.signing import check_signed
-from hfver.registry.state import RepoState, Terms, read_state
+from hfver.registry.state import RepoState, TrustOptions, read_state
 from hfver.registry.versions import candidate_release, check_tag, release_of
 
 __all__ = [
@@ -47,19 +47,21 @@ class Pinned:
     """A commit, proven to be what was asked for, as far as that can be seen without its large files.
 
     Attributes:
+        repo: Where it is.
         release: What it is; ``release.manifest`` is None for a commit that was not made by hfver.
         tree: Its files as the Hub lists them; None if that was checked on an earlier day.
         files: Its files as a lock holds them; of a commit that was not made by hfver only.
         raw: Its manifest's bytes; None for a commit that was not made by hfver, or no release yet.
     """
 
+    repo: HubRepo = field(repr=False)
     release: Release
     tree: Mapping[str, TreeFile] | None = None
     files: Mapping[str, FileEntry] | None = None
     raw: bytes | None = field(default=None, repr=False)
 
 
-def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
+def resolve(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions(), state: RepoState | None = None) -> Pinned:
     """Find the release that a reference means, and check the whole chain of evidence.
 
     A commit that was verified before costs no request; anything else costs one if nothing changed on the Hub.
@@ -67,7 +69,8 @@ def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
     Args:
         hub: Where to look.
         ref: What is meant.
-        terms: What must hold for the repo to be believed.
+        trust: What must hold for the repo to be believed.
+        state: The repo's state, if the caller has read it already.
 
     Raises:
         HubNotFound: No such repo, version, pull request or stage; or no release is in the range.
@@ -75,22 +78,23 @@ def resolve(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
         VerificationError: Something on the Hub is not what the ledger or manifest says.
         SignatureInvalid: The policy asks for a signature that is not there.
     """
-    pinned = locate(hub, ref, terms)
-    check_signed(hub, pinned.release, policy=terms.policy)
+    pinned = locate(hub, ref, trust, state)
+    check_signed(pinned.repo, pinned.release, policy=trust.policy)
     return pinned
 
 
-def locate(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
+def locate(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions(), state: RepoState | None = None) -> Pinned:
     """Resolve a reference without asking for a signature: for a base, which its lineage pins to a commit."""
-    if isinstance(ref.spec, Commit) and (known := _remembered(hub, ref.repo, ref.spec.sha, terms)):
+    repo = state.repo if state else hub.repo(ref.repo)
+    if isinstance(ref.spec, Commit) and (known := _remembered(repo, ref.spec.sha, trust)):
         return known
-    state = read_state(hub, ref.repo, terms)
+    state = state or read_state(repo, trust)
     if isinstance(ref.spec, Commit):
         entry = state.ledger.at_commit(ref.spec.sha)
-        return pin(hub, state, entry) if entry else _pin_commit(hub, state, ref.spec.sha)
+        return pin(state, entry) if entry else _pin_commit(state, ref.spec.sha)
     if isinstance(ref.spec, PullRequest):
-        return _pin_commit(hub, state, behind(hub, ref.repo, _head_of(state, ref.spec)))
-    return pin(hub, state, choose(state, ref))
+        return _pin_commit(state, behind(repo, _head_of(state, ref.spec)))
+    return pin(state, choose(state, ref))
 
 
 def choose(state: RepoState, ref: Ref) -> Entry:
@@ -109,45 +113,45 @@ def choose(state: RepoState, ref: Ref) -> Entry:
     return entry or _nothing_found(state, ref)
 
 
-def pin(hub: Hub, state: RepoState, entry: Entry) -> Pinned:
+def pin(state: RepoState, entry: Entry) -> Pinned:
     """Check a ledger entry's chain of evidence: tag, manifest, what was before it, tree."""
     where = f"{state.repo}@{entry.version}"
     check_tag(state.repo, state.refs.tags, entry)
-    memory = Memory(hub.identity, state.repo)
+    memory = state.repo.memory
     # Adopted versions may share a commit; each has a manifest of its own, and only one of them is remembered.
     known = memory.manifest(entry.commit)
     raw, tree = known if known and digest_of(known) == entry.line.digest else None, None
     if raw is None:
-        raw, known = _read_manifest(hub, state, entry, where), None
+        raw, known = _read_manifest(state, entry, where), None
     check_digest(raw, entry, where)
     manifest = Manifest.decode(raw, where)
     check_binding(manifest, state.names, str(entry.version), where)
     check_content_digest(manifest, entry, where)
     check_past(state.ledger, manifest, digest_of(raw), where)
     if known is None:
-        tree = read_tree(hub, state.repo, entry.commit, where)
+        tree = read_tree(state.repo, entry.commit, where)
         check_tree(tree, manifest, where)
         memory.remember_manifest(entry.commit, raw)
-    return Pinned(release_of(hub, state.repo, entry, manifest), tree, raw=raw)
+    return Pinned(state.repo, release_of(state.repo, entry, manifest), tree, raw=raw)
 
 
-def _remembered(hub: Hub, repo: str, commit: str, terms: Terms) -> Pinned | None:
+def _remembered(repo: HubRepo, commit: str, trust: TrustOptions) -> Pinned | None:
     """Recall a commit that was verified before: nothing about it can have changed."""
-    memory = Memory(hub.identity, repo)
+    memory = repo.memory
     if raw := memory.manifest(commit):
         manifest = Manifest.decode(raw, f"{repo}@{commit}")
-        entry = _remembered_entry(memory, repo, terms, commit)
-        known = release_of(hub, repo, entry, manifest) if entry else None
-        return Pinned(known or candidate_release(hub, repo, commit, manifest, digest_of(raw)), raw=raw)
+        entry = _remembered_entry(repo, trust, commit)
+        known = release_of(repo, entry, manifest) if entry else None
+        return Pinned(repo, known or candidate_release(repo, commit, manifest, digest_of(raw)), raw=raw)
     if memory.files(commit, whole=True) or memory.files(commit, whole=False):
-        return Pinned(Release(repo=repo, commit=commit, url=hub.url(repo, commit), published=False))
+        return Pinned(repo, Release(repo=repo.name, commit=commit, url=repo.url(commit), published=False))
     return None
 
 
-def _remembered_entry(memory: Memory, repo: str, terms: Terms, commit: str) -> Entry | None:
+def _remembered_entry(repo: HubRepo, trust: TrustOptions, commit: str) -> Entry | None:
     """Recall the line of a release: whether it was yanked when its ledger was last seen."""
-    ledger = memory.ledger()
-    return Ledger.decode(ledger.raw, repo, terms.mirror_of).at_commit(commit) if ledger else None
+    ledger = repo.memory.ledger()
+    return Ledger.decode(ledger.raw, repo.name, trust.mirror_of).at_commit(commit) if ledger else None
 
 
 def warn_if_yanked(release: Release) -> None:
@@ -156,20 +160,20 @@ def warn_if_yanked(release: Release) -> None:
         warnings.warn(f"{release} was yanked: {release.yanked}", UserWarning, stacklevel=4)
 
 
-def _pin_commit(hub: Hub, state: RepoState, commit: str) -> Pinned:
+def _pin_commit(state: RepoState, commit: str) -> Pinned:
     """Pin a commit that the ledger does not name: a candidate, or one that hfver did not make."""
     where = f"{state.repo}@{commit[:12]}"
-    tree = hub.tree(state.repo, commit)
+    tree = state.repo.tree(commit)
     if MANIFEST not in tree:
-        return Pinned(Release(state.repo, commit, hub.url(state.repo, commit), published=False), tree)
-    raw = hub.read(state.repo, commit, MANIFEST)
+        return Pinned(state.repo, Release(state.repo.name, commit, state.repo.url(commit), published=False), tree)
+    raw = state.repo.read(commit, MANIFEST)
     manifest = Manifest.decode(raw, where)
     check_binding(manifest, state.names, manifest.version, where)
     try:
         check_tree(tree, manifest, where)
     except VerificationError as error:
         raise _with_hint(error, state, manifest.version) from None
-    return Pinned(candidate_release(hub, state.repo, commit, manifest, digest_of(raw)), tree)
+    return Pinned(state.repo, candidate_release(state.repo, commit, manifest, digest_of(raw)), tree)
 
 
 def _with_hint(error: VerificationError, state: RepoState, version: str) -> VerificationError:
@@ -224,11 +228,11 @@ def _shortened(versions: Iterable[Version]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
-def _read_manifest(hub: Hub, state: RepoState, entry: Entry, where: str) -> bytes:
+def _read_manifest(state: RepoState, entry: Entry, where: str) -> bytes:
     """Read a release's manifest: from its commit, or from ``main`` if it was adopted."""
     if entry.line.event == "adopt":
         path = f"{ADOPTED}{entry.version}.json"
-        raw = hub.find(state.repo, state.refs.main, path)
+        raw = state.repo.find(state.refs.main, path)
         if raw is None:
             raise FileMissing(
                 f"{where}: its manifest, {path}, is gone from main.",
@@ -236,24 +240,24 @@ def _read_manifest(hub: Hub, state: RepoState, entry: Entry, where: str) -> byte
             )
         return raw
     try:
-        return hub.read(state.repo, entry.commit, MANIFEST)
+        return state.repo.read(entry.commit, MANIFEST)
     except HubNotFound:
         raise _gone(state.repo, entry.commit, where) from None
 
 
-def read_tree(hub: Hub, repo: str, commit: str, where: str) -> dict[str, TreeFile]:
+def read_tree(repo: HubRepo, commit: str, where: str) -> dict[str, TreeFile]:
     """List the files of a release's commit.
 
     Raises:
         CommitGone: The repo answers, and does not have it.
     """
     try:
-        return hub.tree(repo, commit)
+        return repo.tree(commit)
     except HubNotFound:
         raise _gone(repo, commit, where) from None
 
 
-def _gone(repo: str, commit: str, where: str) -> CommitGone:
+def _gone(repo: HubRepo, commit: str, where: str) -> CommitGone:
     return CommitGone(
         f"{where}: the ledger says commit {commit}, and the repo answers without it.",
         f"The history of {repo} was rewritten; ask its owner. A copy of the release proves itself: hfver verify DIR",

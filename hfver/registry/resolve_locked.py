@@ -11,17 +11,16 @@ from hfver.core.ref import Commit, Ref
 from hfver.core.results import Release
 from hfver.core.version import Range, parse_version, tag_of
 from hfver.errors import DigestMismatch, LedgerRewritten, Refused
-from hfver.hub import Hub
+from hfver.hub import Hub, HubRepo
 from hfver.hub.download import cached_file
-from hfver.hub.memory import Memory
 from hfver.registry.resolve import Pinned, locate, pin
 from hfver.registry.signing import check_signed
-from hfver.registry.state import RepoState, Terms
+from hfver.registry.state import RepoState, TrustOptions
 
-__all__ = ["code_is_allowed", "confirm", "locate_locked", "pin_locked", "resolve_locked", "terms_for"]
+__all__ = ["code_is_allowed", "confirm", "locate_locked", "pin_locked", "resolve_locked", "trust_for"]
 
 
-def resolve_locked(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
+def resolve_locked(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
     """Find the release that a reference means, by the lock where it speaks of it, else by the ledger.
 
     What the lock holds and this machine verified before costs no request.
@@ -32,35 +31,36 @@ def resolve_locked(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
         VerificationError: Something is not what the lock, the ledger or a manifest says.
         SignatureInvalid: The policy asks for a signature that is not there.
     """
-    pinned = locate_locked(hub, ref, terms)
-    check_signed(hub, pinned.release, policy=terms.policy)
+    pinned = locate_locked(hub, ref, trust)
+    check_signed(pinned.repo, pinned.release, policy=trust.policy)
     return pinned
 
 
-def locate_locked(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
+def locate_locked(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
     """Resolve a reference without asking for a signature: for a base, which its lineage pins to a commit."""
-    package = _answer(hub, ref, terms.lock) if terms.lock else None
-    return pin_locked(hub, package, terms) if package else locate(hub, ref, terms)
+    package = _answer(hub, ref, trust.lock) if trust.lock else None
+    return pin_locked(hub, package, trust) if package else locate(hub, ref, trust)
 
 
-def pin_locked(hub: Hub, package: Package, terms: Terms = Terms()) -> Pinned:
+def pin_locked(hub: Hub, package: Package, trust: TrustOptions = TrustOptions()) -> Pinned:
     """Pin what a lock holds, without a request where that can be proven here.
 
     Raises:
         DigestMismatch: The lock contradicts the manifest of the very commit that it names.
         LedgerRewritten: The ledger was asked, and does not name that commit.
     """
+    repo = hub.repo(package.repo)
     if package.digest is None:
-        release = Release(package.repo, package.commit, hub.url(package.repo, package.commit), published=False)
-        return Pinned(release, files=package.files)
-    _learn_from_cache(hub, package)
-    pinned = locate(hub, Ref(package.repo, Commit(package.commit)), terms_for(package, terms))
+        release = Release(package.repo, package.commit, repo.url(package.commit), published=False)
+        return Pinned(repo, release, files=package.files)
+    _learn_from_cache(repo, package)
+    pinned = locate(hub, Ref(package.repo, Commit(package.commit)), trust_for(package, trust))
     if pinned.tree is not None and not pinned.release.published:
-        raise _unnamed(package, _name(terms.lock))
-    return _checked(pinned, package, _name(terms.lock))
+        raise _unnamed(package, _name(trust.lock))
+    return _checked(pinned, package, _name(trust.lock))
 
 
-def confirm(hub: Hub, state: RepoState, package: Package, name: str = LOCK) -> Pinned:
+def confirm(state: RepoState, package: Package, name: str = LOCK) -> Pinned:
     """Ask a repo's ledger whether it still says what a lock holds of a release.
 
     Raises:
@@ -70,17 +70,19 @@ def confirm(hub: Hub, state: RepoState, package: Package, name: str = LOCK) -> P
     entry = state.ledger.at_commit(package.commit)
     if entry is None:
         raise _unnamed(package, name)
-    return _checked(pin(hub, state, entry), package, name)
+    return _checked(pin(state, entry), package, name)
 
 
-def code_is_allowed(hub: Hub, release: Release, terms: Terms) -> bool:
+def code_is_allowed(pinned: Pinned, trust: TrustOptions) -> bool:
     """Tell whether the lock allows the own Python code of exactly this commit to run."""
-    return terms.lock is not None and terms.lock.allows_code(release.repo, release.commit, hub.identity)
+    return trust.lock is not None and trust.lock.allows_code(
+        pinned.release.repo, pinned.release.commit, pinned.repo.hub.identity
+    )
 
 
-def terms_for(package: Package | None, terms: Terms = Terms()) -> Terms:
+def trust_for(package: Package | None, trust: TrustOptions = TrustOptions()) -> TrustOptions:
     """Ask the ledger to hold the line that was its head when the package was locked."""
-    return replace(terms, seen=package.ledger, seen_by=_name(terms.lock)) if package and package.ledger else terms
+    return replace(trust, seen=package.ledger, seen_by=_name(trust.lock)) if package and package.ledger else trust
 
 
 def _answer(hub: Hub, ref: Ref, lock: Lock) -> Package | None:
@@ -106,9 +108,9 @@ def _warn_of_another_hub(hub: Hub, ref: Ref, lock: Lock) -> None:
         warnings.warn(message, UserWarning, stacklevel=5)
 
 
-def _learn_from_cache(hub: Hub, package: Package) -> None:
+def _learn_from_cache(repo: HubRepo, package: Package) -> None:
     """Believe a manifest in the Hugging Face cache if it has the digest that the lock holds."""
-    memory = Memory(hub.identity, package.repo)
+    memory = repo.memory
     found = cached_file(package.repo, package.commit, MANIFEST)
     if found is None or memory.manifest(package.commit) is not None:
         return

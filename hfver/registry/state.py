@@ -1,4 +1,4 @@
-"""Observe: what a repo says of itself at one moment, compared with what was seen of it before."""
+"""The state of a repo at one moment: refs and ledger, compared with what was seen of it before."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from hfver.core.plural import counted
 from hfver.core.repo_paths import LEDGER
 from hfver.core.version import Version, version_of_tag
 from hfver.errors import LedgerRewritten, LedgerTruncated
-from hfver.hub import Hub, Refs
-from hfver.hub.memory import Memory, RememberedLedger
+from hfver.hub import Refs
+from hfver.hub.client import HubRepo
+from hfver.hub.memory import RememberedLedger
 
 if TYPE_CHECKING:  # models that a state without lock and policy does not need
     from hfver.core.lockfile import Lock
     from hfver.core.policy import Policy
 
-__all__ = ["RepoState", "Terms", "check_continues", "check_seen", "observe", "read_state", "state_at"]
+__all__ = ["RepoState", "TrustOptions", "check_continues", "check_seen", "find_state", "read_state", "state_at"]
 
 LAG = (0.0, 0.25, 1.0)
 """Seconds after which refs are read again that show fewer lines than this machine has seen."""
 
 
 @dataclass(frozen=True)
-class Terms:
+class TrustOptions:
     """What must hold for a repo to be believed, beyond what it says itself.
 
     Attributes:
@@ -45,17 +46,24 @@ class Terms:
 
 @dataclass(frozen=True)
 class RepoState:
-    """What a repo says of itself at one moment."""
+    """What a repo says of itself at one moment.
 
-    repo: str
+    Attributes:
+        repo: The repo, and everything that was read of it so far.
+        refs: Its branches, tags and pull requests.
+        ledger: Its releases and yanks.
+        trust: What must hold for it to be believed.
+    """
+
+    repo: HubRepo
     refs: Refs
     ledger: Ledger
-    terms: Terms = Terms()
+    trust: TrustOptions = TrustOptions()
 
     @property
     def names(self) -> frozenset[str]:
         """The repos, in lower case, whose releases may be found here."""
-        return self.ledger.names | {self.repo.lower(), (self.terms.mirror_of or self.repo).lower()}
+        return self.ledger.names | {self.repo.name.lower(), (self.trust.mirror_of or self.repo.name).lower()}
 
     @property
     def pending(self) -> dict[Version, str]:
@@ -65,13 +73,13 @@ class RepoState:
         return {version: commit for version, commit in tags.items() if version and version not in published}
 
 
-def observe(hub: Hub, repo: str, terms: Terms = Terms()) -> RepoState | None:
+def find_state(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> RepoState | None:
     """Read refs and ledger, or return None if there is no such repo."""
-    refs = hub.find_refs(repo)
-    return state_at(hub, repo, refs, terms) if refs else None
+    refs = repo.find_refs()
+    return state_at(repo, refs, trust) if refs else None
 
 
-def read_state(hub: Hub, repo: str, terms: Terms = Terms()) -> RepoState:
+def read_state(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> RepoState:
     """Read refs and ledger; the ledger is only fetched if ``main`` moved since it was last seen.
 
     Raises:
@@ -79,45 +87,45 @@ def read_state(hub: Hub, repo: str, terms: Terms = Terms()) -> RepoState:
         LedgerBroken: The ledger is unreadable, its chain is broken, or it does not continue the one seen before.
         ReleaseReplayed: The ledger is that of another repo.
     """
-    return state_at(hub, repo, hub.refs(repo), terms)
+    return state_at(repo, repo.refs(), trust)
 
 
-def state_at(hub: Hub, repo: str, refs: Refs, terms: Terms = Terms()) -> RepoState:
+def state_at(repo: HubRepo, refs: Refs, trust: TrustOptions = TrustOptions()) -> RepoState:
     """Read the ledger that belongs to refs which were just read."""
-    memory = Memory(hub.identity, repo)
+    memory = repo.memory
     remembered = memory.ledger()
-    refs, raw = _catch_up(hub, repo, refs, remembered)
-    ledger = Ledger.decode(raw, repo, terms.mirror_of)
+    refs, raw = _catch_up(repo, refs, remembered)
+    ledger = Ledger.decode(raw, repo.name, trust.mirror_of)
     if remembered is not None:
-        check_continues(repo, ledger, remembered, memory)
-    check_seen(repo, ledger, terms)
+        check_continues(repo, ledger, remembered)
+    check_seen(repo, ledger, trust)
     if remembered is None or remembered.main != refs.main:
         memory.remember_ledger(refs.main, raw)
-    return RepoState(repo, refs, ledger, terms)
+    return RepoState(repo, refs, ledger, trust)
 
 
-def _catch_up(hub: Hub, repo: str, refs: Refs, remembered: RememberedLedger | None) -> tuple[Refs, bytes]:
+def _catch_up(repo: HubRepo, refs: Refs, remembered: RememberedLedger | None) -> tuple[Refs, bytes]:
     """Read the ledger; refs that show less of it than was seen may be older, and are read again first.
 
     Another process may have seen more since these were read, and Hubs answer refs from caches for a moment.
     """
-    raw = _read_ledger(hub, repo, refs, remembered)
+    raw = _read_ledger(repo, refs, remembered)
     for pause in LAG:
         if remembered is None or raw == remembered.raw or not remembered.raw.startswith(raw):
             break
         time.sleep(pause)
-        refs = hub.refs(repo)
-        raw = _read_ledger(hub, repo, refs, remembered)
+        refs = repo.refs()
+        raw = _read_ledger(repo, refs, remembered)
     return refs, raw
 
 
-def _read_ledger(hub: Hub, repo: str, refs: Refs, remembered: RememberedLedger | None) -> bytes:
+def _read_ledger(repo: HubRepo, refs: Refs, remembered: RememberedLedger | None) -> bytes:
     if remembered is not None and remembered.main == refs.main:
         return remembered.raw
-    return hub.find(repo, refs.main, LEDGER) or b""
+    return repo.find(refs.main, LEDGER) or b""
 
 
-def check_continues(repo: str, ledger: Ledger, remembered: RememberedLedger, memory: Memory) -> None:
+def check_continues(repo: HubRepo, ledger: Ledger, remembered: RememberedLedger) -> None:
     """Compare a ledger with the one that this machine saw last: it may only have grown.
 
     Raises:
@@ -126,7 +134,7 @@ def check_continues(repo: str, ledger: Ledger, remembered: RememberedLedger, mem
     """
     if ledger.raw.startswith(remembered.raw):
         return
-    hint = f"If the repo was deleted and made anew on purpose, remove {memory.folder} and run the command again."
+    hint = f"If the repo was deleted and made anew on purpose, remove {repo.memory.folder} and run the command again."
     then, now = remembered.raw.count(b"\n"), len(ledger.lines)
     if remembered.raw.startswith(ledger.raw):
         raise LedgerTruncated(
@@ -144,15 +152,15 @@ def _first_other(before: bytes, after: bytes) -> int:
     return next((number for number, (old, new) in enumerate(pairs, 1) if old != new), 1)
 
 
-def check_seen(repo: str, ledger: Ledger, terms: Terms) -> None:
+def check_seen(repo: HubRepo, ledger: Ledger, trust: TrustOptions) -> None:
     """Compare a ledger with the head that a lock remembers.
 
     Raises:
         LedgerRewritten: It does not hold that line.
     """
-    if not ledger.extends(terms.seen):
+    if not ledger.extends(trust.seen):
         raise LedgerRewritten(
-            f"The ledger of {repo} does not hold the line that {terms.seen_by} saw last ({terms.seen}): "
+            f"The ledger of {repo} does not hold the line that {trust.seen_by} saw last ({trust.seen}): "
             f"it was rewritten or cut, or another repo has taken the name.",
             "Trust nothing of this repo until its owner explains that; "
             f"then take it out of the lock (hfver lock --remove {repo}) and lock it anew.",

@@ -9,8 +9,8 @@ from hfver.core.ledger import Entry
 from hfver.core.results import Release, Versions
 from hfver.core.version import tag_of
 from hfver.errors import TagMoved
-from hfver.hub import Hub
-from hfver.registry.state import Terms, read_state
+from hfver.hub.client import HubRepo
+from hfver.registry.state import TrustOptions, read_state
 
 if TYPE_CHECKING:  # a list of versions reads no manifest
     from hfver.core.manifest import Manifest
@@ -18,21 +18,21 @@ if TYPE_CHECKING:  # a list of versions reads no manifest
 __all__ = ["candidate_release", "check_tag", "list_versions", "release_of"]
 
 
-def list_versions(hub: Hub, repo: str, terms: Terms = Terms()) -> Versions:
+def list_versions(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> Versions:
     """List a repo's releases from its ledger, newest version first.
 
     Raises:
         TagMoved: A release's tag is gone or points elsewhere.
     """
-    state = read_state(hub, repo, terms)
+    state = read_state(repo, trust)
     for entry in state.ledger.entries:
         check_tag(repo, state.refs.tags, entry)
     ordered = sorted(state.ledger.entries, key=lambda entry: entry.version, reverse=True)
-    releases = tuple(release_of(hub, repo, entry, None) for entry in ordered)
-    return Versions(repo, releases, tuple(tag_of(version) for version in sorted(state.pending)))
+    releases = tuple(release_of(repo, entry, None) for entry in ordered)
+    return Versions(repo.name, releases, tuple(tag_of(version) for version in sorted(state.pending)))
 
 
-def check_tag(repo: str, tags: Mapping[str, str], entry: Entry) -> None:
+def check_tag(repo: HubRepo, tags: Mapping[str, str], entry: Entry) -> None:
     """Compare a release's tag with its line in the ledger.
 
     Raises:
@@ -50,13 +50,13 @@ def check_tag(repo: str, tags: Mapping[str, str], entry: Entry) -> None:
     )
 
 
-def release_of(hub: Hub, repo: str, entry: Entry, manifest: Manifest | None) -> Release:
+def release_of(repo: HubRepo, entry: Entry, manifest: Manifest | None) -> Release:
     """Make the value of a published release from its ledger entry."""
     line = entry.line
     return Release(
         repo=_spelled(repo, manifest),
         commit=entry.commit,
-        url=hub.url(repo, tag_of(entry.version)),
+        url=repo.url(tag_of(entry.version)),
         version=str(entry.version),
         tag=tag_of(entry.version),
         digest=line.digest,
@@ -72,12 +72,12 @@ def release_of(hub: Hub, repo: str, entry: Entry, manifest: Manifest | None) -> 
     )
 
 
-def candidate_release(hub: Hub, repo: str, commit: str, manifest: Manifest, digest: str) -> Release:
+def candidate_release(repo: HubRepo, commit: str, manifest: Manifest, digest: str) -> Release:
     """Make the value of a commit that holds a release, whether or not it is published."""
     return Release(
         repo=_spelled(repo, manifest),
         commit=commit,
-        url=hub.url(repo, commit),
+        url=repo.url(commit),
         version=manifest.version,
         digest=digest,
         content_digest=manifest.content_digest,
@@ -86,6 +86,6 @@ def candidate_release(hub: Hub, repo: str, commit: str, manifest: Manifest, dige
     )
 
 
-def _spelled(repo: str, manifest: Manifest | None) -> str:
+def _spelled(repo: HubRepo, manifest: Manifest | None) -> str:
     """Give the repo that was asked, in its own spelling; that of the release if it is the same without case."""
-    return manifest.repo if manifest and manifest.repo.lower() == repo.lower() else repo
+    return manifest.repo if manifest and manifest.repo.lower() == repo.name.lower() else repo.name

@@ -16,12 +16,13 @@ from hfver.core.manifest import ADOPTED, LEDGER, FileEntry, Manifest, content_di
 from hfver.core.results import Adopted, Adoption, Skipped
 from hfver.core.version import Version, bump_between, tag_of, version_of_tag
 from hfver.errors import Refused
-from hfver.hub import Hub, Put
+from hfver.hub import Put
+from hfver.hub.client import HubRepo
 from hfver.hub.git.clone import Clone, GitTree, with_clone
 from hfver.hub.lfs_objects import lacking_objects
 from hfver.registry.append import Event, append
 from hfver.registry.release_checks import UNLISTED
-from hfver.registry.state import RepoState, Terms, read_state
+from hfver.registry.state import RepoState, TrustOptions, read_state
 from hfver.releasing.publish import complete_pending
 
 __all__ = ["adopt", "note_rename"]
@@ -38,13 +39,12 @@ class _Found:
     made_by: str
 
 
-def adopt(hub: Hub, repo: str, terms: Terms = Terms(), *, dry_run: bool = False) -> Adoption:
+def adopt(repo: HubRepo, trust: TrustOptions = TrustOptions(), *, dry_run: bool = False) -> Adoption:
     """Bring tags that hfver did not make under the ledger; run again, it takes up what came since.
 
     Args:
-        hub: Where the repo is.
-        repo: Its name.
-        terms: What must hold for the repo to be believed.
+        repo: The repo.
+        trust: What must hold for the repo to be believed.
         dry_run: Say what would be adopted and write nothing.
 
     Raises:
@@ -53,21 +53,21 @@ def adopt(hub: Hub, repo: str, terms: Terms = Terms(), *, dry_run: bool = False)
         HubError: There is no such repo, or it may not be written.
         Conflict: ``main`` never stood still.
     """
-    state = read_state(hub, repo, terms)
+    state = read_state(repo, trust)
     if not dry_run:
-        state = complete_pending(hub, state)
-    found, skipped = with_clone(hub, repo, partial(_look, hub, state))
+        state = complete_pending(state)
+    found, skipped = with_clone(repo, partial(_look, state))
     if found and not dry_run:
-        state = append(hub, state, lambda now: _event(hub, now, found))
+        state = append(state, lambda now: _event(now, found))
     left = sorted(tag for tag in state.refs.tags if version_of_tag(tag) is None)
     releases = tuple(
         Adopted(str(one.version), one.commit, len(one.files), sum(entry.size for entry in one.files.values()))
         for one in found
     )
-    return Adoption(repo, releases, skipped, tuple(left), dry_run)
+    return Adoption(repo.name, releases, skipped, tuple(left), dry_run)
 
 
-def note_rename(hub: Hub, repo: str, old: str) -> Adoption:
+def note_rename(repo: HubRepo, old: str) -> Adoption:
     """Note in the ledger that the repo was moved here, so that its releases under the old name are its own.
 
     Raises:
@@ -75,26 +75,26 @@ def note_rename(hub: Hub, repo: str, old: str) -> Adoption:
         VerificationError: The ledger is broken, or another than was seen before.
         HubError: There is no such repo, or it may not be written.
     """
-    state = read_state(hub, repo, Terms(mirror_of=old))
-    done = Adoption(repo, renamed_from=old)
-    if state.ledger.lines and state.ledger.lines[-1].repo.lower() == repo.lower():
+    state = read_state(repo, TrustOptions(mirror_of=old))
+    done = Adoption(repo.name, renamed_from=old)
+    if state.ledger.lines and state.ledger.lines[-1].repo.lower() == repo.name.lower():
         return done
     if old.lower() not in state.ledger.names:
         raise Refused(f"The ledger of {repo} has no release of {old}.", f"See whose they are: hfver versions {repo}")
-    _check_moved(hub, state, old)
-    append(hub, state, lambda now: _rename(hub, now, old))
+    _check_moved(state, old)
+    append(state, lambda now: _rename(now, old))
     return done
 
 
-def _look(hub: Hub, state: RepoState, clone: Clone) -> tuple[tuple[_Found, ...], tuple[Skipped, ...]]:
+def _look(state: RepoState, clone: Clone) -> tuple[tuple[_Found, ...], tuple[Skipped, ...]]:
     """Read every tagged commit without a line: ordinary files by content, large ones by their LFS pointers."""
     pending = sorted(state.pending.items())
-    clone.bring(commit for _, commit in pending)
+    clone.fetch(commit for _, commit in pending)
     trees = {commit: clone.tree(commit) for _, commit in pending}
     why = {commit: _obstacle(tree) for commit, tree in trees.items()}
-    clone.bring(blob for commit, tree in trees.items() if tree and not why[commit] for blob in tree.blobs.values())
+    clone.fetch(blob for commit, tree in trees.items() if tree and not why[commit] for blob in tree.blobs.values())
     files = {commit: _files(clone, tree) for commit, tree in trees.items() if tree and not why[commit]}
-    why |= _without_objects(hub, state.repo, clone, trees, files)
+    why |= _without_objects(state.repo, clone, trees, files)
     found = (
         _Found(version, commit, files[commit], *clone.made(commit)) for version, commit in pending if not why[commit]
     )
@@ -125,8 +125,7 @@ def _files(clone: Clone, tree: GitTree) -> dict[str, FileEntry]:
 
 
 def _without_objects(
-    hub: Hub,
-    repo: str,
+    repo: HubRepo,
     clone: Clone,
     trees: Mapping[str, GitTree | None],
     files: Mapping[str, Mapping[str, FileEntry]],
@@ -138,7 +137,7 @@ def _without_objects(
         for tree in [trees[commit]]
         if tree
     }
-    lacking = lacking_objects(hub, repo, (entry for entries in large.values() for entry in entries.values()))
+    lacking = lacking_objects(repo, (entry for entries in large.values() for entry in entries.values()))
     gone = {
         commit: next((path for path, entry in sorted(entries.items()) if entry.sha256 in lacking), None)
         for commit, entries in large.items()
@@ -146,12 +145,12 @@ def _without_objects(
     return {commit: f"the content of {path} is gone from the Hub" for commit, path in gone.items() if path}
 
 
-def _event(hub: Hub, state: RepoState, found: Iterable[_Found]) -> Event | None:
+def _event(state: RepoState, found: Iterable[_Found]) -> Event | None:
     """Make a line and a manifest for each that has no line yet, the lower version first."""
     wanted = [one for one in found if state.pending.get(one.version) == one.commit]
     if not wanted:
         return None
-    repo = state.ledger.lines[-1].repo if state.ledger.lines else state.repo
+    repo = state.ledger.lines[-1].repo if state.ledger.lines else state.repo.name
     digests = {entry.version: str(entry.line.digest) for entry in state.ledger.entries}
     now, lines, files = datetime.now(UTC).replace(microsecond=0), [], []
     for one in wanted:
@@ -180,19 +179,20 @@ def _event(hub: Hub, state: RepoState, found: Iterable[_Found]) -> Event | None:
                 content_digest=manifest.content_digest,
                 bump=manifest.bump,
                 date=now,
-                author=hub.user,
+                author=state.repo.hub.user,
             )
         )
     names = ", ".join(str(one.version) for one in wanted[:5]) + (", …" if len(wanted) > 5 else "")
     return Event(lines, f"Adopt {names}", "Made without hfver; nothing was rewritten.", files)
 
 
-def _check_moved(hub: Hub, state: RepoState, old: str) -> None:
+def _check_moved(state: RepoState, old: str) -> None:
     """Tell a repo that was moved from a copy: the old name leads here, or to nothing that has these releases."""
-    name = hub.find_name(old)
-    if name is None or name.lower() == state.repo.lower():
+    former = state.repo.hub.repo(old)
+    name = former.find_name()
+    if name is None or name.lower() == state.repo.name.lower():
         return
-    theirs = hub.find(old, hub.refs(old).main, LEDGER) or b""
+    theirs = former.find(former.refs().main, LEDGER) or b""
     if theirs.splitlines()[:1] == state.ledger.raw.splitlines()[:1]:
         raise Refused(
             f"{old} is still there with these releases: {state.repo} is a copy of it, and not the same repo moved.",
@@ -200,9 +200,9 @@ def _check_moved(hub: Hub, state: RepoState, old: str) -> None:
         )
 
 
-def _rename(hub: Hub, state: RepoState, old: str) -> Event | None:
-    if state.ledger.lines[-1].repo.lower() == state.repo.lower():
+def _rename(state: RepoState, old: str) -> Event | None:
+    if state.ledger.lines[-1].repo.lower() == state.repo.name.lower():
         return None
     now = datetime.now(UTC).replace(microsecond=0)
-    line = Line(event="rename", repo=state.repo, date=now, author=hub.user)
+    line = Line(event="rename", repo=state.repo.name, date=now, author=state.repo.hub.user)
     return Event([line], f"Note that {old} was renamed to {state.repo}")

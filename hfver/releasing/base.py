@@ -67,10 +67,11 @@ def _split(wanted: str) -> tuple[str, str | None]:
 
 
 def _look_up(hub: Hub, name: str, revision: str | None, relation: str) -> BaseModelLink:
-    if "/" in check_model_id(name) and state_at(hub, name, hub.refs(name)).ledger.entries:
+    repo = hub.repo(check_model_id(name))
+    if "/" in name and state_at(repo, repo.refs()).ledger.entries:
         spec = f"@{revision}" if revision and revision != "main" else ""
         return _release_link(locate(hub, parse_ref(f"{name}{spec}")), relation)
-    commit = revision if revision and _SHA.fullmatch(revision) else hub.commit_of(name, revision or "main")
+    commit = revision if revision and _SHA.fullmatch(revision) else repo.commit_of(revision or "main")
     return BaseModelLink(name=PurePath(name).name, source=name, revision=commit, relation=relation)
 
 

@@ -15,8 +15,9 @@ from hfver.core.progress import Progress
 from hfver.core.smoke_report import SmokeSummary
 from hfver.core.version import Version, parse_version
 from hfver.errors import Conflict, HubError, HubNotFound, VerificationError
-from hfver.hub import Delete, Hub, Operation, Put, PutLfs, Stale, Taken, TreeFile
-from hfver.hub.client import Upload
+from hfver.hub import Delete, Operation, Put, PutLfs, Stale, Taken, TreeFile
+from hfver.hub.client import HubRepo
+from hfver.hub.listing import Upload
 from hfver.hub.upload import Source, upload_objects
 from hfver.model.checkpoint import check_unchanged
 from hfver.registry.pull_request import behind
@@ -47,7 +48,7 @@ class Candidate:
         return parse_version(self.manifest.version)
 
 
-def commit_candidate(hub: Hub, state: RepoState, draft: Draft, progress: Progress) -> Candidate:
+def commit_candidate(state: RepoState, draft: Draft, progress: Progress) -> Candidate:
     """Upload what the Hub lacks and commit the release on its own branch, made from ``main``.
 
     Raises:
@@ -56,11 +57,11 @@ def commit_candidate(hub: Hub, state: RepoState, draft: Draft, progress: Progres
         VerificationError: The commit is not what was sent.
     """
     repo, main = state.repo, state.refs.main
-    base = hub.tree(repo, main)
+    base = repo.tree(main)
     files = {**draft.manifest.files, **{path: _entry(data) for path, data in draft.unlisted.items()}}
     sources: dict[str, Source] = {**draft.sources, **draft.unlisted}
-    large = _large_files(hub, repo, sources, files, base)
-    sent = upload_objects(hub, repo, {path: sources[path] for path in large}, files, progress)
+    large = _large_files(repo, sources, files, base)
+    sent = upload_objects(repo, {path: sources[path] for path in large}, files, progress)
     check_unchanged(draft.checkpoint)
     sources[ATTRIBUTES] = lfs_attributes(large)
     content = {path: _content(source) for path, source in sources.items() if path not in large}
@@ -68,26 +69,26 @@ def commit_candidate(hub: Hub, state: RepoState, draft: Draft, progress: Progres
         *_changes(base, content, {path: files[path] for path in large}),
         *(Delete(path) for path in base if path not in sources),
     ]
-    _start_branch(hub, state, draft.branch)
-    commit = _commit(hub, repo, draft, operations, parent=main)
-    tree = _check_candidate(hub, repo, commit, draft.manifest, content)
+    _start_branch(state, draft.branch)
+    commit = _commit(repo, draft, operations, parent=main)
+    tree = _check_candidate(repo, commit, draft.manifest, content)
     return Candidate(commit, draft.manifest, draft.digest, tree, sent, content)
 
 
-def find_candidate(hub: Hub, state: RepoState, version: Version, commit: str) -> Candidate | None:
+def find_candidate(state: RepoState, version: Version, commit: str) -> Candidate | None:
     """Read a pending tag's commit as a candidate, after the checks that it would have had; None for any other."""
     where = f"{state.repo}@{version}"
     try:
-        raw = hub.read(state.repo, commit, MANIFEST)
+        raw = state.repo.read(commit, MANIFEST)
         manifest = Manifest.decode(raw, where)
-        tree = hub.tree(state.repo, commit)
+        tree = state.repo.tree(commit)
         check_tree(tree, manifest, where)
         check_publishable(state.ledger, manifest, digest_of(raw), where)
-        release = candidate_release(hub, state.repo, commit, manifest, digest_of(raw))
-        check_signed(hub, release, policy=state.terms.policy)
+        release = candidate_release(state.repo, commit, manifest, digest_of(raw))
+        check_signed(state.repo, release, policy=state.trust.policy)
     except (VerificationError, HubNotFound):
         return None
-    ours = manifest.repo.lower() == state.repo.lower() and manifest.version == str(version)
+    ours = manifest.repo.lower() == state.repo.name.lower() and manifest.version == str(version)
     return Candidate(commit, manifest, digest_of(raw), tree) if ours else None
 
 
@@ -106,18 +107,17 @@ def check_publishable(ledger: Ledger, manifest: Manifest, digest: str, where: st
         raise VerificationError(f"The manifest of {where} is broken: smoke is no summary of a smoke eval.") from None
 
 
-def _start_branch(hub: Hub, state: RepoState, branch: str) -> None:
+def _start_branch(state: RepoState, branch: str) -> None:
     """Make the branch anew: one that an earlier run left is of no use, its objects are."""
     if branch in state.refs.branches:
-        hub.delete_branch(state.repo, branch)
+        state.repo.delete_branch(branch)
     # A branch that is there now is ours (the answer was lost) or a twin's: the commit's parent decides who goes on.
     with suppress(Taken):
-        hub.create_branch(state.repo, branch, state.refs.main)
+        state.repo.create_branch(branch, state.refs.main)
 
 
 def _large_files(
-    hub: Hub,
-    repo: str,
+    repo: HubRepo,
     sources: Mapping[str, Source],
     files: Mapping[str, FileEntry],
     base: Mapping[str, TreeFile],
@@ -126,7 +126,7 @@ def _large_files(
     large = {path for path in sources if wants_lfs(path, files[path].size)}
     unsure = [path for path in sources if path not in large and files[path].size and path not in base]
     uploads = [Upload(path, files[path].size, _sample(sources[path])) for path in unsure]
-    modes = hub.upload_modes(repo, "main", uploads) if uploads else {}
+    modes = repo.upload_modes("main", uploads) if uploads else {}
     kept = {path for path, file in base.items() if file.sha256 and path in sources and files[path].size}
     return large | kept | {path for path, mode in modes.items() if mode == "lfs"}
 
@@ -160,15 +160,15 @@ def _changes(
             yield PutLfs(path, entry.sha256, entry.size)
 
 
-def _commit(hub: Hub, repo: str, draft: Draft, operations: Iterable[Operation], parent: str) -> str:
+def _commit(repo: HubRepo, draft: Draft, operations: Iterable[Operation], parent: str) -> str:
     digests = f"Release digest: {draft.digest}\nContent digest: {draft.manifest.content_digest}\n"
     description = f"{draft.message}\n\n{digests}".lstrip()
     try:
-        return hub.commit(repo, draft.branch, operations, summary=draft.summary, description=description, parent=parent)
+        return repo.commit(draft.branch, operations, summary=draft.summary, description=description, parent=parent)
     except Stale:
-        head = hub.refs(repo).branches.get(draft.branch)
-        if head and hub.find(repo, head, MANIFEST) == draft.manifest_bytes:
-            return behind(hub, repo, head)
+        head = repo.refs().branches.get(draft.branch)
+        if head and repo.find(head, MANIFEST) == draft.manifest_bytes:
+            return behind(repo, head)
     except HubNotFound:
         pass
     raise Conflict(
@@ -178,11 +178,11 @@ def _commit(hub: Hub, repo: str, draft: Draft, operations: Iterable[Operation], 
 
 
 def _check_candidate(
-    hub: Hub, repo: str, commit: str, manifest: Manifest, content: Mapping[str, bytes]
+    repo: HubRepo, commit: str, manifest: Manifest, content: Mapping[str, bytes]
 ) -> dict[str, TreeFile]:
     """Compare what the Hub made of the commit with what was sent."""
     where = f"{repo}@{commit[:12]}"
-    tree = hub.tree(repo, commit)
+    tree = repo.tree(commit)
     check_tree(tree, manifest, where)
     for path, data in content.items():
         if path not in tree or tree[path].blob != git_blob_id(data):
@@ -190,13 +190,13 @@ def _check_candidate(
     return tree
 
 
-def drop_branch(hub: Hub, repo: str, branch: str) -> None:
+def drop_branch(repo: HubRepo, branch: str) -> None:
     """Remove the candidate's branch; one that stays is removed by the next run."""
     with suppress(HubError):
-        hub.delete_branch(repo, branch)
+        repo.delete_branch(branch)
 
 
-def drop_left(hub: Hub, state: RepoState, branch: str) -> None:
+def drop_left(state: RepoState, branch: str) -> None:
     """Remove the branch of a run that was killed when all but that was done."""
     if branch in state.refs.branches:
-        drop_branch(hub, state.repo, branch)
+        drop_branch(state.repo, branch)

@@ -20,22 +20,21 @@ from hfver.core.manifest import (
     digest_of,
 )
 from hfver.core.policy import Policy
-from hfver.core.settings import resolve_policy
 from hfver.core.smoke_report import SmokeReport
 from hfver.core.version import Bump, Version
 from hfver.errors import HubNotFound
-from hfver.hub import Hub
+from hfver.hub.client import HubRepo
 from hfver.hub.upload import Source
 from hfver.model.card import CardFacts, ChangelogEntry, MetricDelta, render_card, render_changelog, with_yanks
 from hfver.model.checkpoint import Checkpoint, encode_tensors
 from hfver.model.compare import Difference
-from hfver.model.lineage import Wishes, capture
+from hfver.model.lineage import LineageOptions, capture
 from hfver.model.lineage.record import BaseModelLink, Lineage, metrics_of
-from hfver.model.secrets import refuse_secrets
+from hfver.model.secrets import refuse_secrets, scan_texts
 from hfver.registry.diff import describe_checkpoint
 from hfver.registry.state import RepoState
 from hfver.releasing.next_version import Offer, Step, Wanted, take_step
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 
 __all__ = ["Draft", "branch_of", "prepare"]
 
@@ -95,22 +94,24 @@ def branch_of(content_digest: str) -> str:
 
 
 def prepare(
-    hub: Hub,
+    repo: HubRepo,
     state: RepoState | None,
     checkpoint: Checkpoint,
     base: BaseModelLink | None,
     smoke: SmokeReport | None,
-    request: Request,
+    request: ReleaseRequest,
+    policy: Policy,
 ) -> Draft:
     """Write every file of the next release in memory.
 
     Args:
-        hub: Where the previous release and datasets are looked up.
-        state: The repo, or None if it does not exist yet.
+        repo: Where it goes; datasets are looked up on the same Hub.
+        state: What the repo says of itself, or None if it does not exist yet.
         checkpoint: What goes out.
         base: What it was made from.
         smoke: The smoke eval of the folder, if it ran.
         request: What the user asked for.
+        policy: The budgets, rule levels and known secrets that apply.
 
     Raises:
         ReleaseExists: The version is published, or nothing changed since the newest release.
@@ -118,20 +119,19 @@ def prepare(
         VerificationError: The previous release is not what the ledger says.
     """
     now = datetime.now(UTC).replace(microsecond=0)
-    policy = resolve_policy(request.policy)
-    lineage = _lineage(hub, checkpoint, base, request, now)
-    facts = _facts(hub, checkpoint, lineage, smoke, request, now)
+    lineage = _lineage(repo, checkpoint, base, request, now)
+    facts = _facts(repo, checkpoint, lineage, smoke, request, now)
     after = describe_checkpoint(checkpoint, lineage, render_card(facts))
-    wanted = Wanted(request.version, request.bump, request.pre, request.because)
+    wanted = Wanted(request.exact, request.level, request.pre, request.because)
     offer = Offer(after, checkpoint.content_digest, metrics_of(lineage.evaluation))
-    step = take_step(hub, state, offer, wanted, policy)
+    step = take_step(state, offer, wanted, policy)
     sources = _sources(checkpoint, lineage, facts, step, offer.metrics, state.ledger.yanks if state else {})
-    manifest = _manifest(hub, state, checkpoint, sources, smoke, step, policy, request, now)
+    manifest = _manifest(repo, state, checkpoint, sources, smoke, step, policy, request, now)
     message = _message(request, step)
-    ours = {path: source for path, source in sources.items() if isinstance(source, bytes)}
-    refuse_secrets(
-        {**ours, MANIFEST: manifest.encode(), "the commit's message": message.encode()}, policy.secrets.allow
-    )
+    # The author's files were searched when they were read.
+    ours = {path: data for path, data in sources.items() if path not in checkpoint.files and isinstance(data, bytes)}
+    texts = {**ours, MANIFEST: manifest.encode(), "the commit's message": message.encode()}
+    refuse_secrets(scan_texts(texts), policy.secrets.allow)
     return Draft(
         step.version,
         checkpoint,
@@ -147,14 +147,14 @@ def prepare(
 
 
 def _manifest(
-    hub: Hub,
+    repo: HubRepo,
     state: RepoState | None,
     checkpoint: Checkpoint,
     sources: Mapping[str, Source],
     smoke: SmokeReport | None,
     step: Step,
     policy: Policy,
-    request: Request,
+    request: ReleaseRequest,
     now: datetime,
 ) -> Manifest:
     return Manifest(
@@ -167,46 +167,49 @@ def _manifest(
         because=step.because,
         levels=policy.rules or None,
         created_at=now,
-        created_by=hub.user,
+        created_by=repo.hub.user,
         smoke=smoke.summary().model_dump() if smoke else None,
         files={path: checkpoint.files.get(path) or _entry(source) for path, source in sorted(sources.items())},
     )
 
 
-def _title(version: Version, request: Request) -> str:
+def _title(version: Version, request: ReleaseRequest) -> str:
     words = (request.message or "").strip().splitlines()
     return f"Release {version}" + (f": {words[0][:120]}" if words else "")
 
 
-def _message(request: Request, step: Step) -> str:
+def _message(request: ReleaseRequest, step: Step) -> str:
     """Say in the commit what the changelog says: the author first, then what the change means to a consumer."""
     parts = [request.message.strip()] if request.message else []
     for title, lines in _groups(step.difference).items():
         parts.append("\n".join([f"{title}:", *(f"- {line}" for line in lines)]))
     if step.because:
-        parts.append(f"Released as less than the change says, because: {step.because}")
+        parts.append(f"The bump is lower than the change calls for, because: {step.because}")
     return "\n\n".join(parts)[:MAX_MESSAGE]
 
 
-def _lineage(hub: Hub, checkpoint: Checkpoint, base: BaseModelLink | None, request: Request, now: datetime) -> Lineage:
-    wishes = Wishes(tuple(request.datasets), request.metrics, request.lineage)
+def _lineage(
+    repo: HubRepo, checkpoint: Checkpoint, base: BaseModelLink | None, request: ReleaseRequest, now: datetime
+) -> Lineage:
+    files = (Path(file) if file else None for file in (request.metrics, request.lineage))
+    options = LineageOptions(tuple(request.datasets), *files)
 
     def resolve_dataset(name: str, revision: str | None) -> str | None:
         try:
-            return hub.commit_of(name, revision or "main", kind="datasets")
+            return repo.hub.repo(name, "datasets").commit_of(revision or "main")
         except HubNotFound:
             return None
 
-    record = capture(checkpoint, wishes, base=base, resolve_dataset=resolve_dataset, now=now, author=hub.user)
+    record = capture(checkpoint, options, base=base, resolve_dataset=resolve_dataset, now=now, author=repo.hub.user)
     return record.model_copy(update={"model_version": None, "model_name": request.repo.partition("/")[2]})
 
 
 def _facts(
-    hub: Hub,
+    repo: HubRepo,
     checkpoint: Checkpoint,
     lineage: Lineage,
     smoke: SmokeReport | None,
-    request: Request,
+    request: ReleaseRequest,
     now: datetime,
 ) -> CardFacts:
     """Gather what the card says, but for the version and what changed: those come from comparing."""
@@ -223,7 +226,7 @@ def _facts(
         lineage=lineage,
         smoke=smoke,
         files=checkpoint.files,
-        endpoint=hub.endpoint,
+        endpoint=repo.hub.endpoint,
     )
 
 
@@ -235,7 +238,7 @@ def _sources(
     metrics: Mapping[str, float],
     yanks: Mapping[str, str],
 ) -> dict[str, Source]:
-    """Collect every file of the release: the author's as paths, ours as bytes."""
+    """Collect every file of the release: as bytes, except for the author's large files, which stay paths."""
     named = lineage.model_copy(update={"model_version": str(step.version)})
     told = replace(
         facts,
@@ -245,7 +248,8 @@ def _sources(
         changes=tuple(line for group in _groups(step.difference).values() for line in group),
         lineage=named,
     )
-    sources: dict[str, Source] = {path: checkpoint.directory / path for path in checkpoint.files}
+    content: Mapping[str, Source] = checkpoint.content
+    sources: dict[str, Source] = {path: content.get(path, checkpoint.directory / path) for path in checkpoint.files}
     sources[VERSION_FILE] = f"{step.version}\n".encode()
     sources[LINEAGE] = named.encode()
     sources[TENSORS] = encode_tensors(checkpoint.tensors)
@@ -279,7 +283,7 @@ def _groups(difference: Difference) -> dict[str, tuple[str, ...]]:
             lines[_GROUPS[change.level]].append(change.message)
     moved = difference.weights
     if moved.moved:
-        lines["Changed"].append(f"{moved.share:.1%} of the weights moved ({moved.moved} of {moved.total} tensors).")
+        lines["Changed"].append(f"{moved.share:.1%} of the weights changed ({moved.moved} of {moved.total} tensors).")
     return {title: tuple(found) for title, found in lines.items() if found}
 
 

@@ -12,28 +12,26 @@ from hfver.core.ledger import Entry
 from hfver.core.manifest import MANIFEST, Manifest, digest_of
 from hfver.core.results import Release, Review
 from hfver.errors import Conflict, HubNotFound, Refused, VerificationError
-from hfver.hub import Hub
+from hfver.hub.client import HubRepo
 from hfver.hub.discussions import Thread, pull_url, read_thread, say_in
-from hfver.hub.memory import Memory
 from hfver.registry.pull_request import behind
 from hfver.registry.release_checks import check_binding, check_tree
 from hfver.registry.resolve import candidate_release, release_of
 from hfver.registry.signing import check_signed
-from hfver.registry.state import RepoState, Terms, read_state
+from hfver.registry.state import RepoState, TrustOptions, read_state
 from hfver.releasing.candidate import Candidate, check_publishable
 from hfver.releasing.publish import complete_pending, publish, tag_candidate
 
 __all__ = ["finish"]
 
 
-def finish(hub: Hub, repo: str, number: int, terms: Terms = Terms()) -> Release:
+def finish(repo: HubRepo, number: int, trust: TrustOptions = TrustOptions()) -> Release:
     """Publish the release of a merged pull request. Running it again says that it is done.
 
     Args:
-        hub: Where it is.
         repo: The repo.
         number: The pull request's number.
-        terms: What must hold for the repo to be believed.
+        trust: What must hold for the repo to be believed.
 
     Raises:
         HubNotFound: There is no such pull request, or it holds no release.
@@ -42,23 +40,23 @@ def finish(hub: Hub, repo: str, number: int, terms: Terms = Terms()) -> Release:
         VerificationError: What it holds is not what its manifest says, was made after something that never was, or is
             not signed as the policy asks.
     """
-    thread = read_thread(hub, repo, number)
-    _check_merged(hub, repo, number, thread)
-    state = read_state(hub, repo, terms)
-    candidate = _candidate(hub, state, number)
-    state = complete_pending(hub, state)
+    thread = read_thread(repo, number)
+    _check_merged(repo, number, thread)
+    state = read_state(repo, trust)
+    candidate = _candidate(state, number)
+    state = complete_pending(state)
     entry = state.ledger.at_commit(candidate.commit)
     note = "published already" if entry else None
-    entry = entry or _publish(hub, state, candidate)
-    _tell(hub, repo, number, thread, entry)
-    Memory(hub.identity, repo).remember_manifest(candidate.commit, candidate.content[MANIFEST])
-    release = release_of(hub, repo, entry, candidate.manifest)
-    return replace(release, review=Review(number, pull_url(hub, repo, number)), note=note)
+    entry = entry or _publish(state, candidate)
+    _tell(repo, number, thread, entry)
+    repo.memory.remember_manifest(candidate.commit, candidate.content[MANIFEST])
+    release = release_of(repo, entry, candidate.manifest)
+    return replace(release, review=Review(number, pull_url(repo, number)), note=note)
 
 
-def _check_merged(hub: Hub, repo: str, number: int, thread: Thread) -> None:
+def _check_merged(repo: HubRepo, number: int, thread: Thread) -> None:
     if thread.pull is None:
-        raise Refused(f"{repo}#{number} is a discussion, not a pull request.", f"See {pull_url(hub, repo, number)}")
+        raise Refused(f"{repo}#{number} is a discussion, not a pull request.", f"See {pull_url(repo, number)}")
     if thread.pull.status == "closed":
         raise Refused(
             f"{repo}: pull request {number} was closed and not merged.",
@@ -67,21 +65,21 @@ def _check_merged(hub: Hub, repo: str, number: int, thread: Thread) -> None:
     if thread.pull.status != "merged":
         raise Refused(
             f"{repo}: pull request {number} is not merged yet ({thread.pull.status}).",
-            f"Merge it: {pull_url(hub, repo, number)} — then run the same command again.",
+            f"Merge it: {pull_url(repo, number)} — then run the same command again.",
         )
 
 
-def _candidate(hub: Hub, state: RepoState, number: int) -> Candidate:
+def _candidate(state: RepoState, number: int) -> Candidate:
     """Find the commit that was reviewed, and check that it is what its manifest says."""
     repo, where = state.repo, f"{state.repo}#{number}"
     head = state.refs.pull_requests.get(number)
     if head is None:
         raise HubNotFound(f"{where}: refs/pr/{number} is gone.", "Run the release command again.")
-    commit = behind(hub, repo, head)
-    raw = hub.find(repo, commit, MANIFEST)
+    commit = behind(repo, head)
+    raw = repo.find(commit, MANIFEST)
     if raw is None:
         raise HubNotFound(f"{where} holds no hfver release.", f"Make one: hfver release DIR --repo {repo} --review")
-    manifest, tree = Manifest.decode(raw, where), hub.tree(repo, commit)
+    manifest, tree = Manifest.decode(raw, where), repo.tree(commit)
     check_binding(manifest, state.names, manifest.version, where)
     try:
         check_tree(tree, manifest, where)
@@ -89,15 +87,15 @@ def _candidate(hub: Hub, state: RepoState, number: int) -> Candidate:
         hint = "Somebody changed it after hfver made it. Take the changes into your folder, and release that."
         raise type(error)(error.message, hint) from None
     check_publishable(state.ledger, manifest, digest_of(raw), where)
-    release = candidate_release(hub, repo, commit, manifest, digest_of(raw))
-    check_signed(hub, release, policy=state.terms.policy)
+    release = candidate_release(repo, commit, manifest, digest_of(raw))
+    check_signed(repo, release, policy=state.trust.policy)
     return Candidate(commit, manifest, digest_of(raw), tree, content={MANIFEST: raw})
 
 
-def _publish(hub: Hub, state: RepoState, candidate: Candidate) -> Entry:
+def _publish(state: RepoState, candidate: Candidate) -> Entry:
     _check_current(state, candidate)
-    tag_candidate(hub, state.repo, candidate)
-    return publish(hub, state, candidate, None)
+    tag_candidate(state.repo, candidate)
+    return publish(state, candidate, None)
 
 
 def _check_current(state: RepoState, candidate: Candidate) -> None:
@@ -113,9 +111,9 @@ def _check_current(state: RepoState, candidate: Candidate) -> None:
     )
 
 
-def _tell(hub: Hub, repo: str, number: int, thread: Thread, entry: Entry) -> None:
+def _tell(repo: HubRepo, number: int, thread: Thread, entry: Entry) -> None:
     """Close the loop with a comment, once."""
     done = f"Published as `{repo}@{entry.version}`"
     if not any(comment.text.startswith(done) for comment in thread.comments):
         text = f"{done}, commit `{entry.commit}`.\n\n```\nhfver pull {repo}@{entry.version}\n```"
-        say_in(hub, repo, number, text)
+        say_in(repo, number, text)

@@ -10,7 +10,6 @@ from hfver.core.manifest import CHANGELOG, LINEAGE
 from hfver.core.policy import Policy, metric_breaches
 from hfver.core.version import Bump, Version, bump_between, next_prerelease, next_version, tag_of
 from hfver.errors import PolicyViolation, ReleaseExists
-from hfver.hub import Hub
 from hfver.model.compare import Change, Difference
 from hfver.model.lineage.record import Lineage, metrics_of
 from hfver.registry.diff import Described, compare_described, describe_release
@@ -75,11 +74,10 @@ class Step:
     metrics: Mapping[str, float] | None = None
 
 
-def take_step(hub: Hub, state: RepoState | None, offer: Offer, wanted: Wanted, policy: Policy) -> Step:
+def take_step(state: RepoState | None, offer: Offer, wanted: Wanted, policy: Policy) -> Step:
     """Choose the next version.
 
     Args:
-        hub: Where the previous release is read.
         state: The repo, or None if it does not exist yet.
         offer: What goes out.
         wanted: What the user asked for.
@@ -93,15 +91,15 @@ def take_step(hub: Hub, state: RepoState | None, offer: Offer, wanted: Wanted, p
     previous = _previous(state, wanted.version)
     if state is not None and previous is not None:
         _check_changed(state, previous, offer.content, wanted)
-        return _step_from(hub, state, previous, offer, wanted, policy)
+        return _step_from(state, previous, offer, wanted, policy)
     breaches = _check_budgets(policy, {}, offer.metrics, wanted)
     version = wanted.version or _free(state.refs.tags if state else {}, None, Bump.MAJOR, wanted.pre)
     _check_free(state, version, offer.content)
     return Step(None, version, Bump.MAJOR, because=wanted.because if breaches else None)
 
 
-def _step_from(hub: Hub, state: RepoState, previous: Entry, offer: Offer, wanted: Wanted, policy: Policy) -> Step:
-    before = describe_release(hub, pin(hub, state, previous))
+def _step_from(state: RepoState, previous: Entry, offer: Offer, wanted: Wanted, policy: Policy) -> Step:
+    before = describe_release(pin(state, previous))
     old = metrics_of(_lineage(before).evaluation)
     breaches = _check_budgets(policy, old, offer.metrics, wanted)
     difference = _with_breaches(compare_described(before, offer.described, policy.rules), breaches)

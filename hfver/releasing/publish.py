@@ -10,7 +10,8 @@ from hfver.core.ledger import Entry, Line
 from hfver.core.smoke_report import SmokeSummary
 from hfver.core.version import Version, bump_between, tag_of
 from hfver.errors import Conflict
-from hfver.hub import Hub, Taken
+from hfver.hub import Taken
+from hfver.hub.client import HubRepo
 from hfver.registry.append import Event, append
 from hfver.registry.main_branch import Shown, show_on_main
 from hfver.registry.state import RepoState, read_state
@@ -19,7 +20,7 @@ from hfver.releasing.candidate import Candidate, find_candidate
 __all__ = ["complete_pending", "publish", "tag_candidate"]
 
 
-def tag_candidate(hub: Hub, repo: str, candidate: Candidate) -> None:
+def tag_candidate(repo: HubRepo, candidate: Candidate) -> None:
     """Give the candidate its tag, which nobody else can have.
 
     Raises:
@@ -28,9 +29,9 @@ def tag_candidate(hub: Hub, repo: str, candidate: Candidate) -> None:
     tag = tag_of(candidate.version)
     message = f"{repo} {candidate.version}\n\nRelease digest: {candidate.digest}\n"
     try:
-        hub.create_tag(repo, tag, candidate.commit, message)
+        repo.create_tag(tag, candidate.commit, message)
     except Taken:
-        found = hub.refs(repo).tags.get(tag)
+        found = repo.refs().tags.get(tag)
         if found != candidate.commit:
             raise Conflict(
                 f"{repo}: somebody else took {tag} meanwhile (commit {found}).",
@@ -38,7 +39,7 @@ def tag_candidate(hub: Hub, repo: str, candidate: Candidate) -> None:
             ) from None
 
 
-def publish(hub: Hub, state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> Entry:
+def publish(state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> Entry:
     """Append the release to the ledger on ``main``: from here on it is a version.
 
     Raises:
@@ -49,28 +50,28 @@ def publish(hub: Hub, state: RepoState, candidate: Candidate, smoke: SmokeSummar
         entry = state.ledger.find(candidate.version)
         if entry and entry.commit != candidate.commit:
             raise Conflict(f"{state.repo}@{entry.version} was published meanwhile, as commit {entry.commit}.")
-        return None if entry else _event(hub, state, candidate, smoke)
+        return None if entry else _event(state, candidate, smoke)
 
-    entry = append(hub, state, decide).ledger.find(candidate.version)
+    entry = append(state, decide).ledger.find(candidate.version)
     if entry is None:
         raise AssertionError("a line that was appended is in the ledger")
     return entry
 
 
-def complete_pending(hub: Hub, state: RepoState) -> RepoState:
+def complete_pending(state: RepoState) -> RepoState:
     """Publish releases that were tagged and not finished, after the checks that they would have had.
 
     Tags that are no such release stay as they are: they are somebody else's.
     """
     for version, commit in sorted(state.pending.items()):
-        candidate = find_candidate(hub, state, version, commit)
+        candidate = find_candidate(state, version, commit)
         if candidate is not None:
-            publish(hub, state, candidate, None)
-            state = read_state(hub, state.repo, state.terms)
+            publish(state, candidate, None)
+            state = read_state(state.repo, state.trust)
     return state
 
 
-def _event(hub: Hub, state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> Event:
+def _event(state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> Event:
     line = _line(state, candidate, smoke)
     shown = Shown(candidate.commit, candidate.tree, candidate.content)
     newest = _is_newest(state, candidate.version)
@@ -78,7 +79,7 @@ def _event(hub: Hub, state: RepoState, candidate: Candidate, smoke: SmokeSummary
         [line],
         summary=f"Publish {candidate.version}",
         description=f"Release commit: {candidate.commit}\nRelease digest: {candidate.digest}\n",
-        operations=list(show_on_main(hub, state, shown, state.ledger.append(line))) if newest else (),
+        operations=list(show_on_main(state, shown, state.ledger.append(line))) if newest else (),
     )
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from hfver.core.manifest import MANIFEST, Manifest, digest_of
 from hfver.core.results import Release, Review
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import Conflict, HubNotFound, Refused, UsageError
-from hfver.hub import Hub, Stale
+from hfver.hub import Stale
+from hfver.hub.client import HubRepo
 from hfver.hub.discussions import (
     Comment,
     Pull,
@@ -36,7 +36,7 @@ from hfver.registry.resolve import candidate_release
 from hfver.registry.state import RepoState
 from hfver.releasing.candidate import Candidate
 from hfver.releasing.draft import Draft
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 
 __all__ = ["propose", "under_review"]
 
@@ -54,7 +54,7 @@ class _Open:
     head: str | None
 
 
-def under_review(hub: Hub, state: RepoState, draft: Draft, request: Request) -> Release | None:
+def under_review(state: RepoState, draft: Draft, request: ReleaseRequest) -> Release | None:
     """Find the pull request that asks for exactly this already, and make sure that it can be seen.
 
     Raises:
@@ -62,25 +62,25 @@ def under_review(hub: Hub, state: RepoState, draft: Draft, request: Request) -> 
         Refused: It was merged already, and waits to be finished.
     """
     _check_lands_on_main(state, draft)
-    _check_not_merged(hub, state, draft)
-    found = _find(hub, state.repo, draft)
-    if found is None or found.head is None or found.asked != _asked(request) or found.thread.in_conflict:
+    _check_not_merged(state, draft)
+    found = _find(state.repo, draft)
+    if found is None or found.head is None or found.asked != request.identity() or found.thread.in_conflict:
         return None
     head = state.refs.pull_requests.get(found.pull.number)
     if head != found.head:
         return None
-    commit = behind(hub, state.repo, head)
-    raw = hub.find(state.repo, commit, MANIFEST) or b""
+    commit = behind(state.repo, head)
+    raw = state.repo.find(commit, MANIFEST) or b""
     manifest = Manifest.decode(raw, f"{state.repo}@{commit[:12]}")
     if not _still_stands(manifest, draft):
         return None
-    _publish_draft(hub, state.repo, found.pull)
-    release = candidate_release(hub, state.repo, commit, manifest, digest_of(raw))
-    return _as_review(hub, release, found.pull.number, "under review already; nothing changed since")
+    _publish_draft(state.repo, found.pull)
+    release = candidate_release(state.repo, commit, manifest, digest_of(raw))
+    return _as_review(state.repo, release, found.pull.number, "under review already; nothing changed since")
 
 
 def propose(
-    hub: Hub, state: RepoState, draft: Draft, candidate: Candidate, smoke: SmokeReport | None, request: Request
+    state: RepoState, draft: Draft, candidate: Candidate, smoke: SmokeReport | None, request: ReleaseRequest
 ) -> Release:
     """Open a pull request with a candidate that is on its branch, or put the candidate onto the one that is open.
 
@@ -89,22 +89,22 @@ def propose(
         Conflict: Somebody pushed to it just now.
     """
     repo = state.repo
-    new = _head_of_candidate(hub, state, draft, candidate)
-    found = _find(hub, repo, draft) or _open(hub, repo, draft)
+    new = _head_of_candidate(state, draft, candidate)
+    found = _find(repo, draft) or _open(repo, draft)
     pull = found.pull
-    _check_ours(hub, repo, found)
+    _check_ours(repo, found)
     message = f"Go on from main: {draft.summary}\n\n{pointer_to(candidate.commit)}"
-    head = advance(hub, repo, pull.ref, draft.branch, new, message)
+    head = advance(repo, pull.ref, draft.branch, new, message)
     if found.head and found.head != head:
-        say_in(hub, repo, pull.number, _why_refreshed(hub, repo, draft, found))
-    _describe(hub, repo, found, draft, candidate, smoke, f"<!-- hfver {_asked(request)} {head} -->")
-    _publish_draft(hub, repo, pull)
-    release = candidate_release(hub, repo, candidate.commit, candidate.manifest, candidate.digest)
-    return _as_review(hub, release, pull.number, "not published: it waits to be merged, then finished")
+        say_in(repo, pull.number, _why_refreshed(repo, draft, found))
+    _describe(repo, found, draft, candidate, smoke, f"<!-- hfver {request.identity()} {head} -->")
+    _publish_draft(repo, pull)
+    release = candidate_release(repo, candidate.commit, candidate.manifest, candidate.digest)
+    return _as_review(repo, release, pull.number, "not published: it waits to be merged, then finished")
 
 
-def _as_review(hub: Hub, release: Release, number: int, note: str) -> Release:
-    manifest, url = release.manifest, pull_url(hub, release.repo, number)
+def _as_review(repo: HubRepo, release: Release, number: int, note: str) -> Release:
+    manifest, url = release.manifest, pull_url(repo, number)
     bump, because = (manifest.bump, manifest.because) if manifest else (None, None)
     return replace(release, bump=bump, because=because, review=Review(number, url), url=url, note=note)
 
@@ -129,48 +129,40 @@ def _title_mark(draft: Draft) -> str:
     return f"[{draft.branch.rpartition('/')[2]}]"
 
 
-def _asked(request: Request) -> str:
-    """Name what was asked for, the same on every machine: options, and the content of files that they name."""
-    files = [path.read_bytes() if path else b"" for path in (request.metrics, request.lineage)]
-    here = {"directory": Path(), "named": None, "metrics": None, "lineage": None}
-    plain = replace(request, **here, dry_run=False, private=True, device="auto")  # type: ignore[arg-type]
-    return digest_of(repr((plain, *map(digest_of, files))).encode())
-
-
-def _ours(hub: Hub, repo: str, draft: Draft) -> list[Pull]:
+def _ours(repo: HubRepo, draft: Draft) -> list[Pull]:
     mark = _title_mark(draft)
-    return [pull for pull in list_pulls(hub, repo, hub.user) if pull.title.endswith(mark)]
+    return [pull for pull in list_pulls(repo, repo.hub.user) if pull.title.endswith(mark)]
 
 
-def _find(hub: Hub, repo: str, draft: Draft) -> _Open | None:
+def _find(repo: HubRepo, draft: Draft) -> _Open | None:
     """Find our pull request for this content that is not closed or merged; a second one is closed on the way."""
     under_way = sorted(
-        (pull for pull in _ours(hub, repo, draft) if pull.status in ("draft", "open")), key=lambda pull: pull.number
+        (pull for pull in _ours(repo, draft) if pull.status in ("draft", "open")), key=lambda pull: pull.number
     )
     for other in under_way[1:]:
-        change_status(hub, repo, other.number, "closed", f"The same as #{under_way[0].number}.")
-    return _read(hub, repo, under_way[0]) if under_way else None
+        change_status(repo, other.number, "closed", f"The same as #{under_way[0].number}.")
+    return _read(repo, under_way[0]) if under_way else None
 
 
-def _read(hub: Hub, repo: str, pull: Pull) -> _Open:
-    thread = read_thread(hub, repo, pull.number)
+def _read(repo: HubRepo, pull: Pull) -> _Open:
+    thread = read_thread(repo, pull.number)
     mark = _MARK.search(thread.comments[0].text) if thread.comments else None
     return _Open(pull, thread, mark["asked"] if mark else None, mark["head"] if mark else None)
 
 
-def _open(hub: Hub, repo: str, draft: Draft) -> _Open:
+def _open(repo: HubRepo, draft: Draft) -> _Open:
     """Open a pull request as a draft; if our request arrived twice, the first one counts."""
-    number = open_pull(hub, repo, _title(draft), f"`{repo}@{draft.version}` is being put here.")
-    return _find(hub, repo, draft) or _read(hub, repo, Pull(number, _title(draft), "draft", hub.user))
+    number = open_pull(repo, _title(draft), f"`{repo}@{draft.version}` is being put here.")
+    return _find(repo, draft) or _read(repo, Pull(number, _title(draft), "draft", repo.hub.user))
 
 
-def _check_not_merged(hub: Hub, state: RepoState, draft: Draft) -> None:
+def _check_not_merged(state: RepoState, draft: Draft) -> None:
     """Send those who merged it on to the command that finishes it."""
-    for pull in _ours(hub, state.repo, draft):
+    for pull in _ours(state.repo, draft):
         head = state.refs.pull_requests.get(pull.number)
         if pull.status != "merged" or head is None:
             continue
-        raw = hub.find(state.repo, head, MANIFEST)
+        raw = state.repo.find(head, MANIFEST)
         if raw and _still_stands(Manifest.decode(raw, f"{state.repo}@{pull.ref}"), draft):
             raise Refused(
                 f"{state.repo}@{draft.version} is merged already, as pull request {pull.number}, "
@@ -186,33 +178,32 @@ def _still_stands(manifest: Manifest, draft: Draft) -> bool:
     return before == (now.version, now.previous, now.content_digest, now.because, now.levels)
 
 
-def _check_ours(hub: Hub, repo: str, found: _Open) -> None:
+def _check_ours(repo: HubRepo, found: _Open) -> None:
     """Refuse to bury what somebody else pushed to the pull request."""
     if found.head is None:
         return
     try:
-        head = hub.refs(repo).pull_requests[found.pull.number]
+        head = repo.refs().pull_requests[found.pull.number]
     except KeyError:
         raise HubNotFound(f"{repo}: {found.pull.ref} is gone.", "Close the pull request and try again.") from None
-    if head != found.head and not holds_release(hub, repo, head):
+    if head != found.head and not holds_release(repo, head):
         raise Refused(
             f"{repo}: pull request {found.pull.number} holds commits that hfver did not make (head {head[:12]}).",
             "Take their changes into your folder, close the pull request, and run the command again.",
         )
 
 
-def _head_of_candidate(hub: Hub, state: RepoState, draft: Draft, candidate: Candidate) -> str:
+def _head_of_candidate(state: RepoState, draft: Draft, candidate: Candidate) -> str:
     """Put the repo's state back on top of the candidate (see `hfver.registry.pull_request`), if there is any.
 
     Raises:
         Conflict: A twin of this command, which releases the same content, took the branch.
     """
-    operations = put_state_back(hub, state.repo, state.refs.main)
+    operations = put_state_back(state.repo, state.refs.main)
     if not operations:
         return candidate.commit
     try:
-        return hub.commit(
-            state.repo,
+        return state.repo.commit(
             draft.branch,
             operations,
             summary=f"Keep the repo's own state beside {draft.version}",
@@ -220,8 +211,8 @@ def _head_of_candidate(hub: Hub, state: RepoState, draft: Draft, candidate: Cand
             parent=candidate.commit,
         )
     except (Stale, HubNotFound):
-        head = hub.refs(state.repo).branches.get(draft.branch)
-        if head is not None and behind(hub, state.repo, head) == candidate.commit:
+        head = state.repo.refs().branches.get(draft.branch)
+        if head is not None and behind(state.repo, head) == candidate.commit:
             return head
         raise Conflict(
             f"{state.repo}: branch {draft.branch} was taken away; the same content is being released elsewhere.",
@@ -229,8 +220,8 @@ def _head_of_candidate(hub: Hub, state: RepoState, draft: Draft, candidate: Cand
         ) from None
 
 
-def _why_refreshed(hub: Hub, repo: str, draft: Draft, found: _Open) -> str:
-    raw = hub.find(repo, found.head or "", MANIFEST)
+def _why_refreshed(repo: HubRepo, draft: Draft, found: _Open) -> str:
+    raw = repo.find(found.head or "", MANIFEST)
     before = Manifest.decode(raw, f"{repo}@{found.pull.ref}") if raw else None
     now, previous = f"It would be `{repo}@{draft.version}`.", draft.step.previous
     if before is None or previous is None or before.previous == draft.manifest.previous:
@@ -240,8 +231,7 @@ def _why_refreshed(hub: Hub, repo: str, draft: Draft, found: _Open) -> str:
 
 
 def _describe(
-    hub: Hub,
-    repo: str,
+    repo: HubRepo,
     found: _Open,
     draft: Draft,
     candidate: Candidate,
@@ -250,19 +240,19 @@ def _describe(
 ) -> None:
     number = found.pull.number
     if found.pull.title != _title(draft):
-        rename(hub, repo, number, _title(draft))
+        rename(repo, number, _title(draft))
     text = f"{render_review(_facts(repo, number, draft, candidate, smoke))}\n\n{mark}"
     first: Comment | None = next(iter(found.thread.comments), None)
     if first is not None and first.text != text:
-        edit(hub, repo, number, first, text)
+        edit(repo, number, first, text)
 
 
-def _facts(repo: str, number: int, draft: Draft, candidate: Candidate, smoke: SmokeReport | None) -> ReviewFacts:
+def _facts(repo: HubRepo, number: int, draft: Draft, candidate: Candidate, smoke: SmokeReport | None) -> ReviewFacts:
     step = draft.step
     before = step.metrics or {}
     names = sorted({*before, *draft.metrics})
     return ReviewFacts(
-        repo=repo,
+        repo=repo.name,
         number=number,
         version=str(draft.version),
         bump=step.bump,
@@ -278,6 +268,6 @@ def _facts(repo: str, number: int, draft: Draft, candidate: Candidate, smoke: Sm
     )
 
 
-def _publish_draft(hub: Hub, repo: str, pull: Pull) -> None:
+def _publish_draft(repo: HubRepo, pull: Pull) -> None:
     if pull.status == "draft":
-        change_status(hub, repo, pull.number, "open")
+        change_status(repo, pull.number, "open")

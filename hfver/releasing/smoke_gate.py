@@ -1,4 +1,4 @@
-"""Try: run the model that is about to be released, from its folder, and again as the Hub gives it back."""
+"""The smoke eval as a gate: run the model before its release, from the folder and again as downloaded from the Hub."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from hfver.core.progress import Progress
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import SmokeFailed
 from hfver.hub import Hub
-from hfver.loading.base import bring_base
-from hfver.loading.fetch import bring
+from hfver.hub.client import HubRepo
+from hfver.loading.base import fetch_base
+from hfver.loading.fetch import fetch_snapshot
 from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.record import BaseModelLink
 from hfver.model.smoke import run_smoke
 from hfver.registry.resolve import Pinned, candidate_release
 from hfver.releasing.candidate import Candidate
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 
 __all__ = ["try_candidate", "try_folder"]
 
@@ -26,42 +27,45 @@ def try_folder(
     hub: Hub,
     checkpoint: Checkpoint,
     base: BaseModelLink | None,
-    request: Request,
+    request: ReleaseRequest,
     say: Callable[[str], None],
     progress: Progress,
 ) -> SmokeReport | None:
-    """Run the folder's model before anything is written; None where the request asks for no run.
+    """Run the folder's model before anything is written to the Hub.
+
+    Returns:
+        The report; None if the request turns the smoke eval off, or leaves it to hfver and torch is not installed.
 
     Raises:
-        SmokeFailed: The model does not run as it should.
+        SmokeFailed: The model is broken.
     """
     if request.smoke == "off":
         return None
     if request.smoke == "auto" and find_spec("torch") is None:
-        say("No smoke eval: torch is not installed (pip install 'hfver[torch]')")
+        say("Smoke eval skipped: torch is not installed (pip install 'hfver[torch]')")
         return None
-    return _passed(_run(hub, request.directory, checkpoint.content_digest, base, request, progress))
+    return _passed(_run(hub, checkpoint.directory, checkpoint.content_digest, base, request, progress))
 
 
 def try_candidate(
-    hub: Hub, candidate: Candidate, base: BaseModelLink | None, request: Request, progress: Progress
+    repo: HubRepo, candidate: Candidate, base: BaseModelLink | None, request: ReleaseRequest, progress: Progress
 ) -> SmokeReport:
-    """Run the model that the Hub gives back for the very commit that is about to be tagged.
+    """Download the commit that is about to be tagged, verify it, and run its model.
 
     Raises:
-        SmokeFailed: The model does not run as it should.
-        VerificationError: The Hub gives back something else.
+        SmokeFailed: The model is broken.
+        VerificationError: The Hub returned different content from what was uploaded.
     """
-    release = candidate_release(hub, request.repo, candidate.commit, candidate.manifest, candidate.digest)
-    snapshot = bring(hub, Pinned(release, candidate.tree), progress=progress)
-    return _passed(_run(hub, snapshot.path, candidate.manifest.content_digest, base, request, progress))
+    release = candidate_release(repo, candidate.commit, candidate.manifest, candidate.digest)
+    snapshot = fetch_snapshot(Pinned(repo, release, candidate.tree), progress=progress)
+    return _passed(_run(repo.hub, snapshot.path, candidate.manifest.content_digest, base, request, progress))
 
 
 def _run(
-    hub: Hub, directory: Path, content: str, base: BaseModelLink | None, request: Request, progress: Progress
+    hub: Hub, directory: Path, content: str, base: BaseModelLink | None, request: ReleaseRequest, progress: Progress
 ) -> SmokeReport:
     adapter = (directory / "adapter_config.json").is_file()
-    base_directory = bring_base(hub, base, str(directory), progress=progress).path if adapter else None
+    base_directory = fetch_base(hub, base, str(directory), progress=progress).path if adapter else None
     return run_smoke(
         directory,
         device=request.device,
@@ -76,6 +80,6 @@ def _passed(report: SmokeReport) -> SmokeReport:
         return report
     failures = "".join(f"\n  {check.name}: {check.detail}" for check in report.failures)
     raise SmokeFailed(
-        f"The model does not run as it should ({report.device}, {report.dtype}):{failures}",
-        "Mend the checkpoint, or release it as it is with --smoke off.",
+        f"The model failed its smoke eval ({report.device}, {report.dtype}):{failures}",
+        "Fix the checkpoint, or release it as it is with --smoke off.",
     )

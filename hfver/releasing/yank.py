@@ -14,7 +14,7 @@ from hfver.hub import Hub, Operation
 from hfver.registry.append import Event, append
 from hfver.registry.main_branch import Shown, show_on_main
 from hfver.registry.resolve import choose, release_of
-from hfver.registry.state import RepoState, Terms, read_state
+from hfver.registry.state import RepoState, TrustOptions, read_state
 from hfver.releasing.publish import complete_pending
 
 __all__ = ["yank"]
@@ -23,7 +23,9 @@ MAX_REASON = 500
 """Characters of a reason: it is shown in tables, warnings and cards."""
 
 
-def yank(hub: Hub, ref: Ref, reason: str | None, terms: Terms = Terms(), *, undo: bool = False) -> Release:
+def yank(
+    hub: Hub, ref: Ref, reason: str | None, trust: TrustOptions = TrustOptions(), *, undo: bool = False
+) -> Release:
     """Append to the ledger that a release is withdrawn; ``main`` then shows the newest that is not.
 
     Ranges pass over a yanked release. An exact version, a commit or a lock still loads it, with a warning that
@@ -33,7 +35,7 @@ def yank(hub: Hub, ref: Ref, reason: str | None, terms: Terms = Terms(), *, undo
         hub: Where the release is.
         ref: Its exact version or commit.
         reason: Why, for everybody who meets it. Needed unless ``undo``.
-        terms: What must hold for the repo to be believed.
+        trust: What must hold for the repo to be believed.
         undo: Take back an earlier yank.
 
     Raises:
@@ -42,11 +44,11 @@ def yank(hub: Hub, ref: Ref, reason: str | None, terms: Terms = Terms(), *, undo
         Conflict: ``main`` never stood still.
     """
     why = _check_reason(reason, undo)
-    state = complete_pending(hub, read_state(hub, ref.repo, terms))
+    state = complete_pending(read_state(hub.repo(ref.repo), trust))
     entry = _exactly(state, ref)
     changed = (entry.yanked is not None) == undo or (not undo and entry.yanked != why)
-    done = append(hub, state, lambda state: _event(hub, state, _exactly(state, ref), why, undo))
-    found = release_of(hub, ref.repo, _exactly(done, ref), None)
+    done = append(state, lambda state: _event(state, _exactly(state, ref), why, undo))
+    found = release_of(done.repo, _exactly(done, ref), None)
     return found if changed else replace(found, note="it was so already; nothing was written")
 
 
@@ -71,7 +73,7 @@ def _exactly(state: RepoState, ref: Ref) -> Entry:
     return entry
 
 
-def _event(hub: Hub, state: RepoState, entry: Entry, why: str | None, undo: bool) -> Event | None:
+def _event(state: RepoState, entry: Entry, why: str | None, undo: bool) -> Event | None:
     """Make the event; None if it is in the ledger already."""
     if entry.yanked is None if undo else entry.yanked == why:
         return None
@@ -81,16 +83,16 @@ def _event(hub: Hub, state: RepoState, entry: Entry, why: str | None, undo: bool
         version=str(entry.version),
         reason=why,
         date=datetime.now(UTC).replace(microsecond=0),
-        author=hub.user,
+        author=state.repo.hub.user,
     )
     verb = "Take back the yank of" if undo else "Yank"
-    return Event([line], f"{verb} {entry.version}", why or "", _newest_on_main(hub, state, state.ledger.append(line)))
+    return Event([line], f"{verb} {entry.version}", why or "", _newest_on_main(state, state.ledger.append(line)))
 
 
-def _newest_on_main(hub: Hub, state: RepoState, after: Ledger) -> list[Operation]:
+def _newest_on_main(state: RepoState, after: Ledger) -> list[Operation]:
     """Let ``main`` show the newest release that stands; where none does, it keeps what it shows."""
     newest = after.newest() or state.ledger.newest()
     if newest is None:
         return []
-    tree = hub.tree(state.repo, newest.commit)
-    return list(show_on_main(hub, state, Shown(newest.commit, tree), after))
+    tree = state.repo.tree(newest.commit)
+    return list(show_on_main(state, Shown(newest.commit, tree), after))

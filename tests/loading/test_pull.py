@@ -14,7 +14,7 @@ import hfver
 from hfver.api.hubs import LocalHub, open_hub
 from hfver.core.manifest import MANIFEST
 from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, UsageError, VerificationError
-from hfver.loading.base import bring_base
+from hfver.loading.base import fetch_base
 from hfver.loading.pull import MARK
 from hfver.model.lineage.record import BaseModelLink
 from tests.conftest import MakeCheckpoint
@@ -178,7 +178,7 @@ def test_what_was_brought_to_load_a_base_is_not_taken_for_the_whole_commit(hub: 
     files = [CommitOperationAdd("config.json", b"{}"), CommitOperationAdd("notes.md", b"read me")]
     made = client.create_commit("acme/raw", files, commit_message="by hand")
     with open_hub(hub) as opened:
-        bring_base(opened, BaseModelLink(name="raw", source="acme/raw", revision=made.oid), "a test")
+        fetch_base(opened, BaseModelLink(name="raw", source="acme/raw", revision=made.oid), "a test")
     assert (hfver.pull(f"acme/raw@{made.oid}", hub=hub).path / "notes.md").read_bytes() == b"read me"
 
 

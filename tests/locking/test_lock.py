@@ -33,7 +33,7 @@ from hfver.errors import (
     UsageError,
     VerificationError,
 )
-from hfver.loading.base import bring_base
+from hfver.loading.base import fetch_base
 from hfver.model.lineage.record import BaseModelLink
 from tests.conftest import MakeCheckpoint, move_weights
 
@@ -541,7 +541,7 @@ def test_an_adapter_brings_its_base(
         name="base", source=base.repo, version="1.0.0", revision=base.commit, digest="sha256:" + "0" * 64
     )
     with open_hub(local_hub) as client, pytest.raises(DigestMismatch, match="names acme/base@1.0.0 with digest"):
-        bring_base(client, link, "acme/lora")
+        fetch_base(client, link, "acme/lora")
     both = hfver.lock("acme/base@^1.1", hub=local_hub).lock
     assert [(one.repo, one.version) for one in both.packages] == [
         ("acme/base", "1.1.0"),

@@ -36,7 +36,7 @@ from hfver.errors import (
 )
 from hfver.hub.download import snapshot_folder
 from hfver.registry.resolve import resolve
-from hfver.registry.state import Terms
+from hfver.registry.state import TrustOptions
 from tests.conftest import MakeCheckpoint
 
 REPO = "acme/bot"
@@ -317,7 +317,7 @@ def test_a_lock_sees_what_this_machine_never_saw(hub: LocalHub, forget: Any) -> 
     change_main(hub, chained(*before))
     forget()
     with open_hub(hub) as client, pytest.raises(LedgerRewritten, match="hfver.lock saw last"):
-        resolve(client, parse_ref(f"{REPO}@1.0.0"), Terms(seen=head, seen_by="hfver.lock"))
+        resolve(client, parse_ref(f"{REPO}@1.0.0"), TrustOptions(seen=head, seen_by="hfver.lock"))
 
 
 def copy_repo(hub: LocalHub, name: str) -> None:

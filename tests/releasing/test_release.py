@@ -16,11 +16,12 @@ from huggingface_hub import CommitOperationAdd, HfApi
 import hfver
 from hfver.api.hubs import LocalHub, open_hub
 from hfver.core.manifest import ATTRIBUTES, LEDGER, MANIFEST
+from hfver.core.policy import Policy
 from hfver.errors import BadCheckpoint, Conflict, HfverError, ReleaseExists, SmokeFailed
 from hfver.registry.state import read_state
 from hfver.releasing.candidate import commit_candidate
 from hfver.releasing.publish import tag_candidate
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 from tests.conftest import MakeCheckpoint, move_weights
 
 REPO = "acme/bot"
@@ -237,11 +238,12 @@ def pending(hub: LocalHub, folder: Path) -> str:
     from hfver.releasing.draft import prepare
 
     with open_hub(hub) as client:
-        client.create_repo(REPO, private=True)
-        state = read_state(client, REPO)
-        draft = prepare(client, state, read_checkpoint(folder), None, None, Request(folder, REPO))
-        candidate = commit_candidate(client, state, draft, lambda *_: None)
-        tag_candidate(client, REPO, candidate)
+        repo = client.repo(REPO)
+        repo.create(private=True)
+        state = read_state(repo)
+        draft = prepare(repo, state, read_checkpoint(folder), None, None, ReleaseRequest(folder, REPO), Policy())
+        candidate = commit_candidate(state, draft, lambda *_: None)
+        tag_candidate(repo, candidate)
         return candidate.commit
 
 

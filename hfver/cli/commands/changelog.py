@@ -22,13 +22,16 @@ def changelog(
     policy: PolicyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print what changed, newest first, as the releases themselves describe it."""
+    """Print what changed in each version, newest first; yanked versions are marked. A pipe or file gets Markdown."""
     import hfver
-    from hfver.cli.rendering.basics import print_json, shown
+    from hfver.cli.rendering.basics import print_json, say
+    from hfver.cli.rendering.markdown import print_markdown
 
     rules = chosen_policy(policy, as_json)
     text = hfver.changelog(repo, after=after, upto=upto, hub=hub, policy=rules)
     if as_json:
         print_json({"repo": repo, "changelog": text}, policy=rules)
-    else:
-        typer.echo(shown(text), nl=False)
+        return
+    print_markdown(text)
+    if after is not None and "\n## " not in text:
+        say(f"{repo} has no version that is newer than {after}{f' and not newer than {upto}' if upto else ''}.")

@@ -28,6 +28,10 @@ def serve(
             help="A line NAME:TOKEN for each user, who owns the namespace NAME; mode 0600. Or set HFVER_HUB_USERS.",
         ),
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name that clients use for it, such as a proxy's; repeat for several."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Serve an embedded Hub until it is stopped, and print its URL."""
@@ -43,7 +47,7 @@ def serve(
             say(f"Anyone with the token {token} may write; --users FILE defines users of your own")
             say(f"Use it: HF_ENDPOINT={url} HF_TOKEN={token} hfver versions ns/name")
 
-    hfver.serve(root, host=host, port=port, users=_users(users), announce=announce)
+    hfver.serve(root, host=host, port=port, users=_users(users), allowed_hosts=allowed_host or (), announce=announce)
 
 
 def _users(file: Path | None) -> dict[str, str]:

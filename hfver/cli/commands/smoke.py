@@ -30,7 +30,7 @@ def smoke(
     hub: HubOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "auto",
-    base: Annotated[Path | None, typer.Option(metavar="DIR", help="The base of an adapter folder.")] = None,
+    base: Annotated[Path | None, typer.Option(metavar="DIR", help="The base model of an adapter folder.")] = None,
     trust_remote_code: CodeOption = False,
     mirror_of: MirrorOption = None,
     no_lock: NoLockOption = False,

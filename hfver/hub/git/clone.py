@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hfver.core.log import timed
 from hfver.core.manifest import FileEntry
 from hfver.errors import HubError, UsageError
-from hfver.hub import Hub, TreeFile
-from hfver.hub.memory import Memory
+from hfver.hub.client import HubRepo
+from hfver.hub.listing import TreeFile
 
 if TYPE_CHECKING:
     from git import Repo
@@ -93,7 +93,7 @@ class _Broken(Exception):
         super().__init__(_reason(self.said))
 
 
-def with_clone(hub: Hub, repo: str, work: Callable[[Clone], _T]) -> _T:
+def with_clone(repo: HubRepo, work: Callable[[Clone], _T]) -> _T:
     """Bring a repo's clone up to date and work on it; one that is damaged is thrown away and made again.
 
     Raises:
@@ -102,26 +102,26 @@ def with_clone(hub: Hub, repo: str, work: Callable[[Clone], _T]) -> _T:
     """
     from huggingface_hub.utils import WeakFileLock
 
-    folder = Memory(hub.identity, repo).folder
+    folder = repo.memory.folder
     folder.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(folder / "clone.lock"):
         try:
-            return _work(hub, repo, folder / "clone.git", work)
+            return _work(repo, folder / "clone.git", work)
         except _Broken:
             shutil.rmtree(folder / "clone.git", ignore_errors=True)
         try:
-            return _work(hub, repo, folder / "clone.git", work)
+            return _work(repo, folder / "clone.git", work)
         except _Broken as error:
             raise HubError(
-                f"{repo}: git could not fetch it from {hub.place} ({error}).",
+                f"{repo}: git could not fetch it from {repo.hub.place} ({error}).",
                 "Check the address and your token; a proxy or a login page may have answered in the Hub's place.",
             ) from None
 
 
-def _work(hub: Hub, repo: str, folder: Path, work: Callable[[Clone], _T]) -> _T:
+def _work(repo: HubRepo, folder: Path, work: Callable[[Clone], _T]) -> _T:
     git = _open(folder)
     try:
-        return work(Clone(git, hub, repo))
+        return work(Clone(git, repo))
     finally:
         git.close()
 
@@ -148,8 +148,8 @@ def _open(folder: Path) -> Repo:
 class Clone:
     """A bare clone that is up to date. Only what was fetched can be read."""
 
-    def __init__(self, git: Repo, hub: Hub, repo: str) -> None:
-        self._git, self._hub, self._repo = git, hub, repo
+    def __init__(self, git: Repo, repo: HubRepo) -> None:
+        self._git, self._repo = git, repo
         self._fetch(f"--filter={FILTER}", "--prune", "--force", "origin", *REFSPECS)
         self._sizes = self._at_hand()
         self._trees: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
@@ -169,7 +169,7 @@ class Clone:
         """Read an object that is at hand."""
         return self._object(oid)[1]
 
-    def bring(self, oids: Iterable[str]) -> None:
+    def fetch(self, oids: Iterable[str]) -> None:
         """Fetch objects by their ids, all in one go; those that the Hub lacks stay away."""
         absent = sorted(set(oids) - self._sizes.keys())
         for start in range(0, len(absent), BATCH):
@@ -324,9 +324,7 @@ class Clone:
 
     def _fetch(self, *arguments: str, istream: Any = None, settings: Mapping[str, str] | None = None) -> None:
         options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]
-        environment = git_environment(
-            Path(self._git.git_dir), {**git_remote(self._hub, self._repo), **(settings or {})}
-        )
+        environment = git_environment(Path(self._git.git_dir), {**git_remote(self._repo), **(settings or {})})
         self._run("fetch", *options, *arguments, env=environment, istream=istream)
 
     def _run(self, *arguments: str, env: Mapping[str, str] | None = None, istream: Any = None) -> str:
@@ -365,15 +363,15 @@ def git_environment(folder: Path, remote: Mapping[str, str] | None = None) -> di
     return _NEUTRAL | {"GIT_DIR": str(folder), "GIT_OBJECT_DIRECTORY": str(folder / "objects")} | counted
 
 
-def git_remote(hub: Hub, repo: str) -> dict[str, str]:
+def git_remote(repo: HubRepo) -> dict[str, str]:
     """Say where from and as whom: any user name, and the token as the password."""
-    remote = {"remote.origin.url": f"{hub.endpoint}/{repo}"}
-    if hub.is_loopback:
+    remote = {"remote.origin.url": f"{repo.hub.endpoint}/{repo}"}
+    if repo.hub.is_loopback:
         remote["remote.origin.proxy"] = ""  # no proxy can reach this machine's own loopback
-    _, _, token = hub.session.headers().get("authorization", "").partition(" ")
+    _, _, token = repo.hub.session.headers().get("authorization", "").partition(" ")
     if token:
         basic = base64.b64encode(f"hfver:{token}".encode()).decode()
-        remote[f"http.{hub.endpoint}/.extraHeader"] = f"Authorization: Basic {basic}"
+        remote[f"http.{repo.hub.endpoint}/.extraHeader"] = f"Authorization: Basic {basic}"
     return remote
 
 

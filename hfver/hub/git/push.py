@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from hfver.core.log import timed
 from hfver.errors import Conflict, HubError, UsageError
-from hfver.hub import Hub
+from hfver.hub.client import HubRepo
 from hfver.hub.git.clone import git_environment, git_remote
 
 __all__ = ["advance"]
@@ -26,13 +26,12 @@ _SECONDS = 300
 _REJECTED = ("[rejected]", "[remote rejected]", "fetch first", "non-fast-forward")
 
 
-def advance(hub: Hub, repo: str, ref: str, branch: str, new: str, message: str) -> str:
+def advance(repo: HubRepo, ref: str, branch: str, new: str, message: str) -> str:
     """Move a pull request's ref to the head of a branch, on top of where it is; returns where it is then.
 
     If the branch does not go on from the ref, a merge of both is made, which holds exactly the branch's files.
 
     Args:
-        hub: Where to.
         repo: The repo.
         ref: The pull request's ref.
         branch: The branch.
@@ -45,7 +44,7 @@ def advance(hub: Hub, repo: str, ref: str, branch: str, new: str, message: str) 
         HubError: The Hub did not let git fetch or push.
     """
     with tempfile.TemporaryDirectory(prefix="hfver-") as folder:
-        git = _Git(hub, repo, Path(folder))
+        git = _Git(repo, Path(folder))
         git("init", "--quiet", "--bare", "--template=", folder)
         specs = [f"+{ref}:refs/hfver/old", f"+refs/heads/{branch}:refs/hfver/new"]
         _fetch(git, repo, specs)
@@ -58,11 +57,11 @@ def advance(hub: Hub, repo: str, ref: str, branch: str, new: str, message: str) 
         try:
             git("push", "--quiet", "origin", f"{target}:{ref}")
         except HubError as error:
-            _explain(hub, repo, error, ref=ref, target=target, branch=branch, new=new)
+            _explain(repo, error, ref=ref, target=target, branch=branch, new=new)
     return target
 
 
-def _fetch(git: _Git, repo: str, specs: list[str]) -> None:
+def _fetch(git: _Git, repo: HubRepo, specs: list[str]) -> None:
     try:
         git("fetch", "--quiet", "--no-tags", f"--depth={DEPTH}", "--filter=blob:none", "origin", *specs)
     except HubError as error:
@@ -71,7 +70,7 @@ def _fetch(git: _Git, repo: str, specs: list[str]) -> None:
         raise
 
 
-def _taken(repo: str, branch: str) -> Conflict:
+def _taken(repo: HubRepo, branch: str) -> Conflict:
     return Conflict(
         f"{repo}: branch {branch} was taken away; the same content is being released elsewhere.",
         "Wait for it to finish, then run the command again.",
@@ -87,9 +86,9 @@ def _merge(git: _Git, old: str, new: str, message: str) -> str:
     return git("commit-tree", tree, "-p", old, "-p", new, "-m", message).strip()
 
 
-def _explain(hub: Hub, repo: str, error: HubError, *, ref: str, target: str, branch: str, new: str) -> None:
+def _explain(repo: HubRepo, error: HubError, *, ref: str, target: str, branch: str, new: str) -> None:
     """Look why a push failed; one whose commit arrived all the same was only a lost answer."""
-    refs = hub.refs(repo)
+    refs = repo.refs()
     if refs.pull_requests.get(int(ref.rpartition("/")[2])) == target:
         return
     if refs.branches.get(branch) != new:  # then git would have to send what it has never fetched
@@ -105,9 +104,9 @@ def _explain(hub: Hub, repo: str, error: HubError, *, ref: str, target: str, bra
 class _Git:
     """Runs git in a folder of its own, with the Hub's repo as ``origin``."""
 
-    def __init__(self, hub: Hub, repo: str, folder: Path) -> None:
-        self._where, self._folder = f"{repo} on {hub.place}", folder
-        self._environment = _environment(hub, repo, folder)
+    def __init__(self, repo: HubRepo, folder: Path) -> None:
+        self._where, self._folder = f"{repo} on {repo.hub.place}", folder
+        self._environment = _environment(repo, folder)
 
     def __call__(self, *arguments: str) -> str:
         try:
@@ -136,10 +135,10 @@ def _last_words(text: str) -> str:
     return " ".join(lines)[:500] or "no reason given"
 
 
-def _environment(hub: Hub, repo: str, folder: Path) -> dict[str, str]:
+def _environment(repo: HubRepo, folder: Path) -> dict[str, str]:
     """Run as `hfver.hub.git.clone` does, and sign as the Hub's user."""
-    host = urlsplit(hub.endpoint).hostname
-    who = {"NAME": hub.user, "EMAIL": f"{hub.user}@users.noreply.{host}"}
+    host = urlsplit(repo.hub.endpoint).hostname
+    who = {"NAME": repo.hub.user, "EMAIL": f"{repo.hub.user}@users.noreply.{host}"}
     signed = {f"GIT_{role}_{name}": value for role in ("AUTHOR", "COMMITTER") for name, value in who.items()}
     ours = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return {**ours, **git_environment(folder, git_remote(hub, repo)), **signed, "LC_ALL": "C"}
+    return {**ours, **git_environment(folder, git_remote(repo)), **signed, "LC_ALL": "C"}

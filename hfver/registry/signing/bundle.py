@@ -12,9 +12,9 @@ from hfver.errors import Refused, SignatureInvalid
 from hfver.registry.signing.keys import (
     Signer,
     SigstoreSigner,
-    Trust,
     TrustedIdentity,
     TrustedKey,
+    TrustedSigner,
     check_installed,
     key_hint,
     load_public_key,
@@ -67,13 +67,13 @@ def sign_manifest(manifest: Manifest, data: bytes, signer: Signer) -> bytes:
         ) from error
 
 
-def check_bundle(data: bytes, files: Mapping[str, str], trust: Trust, where: str) -> None:
+def check_bundle(data: bytes, files: Mapping[str, str], trusted: TrustedSigner, where: str) -> None:
     """Check that the trusted one signed exactly these files.
 
     Args:
         data: The bundle.
         files: Path to SHA-256 (64 hex digits) of what must be signed.
-        trust: Who must have signed.
+        trusted: Who must have signed.
         where: Names the release in errors.
 
     Raises:
@@ -82,22 +82,22 @@ def check_bundle(data: bytes, files: Mapping[str, str], trust: Trust, where: str
     """
     check_installed()
     bundle = _parse(data, where)
-    _check_signer(bundle, trust, where)
-    if not _verify(data, files, trust, where):
-        raise _other_files(bundle, files, trust, where)
+    _check_signer(bundle, trusted, where)
+    if not _verify(data, files, trusted, where):
+        raise _other_files(bundle, files, trusted, where)
 
 
-def _verify(data: bytes, files: Mapping[str, str], trust: Trust, where: str) -> bool:
+def _verify(data: bytes, files: Mapping[str, str], trusted: TrustedSigner, where: str) -> bool:
     from hfver.registry.signing.model_signing import verify
 
     try:
-        return verify(data, files, trust)
+        return verify(data, files, trusted)
     except Exception as error:
-        if isinstance(trust, TrustedIdentity):
-            message = f"{where}: sigstore does not confirm that {trust} signed it: {_said(error)}"
+        if isinstance(trusted, TrustedIdentity):
+            message = f"{where}: sigstore does not confirm that {trusted} signed it: {_said(error)}"
             raise SignatureInvalid(message, "Sigstore's own keys come from the network: is it there?") from error
         raise SignatureInvalid(
-            f"{where}: its signature is not one that {trust} made: it, or what it signs, was altered.", _DO_NOT_USE
+            f"{where}: its signature is not one that {trusted} made: it, or what it signs, was altered.", _DO_NOT_USE
         ) from error
 
 
@@ -131,23 +131,23 @@ def _signed(payload: Any) -> tuple[tuple[str, str], dict[str, str]]:
     return (str(way["method"]), str(way["hash_type"])), files
 
 
-def _check_signer(bundle: Bundle, trust: Trust, where: str) -> None:
+def _check_signer(bundle: Bundle, trusted: TrustedSigner, where: str) -> None:
     """Say early, and without the network, that somebody else signed; that the right one did is verified later."""
-    wanted = "key" if isinstance(trust, TrustedKey) else "sigstore"
+    wanted = "key" if isinstance(trusted, TrustedKey) else "sigstore"
     if bundle.kind != wanted:
-        raise SignatureInvalid(f"{where}: it is signed by {bundle.kind}, not by {trust}.", _how(bundle))
-    if isinstance(trust, TrustedKey):
-        expected = key_hint(load_public_key(trust.path))
+        raise SignatureInvalid(f"{where}: it is signed by {bundle.kind}, not by {trusted}.", _how(bundle))
+    if isinstance(trusted, TrustedKey):
+        expected = key_hint(load_public_key(trusted.path))
         if bundle.hint and bundle.hint != expected:
             raise SignatureInvalid(
-                f"{where}: it is signed with another key ({bundle.hint[:16]}), not with {trust} ({expected[:16]}).",
+                f"{where}: it is signed with another key ({bundle.hint[:16]}), not with {trusted} ({expected[:16]}).",
                 _DO_NOT_USE,
             )
         return
     found = _identities(bundle.certificate or b"", where)
-    if found and (trust.identity, trust.issuer) not in found:
+    if found and (trusted.identity, trusted.issuer) not in found:
         names = ", ".join(f"{identity} ({issuer})" for identity, issuer in found)
-        raise SignatureInvalid(f"{where}: it is signed by {names}, not by {trust}.", _DO_NOT_USE)
+        raise SignatureInvalid(f"{where}: it is signed by {names}, not by {trusted}.", _DO_NOT_USE)
 
 
 def _how(bundle: Bundle) -> str:
@@ -180,10 +180,10 @@ def _issuer(extension: Any) -> str | None:
     return None
 
 
-def _other_files(bundle: Bundle, files: Mapping[str, str], trust: Trust, where: str) -> SignatureInvalid:
+def _other_files(bundle: Bundle, files: Mapping[str, str], trusted: TrustedSigner, where: str) -> SignatureInvalid:
     if bundle.method != ("files", "sha256"):
         return SignatureInvalid(
-            f"{where}: {trust} signed it by {' and '.join(bundle.method)}; hfver compares files by sha256.",
+            f"{where}: {trusted} signed it by {' and '.join(bundle.method)}; hfver compares files by sha256.",
             "Sign it again: model_signing sign hashes so by default.",
         )
     reasons = [
@@ -192,7 +192,9 @@ def _other_files(bundle: Bundle, files: Mapping[str, str], trust: Trust, where: 
         ("has another content of", {path for path in files if bundle.files.get(path, files[path]) != files[path]}),
     ]
     told = "; ".join(f"{what} {_listed(paths)}" for what, paths in reasons if paths)
-    return SignatureInvalid(f"{where}: {trust} signed another set of files than this release: it {told}.", _DO_NOT_USE)
+    return SignatureInvalid(
+        f"{where}: {trusted} signed another set of files than this release: it {told}.", _DO_NOT_USE
+    )
 
 
 def _listed(paths: set[str]) -> str:

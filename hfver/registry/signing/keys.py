@@ -20,15 +20,15 @@ __all__ = [
     "KeySigner",
     "Signer",
     "SigstoreSigner",
-    "Trust",
     "TrustedIdentity",
     "TrustedKey",
+    "TrustedSigner",
     "check_installed",
     "key_hint",
     "load_private_key",
     "load_public_key",
     "parse_signer",
-    "parse_trust",
+    "parse_trusted",
     "password_for",
 ]
 
@@ -88,7 +88,7 @@ class TrustedIdentity:
         return f"{self.identity} ({self.issuer})"
 
 
-Trust = TrustedKey | TrustedIdentity
+TrustedSigner = TrustedKey | TrustedIdentity
 _WORD = 20  # characters; no private key is as short
 
 
@@ -117,7 +117,9 @@ def _no_way(text: str) -> BadConfig:
     return BadConfig(f"{said} no known way to sign.", f"Write --sign key:{key}, or --sign sigstore.")
 
 
-def parse_trust(public_key: str | os.PathLike[str] | None, identity: str | None, issuer: str | None) -> Trust | None:
+def parse_trusted(
+    public_key: str | os.PathLike[str] | None, identity: str | None, issuer: str | None
+) -> TrustedSigner | None:
     """Read whom to trust: a public key's file, or an identity and who vouches for it; None if nothing was named.
 
     Raises:

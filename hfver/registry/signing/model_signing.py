@@ -14,7 +14,7 @@ from model_signing import hashing, manifest, signing, verifying
 # The one underscored name: a manifest item needs a digest, and no public function makes one from a known value.
 from model_signing._hashing.hashing import Digest
 
-from hfver.registry.signing.keys import KeySigner, Signer, Trust, TrustedKey, password_for
+from hfver.registry.signing.keys import KeySigner, Signer, TrustedKey, TrustedSigner, password_for
 from hfver.registry.signing.signed_set import IGNORED
 
 __all__ = ["sign", "verify"]
@@ -51,7 +51,7 @@ def sign(files: Mapping[str, str], name: str, signer: Signer) -> bytes:
         return target.read_bytes()
 
 
-def verify(bundle: bytes, files: Mapping[str, str], trust: Trust) -> bool:
+def verify(bundle: bytes, files: Mapping[str, str], trusted: TrustedSigner) -> bool:
     """Check a bundle: True if the trusted one signed exactly these files, False if it signed others.
 
     Raises:
@@ -59,7 +59,7 @@ def verify(bundle: bytes, files: Mapping[str, str], trust: Trust) -> bool:
             whatever it meets.
     """
     known = KnownHashes("release", files)
-    config = _verifier(trust).set_hashing_config(known)
+    config = _verifier(trusted).set_hashing_config(known)
     with TemporaryDirectory(prefix="hfver-") as scratch, redirect_stdout(sys.stderr):
         path = Path(scratch) / "model.sig"
         path.write_bytes(bundle)
@@ -73,11 +73,11 @@ def verify(bundle: bytes, files: Mapping[str, str], trust: Trust) -> bool:
     return known.asked
 
 
-def _verifier(trust: Trust) -> verifying.Config:
+def _verifier(trusted: TrustedSigner) -> verifying.Config:
     config: verifying.Config = verifying.Config()  # type: ignore[no-untyped-call]
-    if isinstance(trust, TrustedKey):
-        return config.use_elliptic_key_verifier(public_key=trust.path)
-    return config.use_sigstore_verifier(identity=trust.identity, oidc_issuer=trust.issuer)
+    if isinstance(trusted, TrustedKey):
+        return config.use_elliptic_key_verifier(public_key=trusted.path)
+    return config.use_sigstore_verifier(identity=trusted.identity, oidc_issuer=trusted.issuer)
 
 
 def _item(path: str, sha256: str) -> manifest.FileManifestItem:

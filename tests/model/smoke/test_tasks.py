@@ -11,11 +11,11 @@ from hfver.errors import PluginError
 from hfver.model.smoke import SmokeTask, find_task, run_smoke
 
 TASK = """
-from hfver.smoke import TaskResult
-from hfver.smoke.checking import check
+from hfver.model.smoke import TaskResult
+from hfver.model.smoke.check import check
 
-def run(opened):
-    return TaskResult([check("own", lambda: f"{opened.dtype} will do.")], 12.5)
+def run(loaded):
+    return TaskResult([check("own", lambda: f"{loaded.dtype} will do.")], 12.5)
 """
 
 

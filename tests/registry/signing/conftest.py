@@ -24,13 +24,14 @@ from safetensors.numpy import save_file
 
 import hfver
 from hfver.api.hubs import LocalHub, open_hub
+from hfver.core.policy import Policy
 from hfver.core.progress import silent
 from hfver.model.checkpoint import HashCache, read_checkpoint
 from hfver.registry.state import read_state
 from hfver.releasing.candidate import commit_candidate
 from hfver.releasing.draft import Draft, prepare
 from hfver.releasing.publish import publish, tag_candidate
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 
 REPO = "acme/bot"
 
@@ -104,14 +105,15 @@ def release(directory: Path, hub: LocalHub, **options: Any) -> Any:
 def publish_with(hub: LocalHub, directory: Path, signature: Callable[[Draft], bytes | None]) -> str:
     """Release a folder with whatever signature; returns its reference."""
     with open_hub(hub) as client:
-        if client.find_refs(REPO) is None:
-            client.create_repo(REPO, private=True)
-        state = read_state(client, REPO)
+        repo = client.repo(REPO)
+        if repo.find_refs() is None:
+            repo.create(private=True)
+        state = read_state(repo)
         checkpoint = read_checkpoint(directory, progress=silent, cache=HashCache())
-        draft = prepare(client, state, checkpoint, None, None, Request(directory, REPO, smoke="off"))
-        candidate = commit_candidate(client, state, replace(draft, signature=signature(draft)), silent)
-        tag_candidate(client, REPO, candidate)
-        publish(client, state, candidate, None)
+        draft = prepare(repo, state, checkpoint, None, None, ReleaseRequest(directory, REPO, smoke="off"), Policy())
+        candidate = commit_candidate(state, replace(draft, signature=signature(draft)), silent)
+        tag_candidate(repo, candidate)
+        publish(state, candidate, None)
         return f"{REPO}@{draft.version}"
 
 
