@@ -178,9 +178,9 @@ class Ledger:
                 raise _broken(repo, f"line {number} is about {line.repo}, the lines before it about {current}")
         if self.lines and not self.names & {repo.lower(), (mirror_of or repo).lower()}:
             raise ReleaseReplayed(
-                f"The ledger of {repo} is that of {current}: its releases were made for {current}, not for {repo}.",
-                f"If {repo} is a copy that you trust, say so: --mirror-of {current}. If the repo was moved, "
-                f"its owner notes that: hfver adopt {repo} --renamed-from {current}",
+                f"The ledger of {repo} belongs to {current}: its releases were made for {current}, not for {repo}.",
+                f"If {repo} is a copy that you trust, add --mirror-of {current}. If the repo was moved, its owner "
+                f"records that: hfver adopt {repo} --renamed-from {current}",
             )
 
     def _check_versions(self, repo: str) -> None:

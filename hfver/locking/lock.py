@@ -21,7 +21,7 @@ from hfver.errors import CommitGone, HubNotFound, Refused, VerificationError
 from hfver.hub import Hub
 from hfver.locking.package import base_of, describe
 from hfver.locking.requirements import Asked, Wish, gather
-from hfver.registry.resolve import Pinned, choose, locate, pin
+from hfver.registry.resolve import Pinned, choose_entry, locate, pin
 from hfver.registry.resolve_locked import confirm, trust_for
 from hfver.registry.signing import check_signed
 from hfver.registry.state import RepoState, TrustOptions, read_state
@@ -80,7 +80,7 @@ def newest_for(state: RepoState, wish: Wish) -> Entry:
     demands = [one for one in wish.demands if not isinstance(one.spec, Latest)] or list(wish.demands[:1])
     if len(demands) == 1:
         try:
-            return choose(state, Ref(wish.repo, demands[0].spec))
+            return choose_entry(state, Ref(wish.repo, demands[0].spec))
         except HubNotFound as error:
             raise HubNotFound(f"{error.message} It is what {demands[0].source} asks for.", error.hint) from None
     met = [entry for entry in state.ledger.entries if all(_meets(entry, one.spec) for one in demands)]

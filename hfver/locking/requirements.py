@@ -71,7 +71,7 @@ class Wish:
     @property
     def is_met(self) -> bool:
         """Whether what is locked meets every demand."""
-        return self.package is not None and all(self.package.answers(one.spec) for one in self.demands)
+        return self.package is not None and all(self.package.satisfies(one.spec) for one in self.demands)
 
 
 def gather(asked: Asked, lock: Lock, hub: str) -> tuple[Wish, ...]:

@@ -81,7 +81,7 @@ def _lacking(held: Lock | None, models: Mapping[str, str], hub: Hub | None) -> l
     return [
         f"{repo}@{spec}"
         for repo, spec in sorted(models.items())
-        if not any(one.repo.lower() == repo.lower() and one.answers(parse_ref(f"a/b@{spec}").spec) for one in mine)
+        if not any(one.repo.lower() == repo.lower() and one.satisfies(parse_ref(f"a/b@{spec}").spec) for one in mine)
     ]
 
 

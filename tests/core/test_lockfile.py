@@ -170,13 +170,13 @@ def test_one_repo_is_asked_for_once(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_package_answers(asked: str, answer: bool) -> None:
-    assert package().answers(parse_ref(f"acme/bot{asked}").spec) is answer
+    assert package().satisfies(parse_ref(f"acme/bot{asked}").spec) is answer
 
 
 def test_a_stage_answers_for_itself_alone() -> None:
-    assert package(spec="production").answers(parse_ref("acme/bot@production").spec)
-    assert not package(spec="production").answers(parse_ref("acme/bot@staging").spec)
-    assert not BASE.answers(parse_ref("acme/base@^1").spec)
+    assert package(spec="production").satisfies(parse_ref("acme/bot@production").spec)
+    assert not package(spec="production").satisfies(parse_ref("acme/bot@staging").spec)
+    assert not BASE.satisfies(parse_ref("acme/base@^1").spec)
 
 
 def test_looking_up_a_commit() -> None:

@@ -253,7 +253,7 @@ def test_a_page_where_an_answer_should_be(
 
 
 def test_a_page_is_no_name(released: LocalHub, fresh: Path) -> None:
-    with doctored(released.url, "expand=sha", PORTAL) as hub, pytest.raises(HubError, match="no Hub says"):
+    with doctored(released.url, "expand=sha", PORTAL) as hub, pytest.raises(HubError, match="is not one of a Hub"):
         Hub(hub.url, released.token).repo(REPO).find_name()
 
 
@@ -282,7 +282,7 @@ def test_an_object_is_not_confirmed_to_another_host(
         folder = str(model(tmp_path / "model"))
         code, said = run(local_hub.token, capsys, "release", folder, "--repo", REPO, "--smoke", "off", "--hub", hub.url)
     assert code == 4
-    assert "another host (localhost)" in said
+    assert "a different host (localhost)" in said
 
 
 @pytest.mark.parametrize("gone", ["config.json", MANIFEST])

@@ -44,7 +44,8 @@ def _note(event: str, args: tuple[object, ...]) -> None:
 
 @contextmanager
 def watched(folder: Path) -> Iterator[list[tuple[str, bool]]]:
-    """Collect which files of a folder are opened, and whether for an upload. Hooks cannot be removed: one serves all."""
+    """Collect which files of a folder are opened, and whether for an upload."""
+    # An audit hook cannot be removed, so one is added for all tests.
     global _watched
     if not hasattr(sys, "_hfver_open_hook"):
         sys.addaudithook(_note)

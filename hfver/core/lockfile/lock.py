@@ -98,7 +98,7 @@ class Package(_Record):
         """Sum of the sizes of its files, in bytes."""
         return sum(entry.size for entry in self.files.values())
 
-    def answers(self, spec: Spec) -> bool:
+    def satisfies(self, spec: Spec) -> bool:
         """Tell whether this is what somebody means who asks for ``spec`` of its repo."""
         if isinstance(spec, Latest):
             return True
