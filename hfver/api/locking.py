@@ -14,7 +14,7 @@ from hfver.core.settings import PolicyLike, resolve_policy
 
 if TYPE_CHECKING:
     from hfver.core.lockfile.results import Locked, Outdated, Synced
-    from hfver.locking.requirements import Asked
+    from hfver.locking.requirements import LockRequest
 
 __all__ = ["lock", "outdated", "sync"]
 
@@ -139,10 +139,10 @@ def _place(path: PathLike | None, policy: PolicyLike) -> Path:
     return locate_lock(here) or (file.parent if file else here) / LOCK
 
 
-def _asked(place: Path, policy: PolicyLike) -> Asked:
+def _asked(place: Path, policy: PolicyLike) -> LockRequest:
     """Start from the ``[models]`` of the policy; by default that is the file nearest to the lock."""
-    from hfver.locking.requirements import Asked
+    from hfver.locking.requirements import LockRequest
 
     project = resolve_policy(policy, start=place.parent)
     name = project.file.name if project.file else "hfver.toml"
-    return Asked(models=project.requirements, models_from=name, policy=resolve_policy(policy))
+    return LockRequest(models=project.requirements, models_from=name, policy=resolve_policy(policy))

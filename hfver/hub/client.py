@@ -1,4 +1,4 @@
-"""A Hub as one user, and the handle of a repo on it: everything that hfver asks of a Hub, and nothing more."""
+"""A Hub, used as one user, and the handle of a repo on it: everything that hfver asks of a Hub, and nothing more."""
 
 from __future__ import annotations
 
@@ -15,26 +15,29 @@ from hfver.hub.listing import Refs, TreeFile, Upload, is_file, pull_number, targ
 from hfver.hub.loopback import is_loopback
 from hfver.hub.memory import Memory
 from hfver.hub.responses import commit_id, next_page, text, understood
-from hfver.hub.session import Session
+from hfver.hub.session import HubSession
 
 __all__ = ["Hub", "HubRepo"]
 
 MAX_FILES = 250_000
-"""Most files in one commit: more than twice what huggingface.co recommends, and it ends a listing that has no end."""
+"""Maximum number of files in a commit: more than twice what huggingface.co recommends, and a bound for listings."""
+
 MAX_PAGES = 1_000
-KEPT = 4 * 1024 * 1024
-"""Size in bytes up to which a file of a commit stays in memory, to be read once."""
+"""Maximum number of pages of a listing: a Hub must not be able to keep a client busy for ever."""
+
+KEPT_BYTES = 4 * 1024 * 1024
+"""Maximum size of a file of a commit that is kept in memory, so that it is not requested again."""
 
 
 class Hub:
-    """One Hub as one user; safe to use from several threads.
+    """A Hub, used as one user. Safe to use from several threads.
 
     Args:
-        endpoint: URL; None for huggingface_hub's own default (``HF_ENDPOINT`` or huggingface.co).
-        token: Access token; None for the user's own.
-        identity: What hfver remembers of this Hub is filed under this name; None for its endpoint.
-        place: What people call it; None for its endpoint.
-        store: The folder of an embedded Hub that runs in this very process: large files are copied to and from it.
+        endpoint: Its URL; None for huggingface_hub's default (``HF_ENDPOINT`` or huggingface.co).
+        token: An access token; None for the user's own.
+        identity: The name under which the local memory and locks know this Hub; None for its endpoint.
+        place: How messages call it; None for its endpoint.
+        store: The folder of an embedded Hub that runs in this process: large files are copied to and from it.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class Hub:
         store: Path | None = None,
     ) -> None:
         self.store = store
-        self.session = Session(endpoint, token, place)
+        self.session = HubSession(endpoint, token, place)
         self.endpoint = self.session.endpoint
         self.identity = identity or self.endpoint
         self.place = self.session.place
@@ -55,14 +58,14 @@ class Hub:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the Hub is on this very machine."""
+        """Whether the Hub runs on this machine."""
         return is_loopback(self.endpoint)
 
     def repo(self, name: str, kind: str = "models") -> HubRepo:
-        """Return the handle of a repo, the same one each time: what it has read is not asked for again.
+        """Return the handle of a repo: the same one for the same name, so that nothing is requested twice.
 
         Args:
-            name: ``namespace/name``; it need not exist.
+            name: ``namespace/name``; the repo does not have to exist.
             kind: ``models`` or ``datasets``.
         """
         with self._lock:
@@ -76,17 +79,17 @@ class Hub:
             HubDenied: There is no token, or the Hub does not know it.
         """
         if not self.session.headers().get("authorization"):
-            raise HubDenied(f"{self.endpoint} needs a token to be written to.", "Set HF_TOKEN, or run: hf auth login")
+            raise HubDenied(f"Writing to {self.endpoint} requires a token.", "Set HF_TOKEN, or run: hf auth login")
         response = self.session.request("GET", "/api/whoami-v2", "your user")
         with understood("your user", self.place):
             return text(response.json().get("name") or "unknown")
 
 
 class HubRepo:
-    """The handle of one repo on one Hub: it knows the Hub, the name, and what was read of commits so far.
+    """The handle of one repo on one Hub, with what was read of its commits so far.
 
-    A commit never changes, so its list of files and its small files are read once; refs are asked for each time. The
-    repo need not exist. Get one by ``Hub.repo``.
+    A commit never changes, so its list of files and its small files are requested once. Refs are requested each time.
+    The repo does not have to exist. ``Hub.repo`` returns a handle.
 
     Attributes:
         hub: The Hub that it is on.
@@ -104,11 +107,11 @@ class HubRepo:
 
     @cached_property
     def memory(self) -> Memory:
-        """What this machine remembers of the repo from earlier runs."""
+        """What this machine remembers about the repo from earlier runs."""
         return Memory(self.hub.identity, self.name)
 
     def url(self, commit: str | None = None) -> str:
-        """Return the web page of the repo, or of a commit's tree in it."""
+        """Return the address of the repo's web page, or of a commit in it."""
         return f"{self.hub.endpoint}/{self.name}" + (f"/tree/{commit}" if commit else "")
 
     def refs(self) -> Refs:
@@ -123,14 +126,14 @@ class HubRepo:
             return Refs(targets(data, "branches"), targets(data, "tags"), pulls)
 
     def find_refs(self) -> Refs | None:
-        """List the refs, or return None if there is no such repo."""
+        """List the refs; return None if there is no such repo."""
         try:
             return self.refs()
         except HubNotFound:
             return None
 
     def find_name(self) -> str | None:
-        """Ask what a repo is called now: another name if it was moved; None if there is no such repo."""
+        """Return the current name of the repo, which differs if it was moved; None if there is no such repo."""
         try:
             response = self.hub.session.request("GET", f"/api/{self.kind}/{self.name}?expand=sha", self.name)
         except HubNotFound:
@@ -139,14 +142,14 @@ class HubRepo:
             return text(response.json()["id"])
 
     def commit_of(self, revision: str) -> str:
-        """Resolve a branch, tag or short commit to the commit it points to now."""
+        """Resolve a branch, tag or short commit to the commit that it points to now."""
         path = f"/api/{self.kind}/{self.name}/revision/{quote(revision, safe='')}?expand=sha"
         response = self.hub.session.request("GET", path, f"{self.name}@{revision}")
         with understood(f"{self.name}@{revision}", self.hub.place):
             return commit_id(response.json()["sha"])
 
     def read(self, commit: str, path: str) -> bytes:
-        """Read a small file at a commit, which is given as 40 hex digits.
+        """Read a small file of a commit, which is given as 40 hex digits.
 
         Raises:
             HubNotFound: The commit has no such file.
@@ -156,16 +159,16 @@ class HubRepo:
             return known
         url = f"/{self.name}/resolve/{commit}/{quote(path)}"
         content: bytes = self.hub.session.request("GET", url, f"{self.name}@{commit[:12]}: {path}").content
-        if len(content) <= KEPT:
+        if len(content) <= KEPT_BYTES:
             self._files[commit, path] = content
         return content
 
     def read_range(self, commit: str, path: str, start: int, size: int) -> bytes:
-        """Read ``size`` bytes of a file at a commit, from byte ``start`` on; fewer where the file ends.
+        """Read ``size`` bytes of a file of a commit, from byte ``start`` on; fewer at the end of the file.
 
         Raises:
             HubNotFound: The commit has no such file.
-            HubError: The Hub sent something else.
+            HubError: The Hub ignored the requested range.
         """
         what = f"{self.name}@{commit[:12]}: {path}"
         headers = {"range": f"bytes={start}-{start + size - 1}"}
@@ -173,11 +176,14 @@ class HubRepo:
         response = self.hub.session.request("GET", url, what, headers=headers)
         content: bytes = response.content
         if response.status_code != 206 and start:
-            raise HubError(f"{what}: the Hub does not send parts of files.")
+            raise HubError(
+                f"{what}: {self.hub.place} does not support range requests.",
+                "Run the command with a Hub that does, such as huggingface.co or an embedded Hub.",
+            )
         return content[:size]
 
     def find(self, commit: str, path: str) -> bytes | None:
-        """Read a small file at a commit, or return None if it is not there."""
+        """Read a small file of a commit; return None if it does not exist."""
         try:
             return self.read(commit, path)
         except HubNotFound:
@@ -187,7 +193,7 @@ class HubRepo:
         """List every file of a commit, by path.
 
         Raises:
-            HubError: The listing has no end, or names files that lead out of any folder.
+            HubError: The listing is too long, or has a path that leads out of its folder.
         """
         if commit not in self._trees:
             self._trees[commit] = self._list(commit)
@@ -206,20 +212,23 @@ class HubRepo:
             url = next_page(self.hub.endpoint, link)
             if len(files) > MAX_FILES:
                 break
-        raise HubError(f"{what}: {self.hub.place} lists files without end; {len(files)} were read.")
+        raise HubError(
+            f"{what}: {self.hub.place} lists more than {len(files)} files.",
+            "hfver does not support commits with that many files.",
+        )
 
     def create(self, *, private: bool) -> None:
-        """Create the repo; one that exists by now is kept."""
+        """Create the repo, unless it exists."""
         from huggingface_hub import HfApi
 
         api = HfApi(self.hub.endpoint, token=self.hub.session.token)
-        self.hub.session.lend(self.name, lambda: api.create_repo(self.name, private=private, exist_ok=True))
+        self.hub.session.call_client(self.name, lambda: api.create_repo(self.name, private=private, exist_ok=True))
 
     def create_branch(self, branch: str, start: str) -> None:
         """Create a branch at a commit.
 
         Raises:
-            Taken: The branch exists.
+            AlreadyExists: The branch exists.
         """
         self.hub.session.request(
             "POST",
@@ -229,7 +238,7 @@ class HubRepo:
         )
 
     def delete_branch(self, branch: str) -> None:
-        """Delete a branch; one that is gone already is fine."""
+        """Delete a branch, if it exists."""
         try:
             path = f"/api/{self.kind}/{self.name}/branch/{quote(branch, safe='')}"
             self.hub.session.request("DELETE", path, f"{self.name}: branch {branch}")
@@ -237,10 +246,10 @@ class HubRepo:
             return
 
     def create_tag(self, tag: str, commit: str, message: str) -> None:
-        """Create an annotated tag on a commit, never moving one that exists.
+        """Create an annotated tag on a commit. A tag that exists is never moved.
 
         Raises:
-            Taken: The tag exists; the caller looks at which commit.
+            AlreadyExists: The tag exists. The caller must check on which commit: it may be its own, after a retry.
         """
         self.hub.session.request(
             "POST",
@@ -250,7 +259,7 @@ class HubRepo:
         )
 
     def upload_modes(self, branch: str, uploads: Sequence[Upload]) -> dict[str, str]:
-        """Ask which files the Hub wants as LFS objects: path to ``lfs`` or ``regular``."""
+        """Ask the Hub which files have to be LFS objects: ``lfs`` or ``regular``, by path."""
         modes: dict[str, str] = {}
         for start in range(0, len(uploads), 256):
             files = [
@@ -272,10 +281,11 @@ class HubRepo:
         description: str,
         parent: str,
     ) -> str:
-        """Commit onto a branch whose head must be ``parent``; returns the new commit.
+        """Commit to a branch whose head must be ``parent``, and return the new commit.
 
         Raises:
-            Stale: The branch's head is another commit.
+            ParentMoved: The head of the branch is a different commit. The caller must check whose it is: it may be its
+                own, after a retry.
         """
         response = self.hub.session.request(
             "POST",

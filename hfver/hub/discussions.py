@@ -1,4 +1,4 @@
-"""Discussions of a Hub: finding, opening and answering pull requests."""
+"""Pull requests on a Hub: listing, opening, updating and commenting on them."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from urllib.parse import quote
 from hfver.errors import HubError
 from hfver.hub.client import HubRepo
 from hfver.hub.responses import text, understood
-from hfver.hub.session import Taken
+from hfver.hub.session import AlreadyExists
 
 __all__ = [
     "Comment",
     "Pull",
     "Thread",
+    "add_comment",
     "change_status",
-    "edit",
+    "edit_comment",
     "list_pulls",
     "message_of",
     "open_pull",
     "pull_url",
     "read_thread",
-    "rename",
-    "say_in",
+    "rename_pull",
 ]
 
 _EVENT_ID = re.compile(r"[0-9a-f]{1,64}")
 MAX_PAGES = 40
-"""Pages of a list of discussions that are read; newest first, so that only old ones are missed."""
+"""Maximum number of pages of the list of pull requests. They come newest first, so only old ones are missed."""
 
 
 @dataclass(frozen=True)
 class Pull:
-    """A pull request. Status: draft, open, closed or merged."""
+    """A pull request; its status is draft, open, closed or merged."""
 
     number: int
     title: str
@@ -50,7 +50,7 @@ class Pull:
 
 @dataclass(frozen=True)
 class Comment:
-    """What somebody said, as raw Markdown. The first comment of a pull request is its description."""
+    """A comment in Markdown. The first comment of a pull request is its description."""
 
     id: str
     author: str
@@ -59,12 +59,12 @@ class Comment:
 
 @dataclass(frozen=True)
 class Thread:
-    """A discussion with what was said.
+    """A discussion with its comments.
 
     Attributes:
-        pull: What it is; None for one that is no pull request.
-        comments: What was said, oldest first.
-        in_conflict: Whether ``main`` went on so that it cannot be merged.
+        pull: The pull request; None if the discussion is not one.
+        comments: The comments, oldest first.
+        in_conflict: Whether it cannot be merged, because ``main`` changed the same files.
     """
 
     pull: Pull | None
@@ -73,12 +73,12 @@ class Thread:
 
 
 def pull_url(repo: HubRepo, number: int) -> str:
-    """Name the web page of a pull request."""
+    """Return the address of a pull request's web page."""
     return f"{repo.url()}/discussions/{number}"
 
 
 def list_pulls(repo: HubRepo, author: str) -> Iterator[Pull]:
-    """List an author's pull requests, newest first, whatever became of them."""
+    """List an author's pull requests of any status, newest first."""
     seen = 0
     for page in range(MAX_PAGES):
         query = f"?type=pull_request&author={quote(author, safe='')}&p={page}"
@@ -97,7 +97,7 @@ def read_thread(repo: HubRepo, number: int) -> Thread:
     """Read a discussion.
 
     Raises:
-        HubNotFound: There is none with this number.
+        HubNotFound: There is no discussion with this number.
     """
     what = f"{repo}: pull request {number}"
     response = repo.hub.session.request("GET", _path(repo, number), what)
@@ -108,48 +108,49 @@ def read_thread(repo: HubRepo, number: int) -> Thread:
         return Thread(pull, comments, bool(data.get("filesWithConflicts")))
 
 
-def open_pull(repo: HubRepo, title: str, said: str) -> int:
-    """Open a pull request, which starts at ``main`` as a draft; returns its number.
+def open_pull(repo: HubRepo, title: str, description: str) -> int:
+    """Open a pull request, which starts at ``main`` as a draft, and return its number.
 
-    A request whose answer was lost is sent again, so there may be two: look, and keep the first.
+    A request whose answer was lost is sent again, so there may be two afterwards: callers list them and keep the first.
     """
-    body = {"title": title, "description": said, "pullRequest": True}
+    body = {"title": title, "description": description, "pullRequest": True}
     what = f"{repo}: pull request"
     response = repo.hub.session.request("POST", f"/api/models/{repo}/discussions", what, json=body)
     with understood(what, repo.hub.place):
         return int(response.json()["num"])
 
 
-def say_in(repo: HubRepo, number: int, said: str) -> None:
+def add_comment(repo: HubRepo, number: int, text: str) -> None:
     """Comment on a pull request."""
-    _post(repo, number, "comment", {"comment": said})
+    _post(repo, number, "comment", {"comment": text})
 
 
-def edit(repo: HubRepo, number: int, comment: Comment, said: str) -> None:
-    """Change one's own comment; of two who do so at once, the later one wins."""
+def edit_comment(repo: HubRepo, number: int, comment: Comment, text: str) -> None:
+    """Replace the text of a comment; if two processes do so at the same time, the later one wins."""
     try:
-        _post(repo, number, f"comment/{comment.id}/edit", {"content": said})
-    except Taken:
-        _post(repo, number, f"comment/{comment.id}/edit", {"content": said})
+        _post(repo, number, f"comment/{comment.id}/edit", {"content": text})
+    except AlreadyExists:  # 409: it was edited while this edit was applied
+        _post(repo, number, f"comment/{comment.id}/edit", {"content": text})
 
 
-def rename(repo: HubRepo, number: int, title: str) -> None:
-    """Give a pull request another title."""
+def rename_pull(repo: HubRepo, number: int, title: str) -> None:
+    """Change the title of a pull request."""
     _post(repo, number, "title", {"title": title})
 
 
-def change_status(repo: HubRepo, number: int, status: str, said: str = "") -> None:
-    """Open a draft for review, or close a pull request; `said` says why. One that is there already is fine."""
+def change_status(repo: HubRepo, number: int, status: str, comment: str = "") -> None:
+    """Open a draft for review, or close a pull request with a comment, unless it has this status already."""
     try:
-        _post(repo, number, "status", {"status": status, **({"comment": said} if said else {})})
+        _post(repo, number, "status", {"status": status, **({"comment": comment} if comment else {})})
     except HubError:
+        # The Hub refuses a change to the current status, which may be the effect of this request after a lost answer.
         pull = read_thread(repo, number).pull
         if pull is None or pull.status != status:
             raise
 
 
 def message_of(repo: HubRepo, commit: str) -> str:
-    """Read a commit's message, without its title."""
+    """Read a commit's description: its message without the title."""
     path = f"/api/models/{repo}/commits/{commit}?limit=1"
     what = f"{repo}@{commit[:12]}"
     response = repo.hub.session.request("GET", path, what)
@@ -172,7 +173,7 @@ def _pull(item: Any) -> Pull:
 
 def _comment(event: Any) -> Comment:
     if not _EVENT_ID.fullmatch(event["id"]):
-        raise ValueError(f"{str(event['id'])[:60]!r} is no event")
+        raise ValueError(f"{str(event['id'])[:60]!r} is not an event id")
     return Comment(event["id"], _author(event), text(event["data"]["latest"]["raw"]))
 
 

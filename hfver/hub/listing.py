@@ -1,4 +1,4 @@
-"""What a Hub lists of a repo: its refs, and the files of a commit."""
+"""The listings of a Hub: the refs of a repo, and the files of a commit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class Refs:
             HubNotFound: The repo has no branch ``main``.
         """
         if "main" not in self.branches:
-            raise HubNotFound("The repo has no branch main.", "Create it on the Hub, then run the command again.")
+            raise HubNotFound(
+                "The repo has no branch main.", "Create the branch on the Hub, then run the command again."
+            )
         return self.branches["main"]
 
 
@@ -41,12 +43,12 @@ class TreeFile:
     blob: str
     sha256: str | None
     xet: bool = False
-    """Whether it comes faster, and above 50 GB only, by Xet."""
+    """Whether the Hub keeps it in Xet, which is faster, and the only way to download more than 50 GB."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file about to be committed, as the Hub needs to know it."""
+    """A file that is to be committed, as the Hub asks for it to choose between git and Git-LFS."""
 
     path: str
     size: int
@@ -60,7 +62,7 @@ def pull_number(ref: str) -> int:
 
 
 def targets(data: Any, kind: str) -> dict[str, str]:
-    """Read one list of refs: name to commit."""
+    """Read a list of refs: the commits by name."""
     return {text(item["name"]): commit_id(item["targetCommit"]) for item in data.get(kind) or []}
 
 

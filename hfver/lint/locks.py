@@ -42,7 +42,7 @@ class Locks:
         except BadRef:
             return False
         packages = self.nearest(folder).direct
-        return any(one.repo.lower() == ref.repo.lower() and one.answers(ref.spec) for one in packages)
+        return any(one.repo.lower() == ref.repo.lower() and one.satisfies(ref.spec) for one in packages)
 
     def commit_for(self, folder: Path, diagnostic: Diagnostic) -> str | None:
         """Return the commit to write for a diagnostic: the locked one of its repo, or of the version tag it names.

@@ -1,4 +1,4 @@
-"""Describe: everything that proves a pinned commit, written down as a package of a lock."""
+"""The package of a pinned commit in a lock: everything that proves the commit."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from hfver.model.lineage.record import Lineage
 from hfver.registry.release_checks import check_against_tree, read_verified
 from hfver.registry.resolve import Pinned
 
-__all__ = ["base_of", "describe"]
+__all__ = ["base_of", "commit_gone", "package_of"]
 
 
-def describe(
+def package_of(
     pinned: Pinned,
     *,
     ledger: str | None = None,
@@ -32,18 +32,18 @@ def describe(
     allow_code: bool = False,
     progress: Progress = silent,
 ) -> Package:
-    """Write down a pinned commit: its files, and what it was made from.
+    """Return the package of a pinned commit, with its files and the datasets that it was trained on.
 
     Args:
         pinned: The commit.
-        ledger: Head of its repo's ledger; None for a commit that hfver did not make.
-        spec: What was asked for; None for a base, of which only what is loaded is written down.
+        ledger: The head of its repo's ledger; None for a commit that hfver did not make.
+        spec: The required spec; None for a base, of which only the files that are loaded are recorded.
         base: The package that it is loaded onto.
-        allow_code: Whether its own Python code may run.
-        progress: Told the bytes.
+        allow_code: Whether its Python code may run.
+        progress: Called with the number of bytes downloaded.
 
     Raises:
-        VerificationError: It holds what no lock may hold, such as an unsafe path.
+        VerificationError: It contains what a lock must not contain, such as an unsafe path.
     """
     release = pinned.release
     manifest = release.manifest
@@ -68,10 +68,10 @@ def describe(
 
 
 def base_of(pinned: Pinned) -> Ref | None:
-    """Name the commit that a release is loaded onto: an adapter's base. None for a model that stands alone.
+    """Return the reference of an adapter's base; None for a full model.
 
     Raises:
-        UsageError: It is an adapter, and its lineage pins no base.
+        UsageError: It is an adapter, and its lineage does not pin a base.
     """
     manifest = pinned.release.manifest
     if manifest is None or "adapter_config.json" not in manifest.files:
@@ -80,7 +80,7 @@ def base_of(pinned: Pinned) -> Ref | None:
 
 
 def _plain_files(pinned: Pinned, *, whole: bool, progress: Progress) -> dict[str, FileEntry]:
-    """Hash the files of a commit that has no manifest; large ones have their hash on the Hub, and stay there."""
+    """Hash the files of a commit without a manifest. LFS objects are not downloaded: their id is their SHA-256."""
     release = pinned.release
     listed = pinned.tree if pinned.tree is not None else _tree(pinned)
     _check_paths(listed, release)
@@ -96,7 +96,15 @@ def _tree(pinned: Pinned) -> Mapping[str, TreeFile]:
     try:
         return pinned.repo.tree(pinned.release.commit)
     except HubNotFound:
-        raise CommitGone(f"{pinned.release}: no such commit in a repo that answers.", "Ask the repo's owner.") from None
+        raise commit_gone(str(pinned.repo), pinned.release.commit) from None
+
+
+def commit_gone(repo: str, commit: str) -> CommitGone:
+    """Return the error for a repo that lacks a commit which is required or locked."""
+    return CommitGone(
+        f"{repo} does not have commit {commit}.",
+        "Check the commit. If it was there before, the history of the repo was rewritten: contact its owner.",
+    )
 
 
 def _check_paths(tree: Mapping[str, TreeFile], release: Release) -> None:
@@ -108,12 +116,12 @@ def _check_paths(tree: Mapping[str, TreeFile], release: Release) -> None:
 
 
 def _lineage(pinned: Pinned) -> Lineage:
-    """Read the lineage of a release, from the cache where it is there as released."""
+    """Read the lineage of a release: from the cache if it is intact there, otherwise from the Hub."""
     release, manifest = pinned.release, pinned.release.manifest
     if manifest is None or LINEAGE not in manifest.files:
         return Lineage()
-    here = cached_file(release.repo, release.commit, LINEAGE)
-    raw = here.read_bytes() if here else b""
+    cached = cached_file(release.repo, release.commit, LINEAGE)
+    raw = cached.read_bytes() if cached else b""
     if digest_of(raw) != f"sha256:{manifest.files[LINEAGE].sha256}":
         raw = read_verified(pinned.repo, release, manifest, LINEAGE)
     return Lineage.decode(raw, f"{release}: {LINEAGE}")
@@ -124,5 +132,5 @@ def _datasets(lineage: Lineage) -> Iterator[LockedDataset]:
         yield LockedDataset(name=one.name, source=one.source, revision=one.revision, hash=one.hash)
 
 
-def _unlockable(release: Release, why: str) -> VerificationError:
-    return VerificationError(f"{release} cannot be locked: {why}.", f"See what it holds: hfver show {release}")
+def _unlockable(release: Release, reason: str) -> VerificationError:
+    return VerificationError(f"{release} cannot be locked: {reason}.", f"List its files: hfver show {release}")

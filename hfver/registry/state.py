@@ -1,4 +1,4 @@
-"""The state of a repo at one moment: refs and ledger, compared with what was seen of it before."""
+"""The state of a repo at one moment: refs and ledger, checked against what this machine and the lock saw before."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ if TYPE_CHECKING:  # models that a state without lock and policy does not need
 __all__ = ["RepoState", "TrustOptions", "check_continues", "check_seen", "find_state", "read_state", "state_at"]
 
 LAG = (0.0, 0.25, 1.0)
-"""Seconds after which refs are read again that show fewer lines than this machine has seen."""
+"""Seconds before refs are read again when the ledger has fewer lines than this machine has seen."""
 
 
 @dataclass(frozen=True)
 class TrustOptions:
-    """What must hold for a repo to be believed, beyond what it says itself.
+    """What must hold for a repo to be trusted, beyond the checks of its own content.
 
     Attributes:
-        mirror_of: The repo that it is knowingly a copy of.
-        seen: The head of its ledger as a lock remembers it; the ledger must still hold that line.
-        seen_by: What remembers it, for errors.
-        lock: What the project holds of it; None leaves that aside.
+        mirror_of: The repo that this one is a known copy of.
+        ledger_head: The head of the ledger that a lock recorded; the ledger must still contain that line.
+        recorded_by: The name of the lock that recorded it, for error messages.
+        lock: The lock of the project; None for none.
         policy: Decides which releases must be signed; None for the nearest file.
     """
 
     mirror_of: str | None = None
-    seen: str | None = None
-    seen_by: str = "the lock"
+    ledger_head: str | None = None
+    recorded_by: str = "the lock"
     lock: Lock | None = field(default=None, repr=False)
     policy: Policy | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class RepoState:
-    """What a repo says of itself at one moment.
+    """The state of a repo at one moment.
 
     Attributes:
-        repo: The repo, and everything that was read of it so far.
+        repo: The repo, with everything that was read of it so far.
         refs: Its branches, tags and pull requests.
         ledger: Its releases and yanks.
-        trust: What must hold for it to be believed.
+        trust: What must hold for it to be trusted.
     """
 
     repo: HubRepo
@@ -62,7 +62,7 @@ class RepoState:
 
     @property
     def names(self) -> frozenset[str]:
-        """The repos, in lower case, whose releases may be found here."""
+        """The repos, in lower case, whose releases count as releases of this one."""
         return self.ledger.names | {self.repo.name.lower(), (self.trust.mirror_of or self.repo.name).lower()}
 
     @property
@@ -74,24 +74,24 @@ class RepoState:
 
 
 def find_state(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> RepoState | None:
-    """Read refs and ledger, or return None if there is no such repo."""
+    """Read refs and ledger as `read_state` does; return None if there is no such repo."""
     refs = repo.find_refs()
     return state_at(repo, refs, trust) if refs else None
 
 
 def read_state(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> RepoState:
-    """Read refs and ledger; the ledger is only fetched if ``main`` moved since it was last seen.
+    """Read refs and ledger. The ledger is only fetched if ``main`` moved since this machine read it.
 
     Raises:
         HubNotFound: There is no such repo.
         LedgerBroken: The ledger is unreadable, its chain is broken, or it does not continue the one seen before.
-        ReleaseReplayed: The ledger is that of another repo.
+        ReleaseReplayed: The ledger belongs to a different repo.
     """
     return state_at(repo, repo.refs(), trust)
 
 
 def state_at(repo: HubRepo, refs: Refs, trust: TrustOptions = TrustOptions()) -> RepoState:
-    """Read the ledger that belongs to refs which were just read."""
+    """Read the ledger that belongs to refs which were just read, as `read_state` does."""
     memory = repo.memory
     remembered = memory.ledger()
     refs, raw = _catch_up(repo, refs, remembered)
@@ -105,10 +105,9 @@ def state_at(repo: HubRepo, refs: Refs, trust: TrustOptions = TrustOptions()) ->
 
 
 def _catch_up(repo: HubRepo, refs: Refs, remembered: RememberedLedger | None) -> tuple[Refs, bytes]:
-    """Read the ledger; refs that show less of it than was seen may be older, and are read again first.
-
-    Another process may have seen more since these were read, and Hubs answer refs from caches for a moment.
-    """
+    """Read the ledger, and read refs and ledger again if it has fewer lines than this machine has seen."""
+    # A shorter ledger is not tampering yet: another process of this machine may have appended a line since these refs
+    # were read, and a Hub may answer refs from a cache for a moment.
     raw = _read_ledger(repo, refs, remembered)
     for pause in LAG:
         if remembered is None or raw == remembered.raw or not remembered.raw.startswith(raw):
@@ -126,42 +125,45 @@ def _read_ledger(repo: HubRepo, refs: Refs, remembered: RememberedLedger | None)
 
 
 def check_continues(repo: HubRepo, ledger: Ledger, remembered: RememberedLedger) -> None:
-    """Compare a ledger with the one that this machine saw last: it may only have grown.
+    """Check that a ledger continues the one that this machine saw last: it may only have grown.
 
     Raises:
-        LedgerTruncated: Its end is gone.
-        LedgerRewritten: It is another one.
+        LedgerTruncated: Lines at its end are missing.
+        LedgerRewritten: A line differs.
     """
     if ledger.raw.startswith(remembered.raw):
         return
-    hint = f"If the repo was deleted and made anew on purpose, remove {repo.memory.folder} and run the command again."
+    hint = (
+        f"If the repo was deleted and created again on purpose, remove {repo.memory.folder} and run the command again."
+    )
     then, now = remembered.raw.count(b"\n"), len(ledger.lines)
     if remembered.raw.startswith(ledger.raw):
         raise LedgerTruncated(
-            f"The ledger of {repo} had {counted(then, 'line')} when this machine saw it last, and has {now}.", hint
+            f"The ledger of {repo} had {counted(then, 'line')} when this machine last read it, and now has {now}.",
+            hint,
         )
     raise LedgerRewritten(
-        f"The ledger of {repo} was rewritten: of the {counted(then, 'line')} that this machine saw last, "
-        f"line {_first_other(remembered.raw, ledger.raw)} is another one now.",
+        f"The ledger of {repo} was rewritten: line {_first_difference(remembered.raw, ledger.raw)} of the "
+        f"{counted(then, 'line')} that this machine read last is different now.",
         hint,
     )
 
 
-def _first_other(before: bytes, after: bytes) -> int:
+def _first_difference(before: bytes, after: bytes) -> int:
     pairs = zip(before.split(b"\n"), after.split(b"\n"), strict=False)
     return next((number for number, (old, new) in enumerate(pairs, 1) if old != new), 1)
 
 
 def check_seen(repo: HubRepo, ledger: Ledger, trust: TrustOptions) -> None:
-    """Compare a ledger with the head that a lock remembers.
+    """Check that a ledger contains the line that was its head when the lock recorded it.
 
     Raises:
-        LedgerRewritten: It does not hold that line.
+        LedgerRewritten: It does not.
     """
-    if not ledger.extends(trust.seen):
+    if not ledger.extends(trust.ledger_head):
         raise LedgerRewritten(
-            f"The ledger of {repo} does not hold the line that {trust.seen_by} saw last ({trust.seen}): "
-            f"it was rewritten or cut, or another repo has taken the name.",
-            "Trust nothing of this repo until its owner explains that; "
-            f"then take it out of the lock (hfver lock --remove {repo}) and lock it anew.",
+            f"The ledger of {repo} does not contain line {trust.ledger_head}, which {trust.recorded_by} recorded: "
+            "it was rewritten or truncated, or a different repo has this name now.",
+            "Do not use this repo until its owner has explained this. "
+            f"Then remove it from the lock (hfver lock --remove {repo}) and lock it again.",
         )

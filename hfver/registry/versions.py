@@ -22,7 +22,7 @@ def list_versions(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> Versio
     """List a repo's releases from its ledger, newest version first.
 
     Raises:
-        TagMoved: A release's tag is gone or points elsewhere.
+        TagMoved: A release's tag is missing, or points to a different commit.
     """
     state = read_state(repo, trust)
     for entry in state.ledger.entries:
@@ -36,25 +36,25 @@ def check_tag(repo: HubRepo, tags: Mapping[str, str], entry: Entry) -> None:
     """Compare a release's tag with its line in the ledger.
 
     Raises:
-        TagMoved: The tag is gone, or points to another commit.
+        TagMoved: The tag is missing, or points to a different commit.
     """
     tag = tag_of(entry.version)
     found = tags.get(tag)
     if found == entry.commit:
         return
-    now = f"points to {found}" if found else "is gone"
+    now = f"points to {found}" if found else "is missing"
     raise TagMoved(
         f"{repo}: tag {tag} {now}; the ledger says {entry.commit}.",
-        f"Somebody moved it. The released bytes are at {repo}@{entry.commit}; "
-        "ask who has write access before you trust either.",
+        f"Somebody {'moved' if found else 'deleted'} the tag. The released files are at {repo}@{entry.commit}; "
+        "find out who did it and why before you use them.",
     )
 
 
 def release_of(repo: HubRepo, entry: Entry, manifest: Manifest | None) -> Release:
-    """Make the value of a published release from its ledger entry."""
+    """Return a published release as its ledger entry describes it."""
     line = entry.line
     return Release(
-        repo=_spelled(repo, manifest),
+        repo=_repo_name(repo, manifest),
         commit=entry.commit,
         url=repo.url(tag_of(entry.version)),
         version=str(entry.version),
@@ -73,9 +73,9 @@ def release_of(repo: HubRepo, entry: Entry, manifest: Manifest | None) -> Releas
 
 
 def candidate_release(repo: HubRepo, commit: str, manifest: Manifest, digest: str) -> Release:
-    """Make the value of a commit that holds a release, whether or not it is published."""
+    """Return the release in a commit that is not published, or not known to be."""
     return Release(
-        repo=_spelled(repo, manifest),
+        repo=_repo_name(repo, manifest),
         commit=commit,
         url=repo.url(commit),
         version=manifest.version,
@@ -86,6 +86,6 @@ def candidate_release(repo: HubRepo, commit: str, manifest: Manifest, digest: st
     )
 
 
-def _spelled(repo: HubRepo, manifest: Manifest | None) -> str:
-    """Give the repo that was asked, in its own spelling; that of the release if it is the same without case."""
+def _repo_name(repo: HubRepo, manifest: Manifest | None) -> str:
+    """Return the repo's name as its releases spell it, if that differs from what the user typed only in case."""
     return manifest.repo if manifest and manifest.repo.lower() == repo.name.lower() else repo.name

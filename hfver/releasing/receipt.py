@@ -1,4 +1,4 @@
-"""Receipts: which command released which content, so that running it again finds its own release."""
+"""Receipts: local notes of which command published which content, so that a repeated command finds its release."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from hfver.hub.client import HubRepo
 from hfver.model.checkpoint import Checkpoint
 from hfver.registry.resolve import pin
 from hfver.registry.state import RepoState
-from hfver.releasing.candidate import Candidate, drop_left
+from hfver.releasing.candidate import Candidate, delete_leftover_branch
 from hfver.releasing.draft import branch_of
 from hfver.releasing.request import ReleaseRequest
 
-__all__ = ["done_before", "remember_receipt"]
+__all__ = ["find_published", "remember_receipt"]
 
 
-def done_before(state: RepoState | None, checkpoint: Checkpoint, request: ReleaseRequest) -> Release | None:
-    """Find the release that this very command published on an earlier run, and remove what that run left behind."""
+def find_published(state: RepoState | None, checkpoint: Checkpoint, request: ReleaseRequest) -> Release | None:
+    """Find the release that an earlier run of the same command published, and delete the branch that it left.
+
+    A run may have been killed, or its last answer lost, after the release was published. Repeating the command must
+    then succeed instead of reporting that nothing changed.
+    """
     entry = _same_content(state, checkpoint, request) if state else None
     if state is None or entry is None:
         return None
@@ -27,12 +31,16 @@ def done_before(state: RepoState | None, checkpoint: Checkpoint, request: Releas
     if request.exact is None and receipt != _receipt(entry.commit, request):
         return None
     if not request.dry_run:
-        drop_left(state, branch_of(checkpoint.content_digest))
+        delete_leftover_branch(state, branch_of(checkpoint.content_digest))
     return replace(pin(state, entry).release, note="published already by an earlier run of this command")
 
 
 def remember_receipt(repo: HubRepo, candidate: Candidate, request: ReleaseRequest) -> None:
-    """Note, before the tag is made, that this commit comes from this command."""
+    """Record that this commit comes from this command.
+
+    Must be called before the tag is created: after it, any other writer may publish the release, and a repeated
+    command could not tell that the release is its own.
+    """
     repo.memory.remember_receipt(candidate.manifest.content_digest, _receipt(candidate.commit, request))
 
 
@@ -45,10 +53,8 @@ def _same_content(state: RepoState, checkpoint: Checkpoint, request: ReleaseRequ
 
 
 def _receipt(commit: str, request: ReleaseRequest) -> bytes:
-    """Write a receipt: which commit, from which folder, and what was asked for.
-
-    Compared byte by byte: one that an older or a newer version wrote in another form counts as none. The worst that
-    follows is that the command is told which release its folder equals.
-    """
+    """Encode a receipt: the commit, the folder, and the identity of the request."""
+    # Receipts are compared byte by byte, so one that another version of hfver wrote in a different form counts as
+    # missing. Then the command fails with the name of the release that the folder equals; nothing is published twice.
     facts = {"schema": 2, "commit": commit, "folder": str(request.folder.resolve()), "request": request.identity()}
     return json.dumps(facts, sort_keys=True).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""What a user asks of a release: the one definition of its options, for Python and for the command line."""
+"""The options of a release, defined once for the function ``hfver.release`` and the command ``hfver release``."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ PathLike = str | os.PathLike[str]
 def option(
     default: Any, doc: str, *, flag: str = "", metavar: str = "", choices: Sequence[str] = (), identity: bool = True
 ) -> Any:
-    """Define an option of a verb, once for its function and its command.
+    """Define an option that a function and its command share.
 
     Args:
-        default: Its value where the user says nothing.
-        doc: What it does, in a sentence or two: help text and docstring.
-        flag: The command's option, where it is not the field's name with dashes; "" for that name.
-        metavar: What stands for its value in the command's help.
-        choices: The only values allowed, if they are few.
-        identity: Whether two requests that differ in it ask for different releases.
+        default: Its value if the user does not set it.
+        doc: What it does, in a sentence or two: the help text and the docstring.
+        flag: The command's option if it differs from the field's name with dashes; "" for that name.
+        metavar: The placeholder for its value in the command's help.
+        choices: The allowed values, if there are few.
+        identity: Whether two requests that differ in this option ask for different releases.
     """
     extra = {"doc": doc, "flag": flag, "metavar": metavar, "choices": tuple(choices), "identity": identity}
     return field(default=default, metadata=extra)
@@ -40,7 +40,7 @@ def option(
 
 @dataclass(frozen=True)
 class ReleaseRequest:
-    """What to release, and how. The fields are the options of ``hfver.release`` and of ``hfver release``.
+    """What to release, and how: the options of ``hfver.release`` and of ``hfver release``.
 
     Raises:
         BadConfig: An option has a value that is not allowed.
@@ -76,7 +76,9 @@ class ReleaseRequest:
         "auto", "Where the smoke eval runs: auto, cpu, cuda or cuda:N.", metavar="DEVICE", identity=False
     )
     base: str | None = option(
-        None, "The model that it was made from. Default: what the folder says.", metavar="REF|ID[@REV]"
+        None,
+        "The model that this one was made from. Default: the one that the folder names.",
+        metavar="REF|ID[@REV]",
     )
     datasets: Sequence[str] = option(
         (),
@@ -86,7 +88,7 @@ class ReleaseRequest:
     )
     metrics: PathLike | None = option(None, "A JSON or YAML file of metric names and values.", metavar="FILE")
     lineage: PathLike | None = option(
-        None, "A lineage.yaml whose values take precedence over what was found.", metavar="FILE"
+        None, "A lineage.yaml whose values take precedence over the ones that hfver finds.", metavar="FILE"
     )
     private: bool = option(
         True, "Whether a repo that has to be created is private.", flag="--private/--public", identity=False
@@ -104,7 +106,7 @@ class ReleaseRequest:
     )
     review: bool = option(
         False,
-        "Open a pull request instead of publishing, or refresh the one that is open. After the merge, finish publishes "
+        "Open a pull request instead of publishing, or update the one that is open. After the merge, finish publishes "
         "it.",
     )
     dry_run: bool = option(False, "Show what would be released and write nothing.", identity=False)
@@ -122,7 +124,7 @@ class ReleaseRequest:
 
     @property
     def exact(self) -> Version | None:
-        """The version that the user fixed.
+        """The exact version that the user asked for, if any.
 
         Raises:
             BadVersion: It is not a semantic version.
@@ -133,36 +135,37 @@ class ReleaseRequest:
 
     @property
     def level(self) -> Bump | None:
-        """The level that the user fixed."""
+        """The level that the user asked for; None for ``auto``."""
         from hfver.core.version import Bump
 
         return None if self.bump == "auto" else Bump(self.bump)
 
     @property
     def signer(self) -> Signer | None:
-        """Who signs the release, if anybody.
+        """The signer of the release; None for an unsigned one.
 
         Raises:
-            BadConfig: ``sign`` names no key and no service.
+            BadConfig: ``sign`` names neither a usable key nor sigstore.
         """
         from hfver.registry.signing.keys import parse_signer
 
         return None if self.sign is None else parse_signer(self.sign)
 
     def identity(self) -> str:
-        """Return a digest of what is asked for: the same on every machine, and in every version of hfver.
+        """Return a digest of the request that is the same on every machine and in every version of hfver.
 
-        It covers the options that differ from their defaults, files by their content. So an option that a later
-        version adds leaves the identity of older requests as it is. The folder is not part of it: its content has a
-        digest of its own.
+        It covers the options that differ from their defaults; files count by their content. The folder is not part
+        of it, because its content has a digest of its own.
 
         Raises:
             BadConfig: A file that an option names cannot be read.
         """
-        text = json.dumps(dict(self._asked()), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(dict(self._changed_options()), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
-    def _asked(self) -> Iterator[tuple[str, object]]:
+    def _changed_options(self) -> Iterator[tuple[str, object]]:
+        # Defaults are left out, so that an option added by a later version does not change the identity of older
+        # requests; subclasses add parameters of one call, which are not part of the request.
         for one in fields(ReleaseRequest):
             value = getattr(self, one.name)
             if not one.metadata.get("identity", False) or value == one.default:

@@ -20,10 +20,10 @@ from hfver.registry.resolve import Pinned, candidate_release
 from hfver.releasing.candidate import Candidate
 from hfver.releasing.request import ReleaseRequest
 
-__all__ = ["try_candidate", "try_folder"]
+__all__ = ["smoke_candidate", "smoke_folder"]
 
 
-def try_folder(
+def smoke_folder(
     hub: Hub,
     checkpoint: Checkpoint,
     base: BaseModelLink | None,
@@ -47,7 +47,7 @@ def try_folder(
     return _passed(_run(hub, checkpoint.directory, checkpoint.content_digest, base, request, progress))
 
 
-def try_candidate(
+def smoke_candidate(
     repo: HubRepo, candidate: Candidate, base: BaseModelLink | None, request: ReleaseRequest, progress: Progress
 ) -> SmokeReport:
     """Download the commit that is about to be tagged, verify it, and run its model.

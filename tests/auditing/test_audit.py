@@ -151,7 +151,7 @@ def test_fifty_releases_take_two_requests_and_four_fetches(
 @pytest.mark.parametrize(
     ("tamper", "expected"),
     [
-        (lambda hub: git(hub, "tag", "-d", "v1.1.0"), "is gone"),
+        (lambda hub: git(hub, "tag", "-d", "v1.1.0"), "is missing"),
         (lambda hub: git(hub, "tag", "-fam", message_of(hub, "1.1.0"), "v1.1.0", commit_of(hub, "1.0.0")), "points to"),
         (lambda hub: git(hub, "tag", "-f", "v1.1.0", commit_of(hub, "1.1.0")), "not annotated"),
         (lambda hub: git(hub, "tag", "-fam", "retagged", "v1.1.0", commit_of(hub, "1.1.0")), "names no digest"),

@@ -252,7 +252,7 @@ def test_an_html_page_instead_of_an_answer(
 
 
 def test_an_html_page_is_not_a_repo_name(released: LocalHub, fresh: Path) -> None:
-    with lying_proxy(released.url, "expand=sha", PORTAL) as hub, pytest.raises(HubError, match="no Hub says"):
+    with lying_proxy(released.url, "expand=sha", PORTAL) as hub, pytest.raises(HubError, match="is not one of a Hub"):
         Hub(hub.url, released.token).repo(REPO).find_name()
 
 

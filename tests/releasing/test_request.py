@@ -1,4 +1,4 @@
-"""A request is defined once, and is the same request on every machine and in every version of hfver."""
+"""A request is defined once, and has the same identity on every machine and in every version of hfver."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def test_an_option_that_a_later_version_adds_changes_no_identity() -> None:
     assert Later("here", REPO, **asked).identity() == ReleaseRequest("there", REPO, **asked).identity()  # type: ignore[arg-type]
 
 
-def test_the_identity_is_written_down() -> None:
-    """A pull request that this version opened is found by later versions: this digest must stay."""
+def test_the_identity_of_a_request_stays_the_same() -> None:
+    """Later versions must find the pull requests that this version opened, so this digest must not change."""
     request = ReleaseRequest("out", REPO, bump="minor", message="Grüße", datasets=["a/b"])
     assert request.identity() == "sha256:a4581fc8a44c7712b48c4f7e51e6da57cf5937309b4677a708c728720ca1b84f"
 
 
 @pytest.mark.parametrize("one", [one for one in fields(ReleaseRequest) if one.metadata.get("identity")])
-def test_what_is_asked_for_differs_with_each_option_that_matters(tmp_path: Path, one: object) -> None:
+def test_each_option_changes_the_identity_of_a_request(tmp_path: Path, one: object) -> None:
     name = one.name  # type: ignore[attr-defined]
     (tmp_path / "file.json").write_text("{}")
     other = {
@@ -70,13 +70,13 @@ def test_a_file_counts_by_its_content(tmp_path: Path) -> None:
         ReleaseRequest("out", REPO, metrics=tmp_path / "missing.json").identity()
 
 
-def test_a_value_that_is_not_allowed_is_refused_at_once() -> None:
+def test_a_wrong_value_is_refused_at_once() -> None:
     with pytest.raises(BadConfig, match="bump cannot be 'huge'"):
         ReleaseRequest("out", REPO, bump="huge")  # type: ignore[arg-type]
 
 
-def test_a_receipt_of_an_older_version_counts_as_none(local_hub: hfver.LocalHub, checkpoint: MakeCheckpoint) -> None:
-    """The worst that follows: the command is told which release its folder equals, and nothing is published twice."""
+def test_a_receipt_of_an_older_version_is_ignored(local_hub: hfver.LocalHub, checkpoint: MakeCheckpoint) -> None:
+    """At worst, the command fails with the name of the release that the folder equals; nothing is published twice."""
     folder = checkpoint()
     first = hfver.release(folder, REPO, hub=local_hub, smoke="off")
     assert hfver.release(folder, REPO, hub=local_hub, smoke="off").commit == first.commit

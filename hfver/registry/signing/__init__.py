@@ -1,6 +1,6 @@
-"""Signing: OpenSSF Model Signing bundles over releases, made from hashes that are known, and checked against them.
+"""Signing: OpenSSF Model Signing bundles over releases, made from known hashes instead of from files.
 
-Only ``library`` imports model-signing, and only once a signature is made or checked.
+Only ``model_signing.py`` imports the library model-signing, and only when a signature is made or checked.
 """
 
 from hfver.registry.signing.bundle import check_bundle, sign_manifest

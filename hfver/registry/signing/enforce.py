@@ -1,4 +1,4 @@
-"""Enforcing signatures: what the policy asks for is refused at release and at every read, unless it is there."""
+"""Enforcing signatures: a release and every read fail unless they have the signature that the policy requires."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from hfver.registry.signing.signed_set import signed_set
 
 __all__ = ["check_folder_signed", "check_may_release", "check_signed"]
 
-_SIGN = "Sign it: --sign key:PATH, or --sign sigstore."
+_SIGN = "Sign the release: --sign key:PATH, or --sign sigstore"
 
 
 def check_signed(
@@ -40,23 +40,23 @@ def check_signed(
     policy: Policy | None = None,
     remembered: bool = True,
 ) -> TrustedSigner | None:
-    """Check a release's signature, if anybody asks for one; a verdict of an earlier day costs nothing.
+    """Check a release's signature, if one is required.
 
     Args:
-        repo: Where the signature is, unless it came with the files.
-        release: The release, with its manifest checked.
-        trusted: Who must have signed; None asks the policy.
+        repo: The repo, for a signature that is not in the Hugging Face cache.
+        release: The release, whose manifest was checked.
+        trusted: Who must have signed it; None for what the policy says.
         policy: The policy; None for the nearest file.
-        remembered: Whether an earlier verdict on the same commit for the same key counts.
+        remembered: Whether an earlier verdict on the same commit and signer counts. It needs no request.
 
     Returns:
-        Who signed; None if nobody asks.
+        Who signed it; None if no signature is required.
 
     Raises:
-        SignatureInvalid: There is no signature, or it is not by the trusted one over exactly this release.
-        BadConfig: The policy asks for signatures and names nobody whose they must be, or cannot be read.
+        SignatureInvalid: There is no signature, or it was not made by the trusted signer over exactly this release.
+        BadConfig: The policy cannot be read, or requires signatures without naming a signer.
     """
-    # A mirror is asked for under its own name, and its releases were made for another.
+    # A mirror has its own name, but its releases were made for the repo that it is a copy of.
     made_for = release.manifest.repo if release.manifest else release.repo
     trusted = trusted or _policy_signer(policy, release.repo, made_for)
     if trusted is not None:
@@ -67,14 +67,21 @@ def check_signed(
 def check_folder_signed(
     directory: Path, manifest: Manifest, digest: str, trusted: TrustedSigner | None, *, policy: Policy | None = None
 ) -> TrustedSigner | None:
-    """Check the signature that lies in a pulled folder, if anybody asks for one.
+    """Check the signature in a pulled folder, if one is required.
+
+    Args:
+        directory: The folder.
+        manifest: The manifest in it.
+        digest: The manifest's digest.
+        trusted: Who must have signed it; None for what the policy says.
+        policy: The policy; None for the nearest file.
 
     Returns:
-        Who signed; None if nobody asks.
+        Who signed it; None if no signature is required.
 
     Raises:
-        SignatureInvalid: There is none, or it is not by the trusted one over exactly this release.
-        BadConfig: The policy asks for signatures and names nobody whose they must be, or cannot be read.
+        SignatureInvalid: There is no signature, or it was not made by the trusted signer over exactly this release.
+        BadConfig: The policy cannot be read, or requires signatures without naming a signer.
     """
     trusted, path = trusted or _policy_signer(policy, manifest.repo), directory / SIGNATURE
     where = f"{manifest.repo}@{manifest.version} in {directory}"
@@ -87,24 +94,27 @@ def check_folder_signed(
 
 
 def check_may_release(repo: str, signer: Signer | None, *, policy: Policy | None = None) -> None:
-    """Refuse a release whose signature would not be what the policy asks of its readers.
+    """Refuse a release whose readers would reject its signature.
 
     Raises:
-        PolicyViolation: There is no signature, or one of another kind or key.
+        PolicyViolation: The policy requires a signature, and there is none, or one by a different signer.
     """
     rule = resolve_policy(policy).signature_for(repo)
     if rule is None:
         return
     if signer is None:
-        raise PolicyViolation(f"The policy asks for signed releases of {repo}.", _SIGN)
+        raise PolicyViolation(f"The policy requires signed releases of {repo}, and this one is not signed.", _SIGN)
     trusted = parse_trusted(rule.public_key, rule.identity, rule.issuer)
     if isinstance(trusted, TrustedKey) and not _is_pair(signer, trusted):
         raise PolicyViolation(
-            f"The policy trusts {trusted} for {repo}, and this would be signed otherwise: its readers would refuse it.",
-            f"Sign with the private half of {trusted.path}.",
+            f"The policy trusts {trusted} for {repo}; readers would reject a release signed by anyone else.",
+            f"Sign with the private key that belongs to {trusted.path}: --sign key:PATH",
         )
     if isinstance(trusted, TrustedIdentity) and isinstance(signer, KeySigner):
-        raise PolicyViolation(f"The policy trusts {trusted} for {repo}, and no key.", "Run it with --sign sigstore.")
+        raise PolicyViolation(
+            f"The policy trusts {trusted} for {repo}; readers would reject a release signed with a key.",
+            "Sign it with sigstore: --sign sigstore",
+        )
 
 
 def _policy_signer(policy: Policy | None, *repos: str) -> TrustedSigner | None:
@@ -114,7 +124,7 @@ def _policy_signer(policy: Policy | None, *repos: str) -> TrustedSigner | None:
     trusted = parse_trusted(rule.public_key, rule.identity, rule.issuer)
     if trusted is None:
         raise BadConfig(
-            f"The policy asks for signed releases of {repos[0]}, and does not say by whom.",
+            f"The policy requires signed releases of {repos[0]}, but does not say by whom.",
             'Add to hfver.toml: [signature] and public_key = "key.pub", or identity and issuer.',
         )
     return trusted
@@ -125,13 +135,13 @@ def _check_signature(repo: HubRepo, release: Release, trusted: TrustedSigner, re
     if remembered and release.manifest is not None and verdict in memory.signed(release.commit):
         return
     if release.manifest is None or release.digest is None:
-        raise _unsigned(f"{release} is no release of hfver, and", trusted)
+        raise _unsigned(f"{release} is not an hfver release and", trusted)
     _check(repo, release, signed_set(release.manifest, release.digest), trusted)
     memory.remember_signed(release.commit, verdict)
 
 
 def _check(repo: HubRepo, release: Release, files: Mapping[str, str], trusted: TrustedSigner) -> None:
-    """Check the signature in the cache; where there is none, or it went bad there, the Hub's."""
+    """Check the signature in the cache; if it is missing or damaged there, check the Hub's."""
     if cached := cached_file(release.repo, release.commit, SIGNATURE):
         with suppress(SignatureInvalid):
             return check_bundle(cached.read_bytes(), files, trusted, str(release))
@@ -148,7 +158,7 @@ def _read(repo: HubRepo, release: Release, trusted: TrustedSigner) -> bytes:
 def _unsigned(what: str, trusted: TrustedSigner) -> SignatureInvalid:
     return SignatureInvalid(
         f"{what} has no signature ({SIGNATURE}); it must be signed by {trusted}.",
-        "Take a release that is signed, or make one: hfver release DIR --repo NS/NAME --sign key:PATH",
+        "Use a signed release, or publish one: hfver release DIR --repo NS/NAME --sign key:PATH",
     )
 
 
