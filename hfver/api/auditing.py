@@ -5,12 +5,14 @@ from __future__ import annotations
 from hfver.api.arguments import trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.api.references import parse_repo
+from hfver.api.shared_docs import public
 from hfver.core.audit_report import Audit
 from hfver.core.progress import Progress, silent
 
 __all__ = ["audit"]
 
 
+@public
 def audit(
     repo: str,
     *,
@@ -24,14 +26,9 @@ def audit(
     """Check every release of a repo, its ledger, and the history of both, through git and without downloading weights.
 
     Args:
-        repo: ``namespace/name``, or an alias.
         deep: Also download and hash every LFS object; nothing is kept.
-        hub: None, a URL, or the folder of an embedded Hub.
-        mirror_of: The repo that this one is a known copy of.
         lock: Compare the ledger with the state that the nearest ``hfver.lock`` recorded; a path names another lock, and
             False skips the comparison.
-        token: Access token; None for the one that huggingface_hub finds.
-        progress: Called as bytes are hashed.
 
     Returns:
         A verdict per version. Tampering is reported in it and raises nothing.

@@ -1,4 +1,4 @@
-"""Reading what a repo's releases are, without their weights."""
+"""The public functions that read a repo's releases without downloading their weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hfver.api.arguments import policy_of, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
 from hfver.api.references import looks_like_folder, parse_reference, parse_repo
+from hfver.api.shared_docs import public
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import Ref
 from hfver.core.results import Release, Versions
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["changelog", "diff", "resolve", "show", "versions"]
 
 
+@public
 def resolve(
     ref: str,
     *,
@@ -31,17 +33,14 @@ def resolve(
 ) -> Release:
     """Find the release that a reference means, and check its tag, manifest and tree.
 
-    Args:
-        ref: Which release.
-        hub: None, a URL, or the folder of an embedded Hub.
-        mirror_of: The repo that the one named is knowingly a copy of.
-        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
-        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
-        token: Access token; None for the user's own.
+    Returns:
+        The release.
 
     Raises:
-        HubError: There is no such release, or no answer.
-        VerificationError: Something on the Hub is not what was released.
+        BadRef: The reference has no known form.
+        Refused: The version is pending, or the lock has a version outside of the requested range.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: The content of the Hub is not as released.
     """
     from hfver.registry.resolve_locked import resolve_locked as run
 
@@ -51,17 +50,16 @@ def resolve(
         return run(client, wanted, trust).release
 
 
+@public
 def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, token: str | None = None) -> Versions:
-    """List a repo's releases, newest version first.
+    """List a repo's releases.
 
-    Args:
-        repo: ``namespace/name``, or an alias.
-        hub: None, a URL, or the folder of an embedded Hub.
-        mirror_of: The repo that this one is knowingly a copy of.
-        token: Access token; None for the user's own.
+    Returns:
+        The releases, newest version first, and the tags of pending ones.
 
     Raises:
-        HubError: There is no such repo, or no answer.
+        BadRef: ``repo`` is not a repo id.
+        HubError: There is no such repo, or the Hub does not answer.
         VerificationError: The ledger is broken, or a tag was moved.
     """
     from hfver.registry.versions import list_versions
@@ -71,6 +69,7 @@ def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, to
         return list_versions(client.repo(name), trust_options(mirror_of))
 
 
+@public
 def diff(
     before: str,
     after: str,
@@ -80,22 +79,22 @@ def diff(
     token: str | None = None,
     progress: Progress = silent,
 ) -> Difference:
-    """Compare two folders or releases: what changed, and what that means for someone who pinned ``^``.
+    """Compare two folders or releases: what changed, and what that means for users who pinned ``^``.
 
-    Nothing is executed, and between releases no weights are downloaded.
+    Nothing is executed. To compare two releases, no weights are downloaded.
 
     Args:
-        before: A reference, or a folder.
-        after: A reference, or a folder.
-        hub: None, a URL, or the folder of an embedded Hub.
-        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
-        token: Access token; None for the user's own.
-        progress: Told the bytes of folders that are read.
+        before: The older one: a reference, or a folder.
+        after: The newer one: a reference, or a folder.
+
+    Returns:
+        The changes, with the level of each and of all together.
 
     Raises:
-        BadCheckpoint: A folder is no checkpoint, or a file in it is broken.
-        HubError: There is no such release, or no answer.
-        VerificationError: Something on the Hub is not what was released.
+        BadCheckpoint: A folder is not a checkpoint, or a file in it is damaged.
+        BadRef: A reference has no known form.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: The content of the Hub is not as released.
     """
     from hfver.registry.diff import compare_described, describe_folder, describe_refs
 
@@ -115,6 +114,7 @@ def diff(
         return compare_described(sides[0], sides[1])
 
 
+@public
 def changelog(
     repo: str,
     *,
@@ -124,19 +124,20 @@ def changelog(
     policy: PolicyLike = None,
     token: str | None = None,
 ) -> str:
-    """Read what changed, newest first, as the releases themselves say it.
+    """Read a repo's changelog from its releases.
 
     Args:
-        repo: ``namespace/name``, or an alias.
         after: Leave out this version and older ones.
         upto: Leave out versions newer than this one.
-        hub: None, a URL, or the folder of an embedded Hub.
-        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
-        token: Access token; None for the user's own.
+
+    Returns:
+        The changelog in Markdown, newest version first.
 
     Raises:
-        HubError: There is no such release, or no answer.
-        VerificationError: Something on the Hub is not what was released.
+        BadRef: ``repo`` is not a repo id.
+        BadVersion: ``after`` or ``upto`` is not a version.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: The content of the Hub is not as released.
     """
     from hfver.registry.changelog import changelog as run
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.shared_docs import public
 
 if TYPE_CHECKING:
     from hfver.lint import Report
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["pins"]
 
 
+@public
 def pins(paths: Sequence[PathLike], *, fix: bool = False, hub: HubLike = None, token: str | None = None) -> Report:
     """Report everything in a code base that loads from a Hub without naming a commit.
 
@@ -26,7 +28,6 @@ def pins(paths: Sequence[PathLike], *, fix: bool = False, hub: HubLike = None, t
         fix: Write ``revision="<commit>"`` wherever possible, and leave everything else in the file as it is. The
             commit comes from the nearest ``hfver.lock``, otherwise from the Hub.
         hub: None, a URL, or the folder of an embedded Hub; used only with ``fix``.
-        token: Access token; None for the one that huggingface_hub finds.
 
     Returns:
         What is not pinned, what was fixed, and what could not be read.

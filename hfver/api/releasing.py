@@ -1,4 +1,4 @@
-"""Publishing a release, and what becomes of it afterwards: finish a review, adopt older tags, yank."""
+"""The public functions that write to a repo: releasing, finishing a review, adopting older tags, and yanking."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfver.api.arguments import HUB, POLICY, PROGRESS, TOKEN, function_of, policy_of, trust_options
+from hfver.api.arguments import policy_of, trust_options
 from hfver.api.hubs import HubLike, open_hub
 from hfver.api.references import parse_reference, parse_repo
+from hfver.api.shared_docs import function_of, public
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import check_repo, parse_pull
 from hfver.core.results import Adoption, Release
@@ -23,21 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["adopt", "finish", "release", "yank"]
 
 
-def unheard(sentence: str) -> None:
-    """Say nothing."""
+def say_nothing(sentence: str) -> None:
+    """Ignore a sentence; the default of ``say``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseCall(ReleaseRequest):
-    """A request, and the circumstances of one call."""
+    """A request, with the parameters that are not part of it: they belong to one call."""
 
-    hub: HubLike = field(default=None, metadata={"doc": HUB})
-    policy: PolicyLike = field(default=None, metadata={"doc": POLICY})
-    token: str | None = field(default=None, metadata={"doc": TOKEN})
+    hub: HubLike = None
+    policy: PolicyLike = None
+    token: str | None = None
     say: Callable[[str], None] = field(
-        default=unheard, metadata={"doc": "Called with a sentence about what is about to be written."}
+        default=say_nothing,
+        metadata={"doc": "Called with a sentence about each file that is left out, and each write that is to come."},
     )
-    progress: Progress = field(default=silent, metadata={"doc": PROGRESS})
+    progress: Progress = silent
 
     def request(self, repo: str) -> ReleaseRequest:
         """Return the request alone, for the repo that its name or alias stands for."""
@@ -48,23 +50,23 @@ class ReleaseCall(ReleaseRequest):
 def _release(call: ReleaseCall) -> Release:
     """Publish a checkpoint folder as the next immutable version of a repo.
 
-    Running it again after it was interrupted finishes the work, and sends no byte twice.
+    If a call was interrupted, repeating it finishes the work. No byte is sent twice.
 
     Returns:
-        The published release; with ``review`` a candidate, whose ``review`` names the pull request; with ``dry_run``
-        the release that it would be, with an empty commit.
+        The published release. With ``review``, it is a candidate whose ``review`` names the pull request; with
+        ``dry_run``, the release that would be published, with an empty commit.
 
     Raises:
         UsageError: The folder, the repo id or an option is wrong.
         Refused: Nothing changed, the version is taken, the policy is not met, or the smoke eval failed.
-        VerificationError: The previous release is not what the ledger says.
-        HubError: The Hub refused, or did not answer.
+        VerificationError: The previous release does not match the ledger.
+        HubError: The Hub refused the request, or did not answer.
     """
     from hfver.releasing.release import release as run
 
     policy = policy_of(call.policy)
     request = call.request(parse_repo(call.repo, policy))
-    request.exact, request.signer  # noqa: B018 - says what is wrong with them before anything is read
+    request.exact, request.signer  # noqa: B018 - they raise if they are wrong, which should be known before anything is read
     with (
         _source(request.folder, call.convert, call.progress, call.say) as folder,
         open_hub(call.hub, call.token, create=not call.dry_run, pretend=call.dry_run) as client,
@@ -75,23 +77,21 @@ def _release(call: ReleaseCall) -> Release:
 release = function_of(ReleaseCall, _release)
 
 
+@public
 def finish(pull: str, *, hub: HubLike = None, policy: PolicyLike = None, token: str | None = None) -> Release:
-    """Publish the release of a pull request that was merged; running it again says that it is done.
+    """Publish the release of a merged pull request. Finishing it again only notes that it is published already.
 
     Args:
-        pull: ``ns/name#N``.
-        hub: None, a URL, or the folder of an embedded Hub.
-        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
-        token: Access token; None for the user's own.
+        pull: The pull request: ``ns/name#N``.
 
     Returns:
         The published release.
 
     Raises:
-        BadRef: ``pull`` names no pull request.
-        Refused: It is not merged, or another release overtook it.
-        VerificationError: What it holds is not what its manifest says.
-        HubError: There is no such pull request, or the Hub refused.
+        BadRef: ``pull`` does not name a pull request.
+        Refused: It is not merged, or another release was published after the one that it was compared with.
+        VerificationError: Its files differ from its manifest.
+        HubError: There is no such pull request, or the Hub refused the request.
     """
     from hfver.releasing.finish import finish as run
 
@@ -103,7 +103,7 @@ def finish(pull: str, *, hub: HubLike = None, policy: PolicyLike = None, token: 
 
 @contextmanager
 def _source(directory: Path, convert: bool, progress: Progress, say: Callable[[str], None]) -> Iterator[Path]:
-    """Give the folder to release: the user's own, or a converted copy of it."""
+    """Yield the folder to release: the user's own, or a converted copy of it."""
     if not convert:
         yield directory
         return
@@ -115,6 +115,7 @@ def _source(directory: Path, convert: bool, progress: Progress, say: Callable[[s
         yield convert_pickles(directory, scratch / "checkpoint", progress=progress)
 
 
+@public
 def adopt(
     repo: str,
     *,
@@ -124,24 +125,21 @@ def adopt(
     policy: PolicyLike = None,
     token: str | None = None,
 ) -> Adoption:
-    """Bring a repo's tags ``vX.Y.Z`` under the ledger, or note that it was moved; nothing is rewritten.
+    """Make a repo's tags ``vX.Y.Z`` releases, or record that the repo was moved. Nothing is rewritten.
 
     Args:
-        repo: ``namespace/name``.
-        dry_run: Say what would be adopted and write nothing.
-        renamed_from: The name that the repo had before it was moved; notes that and adopts nothing.
-        hub: None, a URL, or the folder of an embedded Hub.
-        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
-        token: Access token; None for the user's own.
+        dry_run: Report what would be adopted, and write nothing.
+        renamed_from: The name that the repo had before it was moved. This is recorded, and no tag is adopted.
 
     Returns:
-        What was adopted, what could not be and why, and which tags are no versions.
+        The tags that were adopted, those that were skipped and why, and those that are not versions.
 
     Raises:
-        UsageError: There is no git program here, or the options contradict each other.
+        BadRef: A repo id has no known form.
+        UsageError: git is not installed, or the options contradict each other.
         Refused: The repo is not the one that was renamed.
-        HubError: There is no such repo, or it may not be written.
-        VerificationError: The ledger is broken, or another than was seen before.
+        HubError: There is no such repo, or the user may not write to it.
+        VerificationError: The ledger is broken, or does not continue the one seen before.
     """
     from hfver.releasing.adopt import adopt as run
     from hfver.releasing.adopt import note_rename
@@ -149,12 +147,16 @@ def adopt(
     rules = policy_of(policy)
     name, old = parse_repo(repo, rules), check_repo(renamed_from) if renamed_from else None
     if old and dry_run:
-        raise UsageError("A rename is one line in the ledger: there is nothing to try.", "Leave --dry-run out.")
+        raise UsageError(
+            "--dry-run has no effect with --renamed-from, which only adds one line to the ledger.",
+            "Leave --dry-run out.",
+        )
     trust = trust_options(policy=rules)
     with open_hub(hub, token) as client:
         return note_rename(client.repo(name), old) if old else run(client.repo(name), trust, dry_run=dry_run)
 
 
+@public
 def yank(
     ref: str,
     reason: str | None = None,
@@ -164,24 +166,23 @@ def yank(
     policy: PolicyLike = None,
     token: str | None = None,
 ) -> Release:
-    """Withdraw a release from ranges without deleting it; nothing is rewritten.
+    """Withdraw a release from version ranges without deleting it. Nothing is rewritten.
 
-    An exact version, a commit or a lock still loads it, with a warning that carries the reason.
+    An exact version, a commit or a lock still loads it, with a warning that shows the reason.
 
     Args:
-        ref: Its exact version or commit: ``ns/name@1.2.0``.
-        reason: Why, for everybody who meets it. Needed unless ``undo``.
-        undo: Take back an earlier yank.
-        hub: None, a URL, or the folder of an embedded Hub.
-        policy: The rules that apply: a file, a ``Policy``, or None for the nearest ``hfver.toml``.
-        token: Access token; None for the user's own.
+        ref: The exact version or commit: ``ns/name@1.2.0``.
+        reason: Why it is withdrawn, for everybody who uses it. Required unless ``undo``.
+        undo: Undo an earlier yank.
 
     Returns:
-        The release as it stands now.
+        The release as it is afterwards.
 
     Raises:
-        UsageError: There is no reason, or the reference is a range.
-        HubError: There is no such release, or it may not be written.
+        BadRef: The reference has no known form, or is a range.
+        UsageError: The reason is missing or too long.
+        HubError: There is no such release, or the user may not write to the repo.
+        VerificationError: The ledger is broken, or does not continue the one seen before.
     """
     from hfver.releasing.yank import yank as run
 

@@ -1,4 +1,4 @@
-"""Verify: a release's files on this machine, every byte of them, against its manifest and the Hub's ledger."""
+"""Verifying a release's files on this machine against its manifest, and its manifest against the Hub's ledger."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def verify_release(
     force: bool = False,
     progress: Progress = silent,
 ) -> Verified:
-    """Check a release on the Hub, and every byte of its files here.
+    """Verify a release on the Hub, and its files in the Hugging Face cache.
 
     Args:
-        hub: Where the release is.
-        ref: Which one.
-        trust: What must hold for the repo to be believed.
-        trusted: Who must have signed it; None asks the policy.
-        force: Read every byte again; else files whose size and times did not change keep their verdict.
-        progress: Told the bytes.
+        hub: The Hub that has the release.
+        ref: The reference of the release.
+        trust: What must hold for the repo to be trusted.
+        trusted: Who must have signed it; None for what the policy says.
+        force: Read every byte again, instead of trusting files whose size and times did not change.
+        progress: Called with the number of bytes read.
 
     Raises:
         VerificationError: Something differs.
@@ -66,18 +66,18 @@ def verify_folder(
     force: bool = False,
     progress: Progress = silent,
 ) -> Verified:
-    """Check a pulled folder against its manifest, and its manifest against the Hub's ledger.
+    """Verify a pulled folder against its manifest, and its manifest against the Hub's ledger.
 
     Args:
-        hub: Whose ledger to ask; None checks the folder alone.
+        hub: The Hub that has the ledger; None to verify only the folder.
         directory: A folder that ``pull`` filled, or a snapshot in the cache.
-        trust: What must hold for the repo to be believed; of a folder, only the policy counts.
-        trusted: Who must have signed it; None asks the policy.
-        force: Read every byte again.
-        progress: Told the bytes.
+        trust: What must hold for the repo to be trusted; only its policy is used.
+        trusted: Who must have signed it; None for what the policy says.
+        force: Read every byte again, instead of trusting files whose size and times did not change.
+        progress: Called with the number of bytes read.
 
     Raises:
-        UsageError: The folder holds no release.
+        UsageError: The folder does not contain a release.
         VerificationError: Something differs.
     """
     manifest = manifest_in(directory)
@@ -86,7 +86,10 @@ def verify_folder(
     if hub is not None:
         release = locate(hub, Ref(manifest.repo, parse_version(manifest.version))).release
         if release.digest != digest:
-            raise DigestMismatch(f"{where}: its manifest is {digest}; the ledger says {release.digest}.")
+            raise DigestMismatch(
+                f"{where}: its manifest has the digest {digest}; the ledger says {release.digest}.",
+                "Delete the folder and pull the release again.",
+            )
         warn_if_yanked(release)
         commit, evidence = release.commit, "ledger"
     trusted = check_folder_signed(directory, manifest, digest, trusted, policy=trust.policy)
@@ -100,20 +103,25 @@ def manifest_in(directory: Path) -> Manifest:
     """Read the manifest of a pulled folder.
 
     Raises:
-        UsageError: The folder holds no release.
-        VerificationError: It was only pulled in part, or its manifest is broken.
+        UsageError: The folder does not contain a release.
+        VerificationError: The pull was not finished, or the manifest is invalid.
     """
     if not directory.is_dir():
-        raise UsageError(f"{directory} is not a folder.", "Name a pulled folder, or a release: ns/name@1.2.0")
+        raise UsageError(f"{directory} is not a folder.", "Name a pulled folder, or a release such as ns/name@1.2.0.")
     if (directory / MARK).exists():
-        raise VerificationError(f"{directory} is half pulled.", "Pull it again; it goes on where it stopped.")
+        raise VerificationError(
+            f"{directory} is incomplete: a pull was interrupted.",
+            "Pull the release again, which continues where it stopped.",
+        )
     if not (directory / MANIFEST).is_file():
-        raise UsageError(f"{directory} holds no release: it has no {MANIFEST}.", "Pull one: hfver pull ns/name DIR")
+        raise UsageError(
+            f"{directory} does not contain a release: it has no {MANIFEST}.", "Pull one: hfver pull ns/name DIR"
+        )
     return Manifest.decode((directory / MANIFEST).read_bytes(), str(directory))
 
 
 def manifest_digest(directory: Path) -> str:
-    """Name the release in a pulled folder by the digest of its manifest."""
+    """Return the digest of the release in a pulled folder."""
     return digest_of((directory / MANIFEST).read_bytes())
 
 
