@@ -40,7 +40,7 @@ class ReleaseCall(ReleaseRequest):
     progress: Progress = field(default=silent, metadata={"doc": PROGRESS})
 
     def request(self, repo: str) -> ReleaseRequest:
-        """Return the request alone, for the repo that its name or alias stands for."""
+        """Return the request alone, for this repo."""
         asked = {one.name: getattr(self, one.name) for one in fields(ReleaseRequest)}
         return ReleaseRequest(**{**asked, "repo": repo})
 
@@ -63,7 +63,8 @@ def _release(call: ReleaseCall) -> Release:
     from hfver.releasing.release import release as run
 
     policy = policy_of(call.policy)
-    request = call.request(parse_repo(call.repo, policy))
+    # No alias here: what a file defines must not decide where something is created.
+    request = call.request(check_repo(call.repo))
     request.exact, request.signer  # noqa: B018 - says what is wrong with them before anything is read
     with (
         _source(request.folder, call.convert, call.progress, call.say) as folder,
