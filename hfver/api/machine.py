@@ -96,13 +96,13 @@ def _gpu() -> Reading:
     torch = _version("torch")
     if not listed:
         return Reading("gpu", "ok", "none that nvidia-smi lists: models run on the CPU")
-    cards = "; ".join(line.strip() for line in listed.splitlines())
+    gpus = "; ".join(line.strip() for line in listed.splitlines())
     if torch is None:
-        return Reading("gpu", "ok", cards, "To use it: pip install 'hfver[torch]'")
+        return Reading("gpu", "ok", gpus, "To use it: pip install 'hfver[torch]'")
     if torch.endswith("+cpu"):
         hint = "Install a torch with CUDA: https://pytorch.org/get-started/locally"
-        return Reading("gpu", "warning", f"{cards}; torch {torch} cannot use it", hint)
-    return Reading("gpu", "ok", cards)
+        return Reading("gpu", "warning", f"{gpus}; torch {torch} cannot use it", hint)
+    return Reading("gpu", "ok", gpus)
 
 
 def _proxy() -> Reading:

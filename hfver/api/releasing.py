@@ -42,7 +42,7 @@ class ReleaseCall(ReleaseRequest):
     progress: Progress = silent
 
     def request(self, repo: str) -> ReleaseRequest:
-        """Return the request alone, for the repo that its name or alias stands for."""
+        """Return the request alone, for this repo."""
         asked = {one.name: getattr(self, one.name) for one in fields(ReleaseRequest)}
         return ReleaseRequest(**{**asked, "repo": repo})
 
@@ -65,8 +65,9 @@ def _release(call: ReleaseCall) -> Release:
     from hfver.releasing.release import release as run
 
     policy = policy_of(call.policy)
-    request = call.request(parse_repo(call.repo, policy))
-    request.exact, request.signer  # noqa: B018 - they raise if they are wrong, which should be known before anything is read
+    # No alias here: what a file defines must not decide where something is created.
+    request = call.request(check_repo(call.repo))
+    request.exact, request.signer  # noqa: B018 - they raise if they are wrong, before anything is read
     with (
         _source(request.folder, call.convert, call.progress, call.say) as folder,
         open_hub(call.hub, call.token, create=not call.dry_run, pretend=call.dry_run) as client,

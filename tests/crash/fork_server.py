@@ -28,6 +28,10 @@ SILENCE = 60.0
 """Seconds without a system call after which a child counts as hung."""
 MODULES = (
     "hfver.cli.app",
+    "hfver.cli.commands.hub",
+    "hfver.cli.commands.pull",
+    "hfver.cli.commands.release",
+    "hfver.cli.commands.yank",
     "hfver.server.app",
     "hfver.server.run.serve",
     "uvicorn.loops.uvloop",
