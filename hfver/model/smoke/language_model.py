@@ -12,7 +12,7 @@ from hfver.model.runtime import LoadedModel
 from hfver.model.smoke.batches import encode_truncated
 from hfver.model.smoke.check import CheckFailed, shorten
 from hfver.model.smoke.fixed_texts import OTHER_TEXTS, SENTENCES
-from hfver.model.smoke.loss import FAR_WORSE, IMPOSSIBLE, MIN_TOKENS, TextLosses, mean_loss
+from hfver.model.smoke.loss import FAR_WORSE, MIN_TOKENS, TextLosses, mean_loss
 from hfver.model.smoke.noise import layers_are_trained, output_layer_is_noise
 from hfver.model.smoke.own_text import OwnText
 from hfver.model.smoke.tokenizer import covers
@@ -98,7 +98,7 @@ def check_loss(run: LanguageModelRun) -> str:
         known = run.other_texts.best_text
         return f"{summary} It does better on other text: {known}, {run.other_texts.best:.2f}."
     _check_output_layer(run, summary)
-    if _reference(run).is_worse_than_guessing(IMPOSSIBLE):
+    if _reference(run).are_impossible:
         raise CheckFailed(f"{summary} This is far worse than guessing, and further than any training leads.")
     return f"{summary} {_own_text_detail(run.own_text)}"
 
