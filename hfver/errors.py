@@ -1,6 +1,7 @@
-"""The error tree: every failure says what happened, to which object, and what to type next.
+"""The errors of hfver. Each says what happened, to which object, and what to type next.
 
-Exit codes follow the kind of failure: 1 refused or failed check, 2 usage, 3 verification, 4 Hub.
+The exit code of the command line depends on the kind: 1 for a refusal or a failed check, 2 for usage, 3 for a failed
+verification, 4 for the Hub.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from typing import ClassVar
 
 
 class HfverError(Exception):
-    """Base of everything hfver raises on purpose.
+    """The base class of all errors that hfver raises on purpose.
 
     Attributes:
         message: What happened, and to which object.
-        hint: What to type or do next; empty when there is nothing sensible to suggest.
-        exit_code: The process exit code the command line uses for this kind of failure.
+        hint: What to type or do next; empty if there is nothing to suggest.
+        exit_code: The exit code of the command line for this kind of error.
     """
 
     exit_code: ClassVar[int] = 1
@@ -29,59 +30,59 @@ class HfverError(Exception):
 
 
 class UsageError(HfverError):
-    """The request itself cannot be carried out as given."""
+    """The request cannot be carried out as it was given."""
 
     exit_code: ClassVar[int] = 2
 
 
 class BadCheckpoint(UsageError):
-    """A folder is not a checkpoint that can be released, or a file in it is broken or unsafe."""
+    """A folder is not a checkpoint that can be released, or a file in it is damaged or unsafe."""
 
 
 class BadVersion(UsageError):
-    """A string is not a version or a range."""
+    """A text is not a version or a range."""
 
 
 class BadRef(UsageError):
-    """A string is not a reference such as ``ns/name@^1.2``."""
+    """A text is not a reference such as ``ns/name@^1.2``."""
 
 
 class BadConfig(UsageError):
-    """A file or option given by the user cannot be read or holds a wrong value."""
+    """A configuration file or an option cannot be read, or has a wrong value."""
 
 
 class Refused(HfverError):
-    """The request is well formed, and a rule says no."""
+    """The request is valid, but a rule forbids it."""
 
 
 class PolicyViolation(Refused):
-    """A rule in the policy is not met."""
+    """The release does not meet a rule of the policy."""
 
 
 class SecretFound(Refused):
-    """A file of the release holds what looks like a token, key or password."""
+    """A file of the release contains what looks like a token, key or password."""
 
 
 class SmokeFailed(Refused):
-    """The model was loaded and run, and the smoke eval found it broken."""
+    """The smoke eval loaded and ran the model, and found it broken."""
 
 
 class ReleaseExists(Refused):
-    """The version, or a release with the same content, is already published."""
+    """The version, or a release with the same content, is published already."""
 
 
 class Conflict(Refused):
-    """Somebody else changed the repo meanwhile, and the request does not allow another outcome."""
+    """Another writer changed the repo at the same time, so that the request cannot be carried out anymore."""
 
 
 class VerificationError(HfverError):
-    """What the Hub or the disk holds is not what the release says."""
+    """The content of the Hub or of the disk is not as released."""
 
     exit_code: ClassVar[int] = 3
 
 
 class DigestMismatch(VerificationError):
-    """A file's or manifest's SHA-256 is not the recorded one."""
+    """The SHA-256 of a file or a manifest is not the recorded one."""
 
 
 class ManifestMismatch(DigestMismatch):
@@ -89,39 +90,39 @@ class ManifestMismatch(DigestMismatch):
 
 
 class ReleaseReplayed(VerificationError):
-    """A release is shown under a version or in a repo that it was not made for."""
+    """A release appears under a version or in a repo that it was not made for."""
 
 
 class FileMissing(VerificationError):
-    """A file that the manifest names is not there."""
+    """A file that the manifest lists is missing."""
 
 
 class CommitGone(FileMissing):
-    """A release's commit is gone from a repo that answers."""
+    """A repo does not have the commit of a release anymore."""
 
 
 class ObjectGone(FileMissing):
-    """The content of a release's file is gone from a repo that answers."""
+    """A repo does not have the content of a release's file anymore."""
 
 
 class FileUnexpected(VerificationError):
-    """A file is there that the manifest does not name."""
+    """There is a file that the manifest does not list."""
 
 
 class TagMoved(VerificationError):
-    """A version's tag is gone or points to another commit than the ledger says."""
+    """A version's tag is missing, or points to a different commit than the ledger names."""
 
 
 class LedgerBroken(VerificationError):
-    """The ledger is unreadable, or its chain of hashes is broken."""
+    """The ledger cannot be read, or its chain of hashes is broken."""
 
 
 class LedgerTruncated(LedgerBroken):
-    """The end of the ledger is gone: it is cut off, or lacks lines that were seen before."""
+    """The end of the ledger is missing: a line is incomplete, or lines that were read before are gone."""
 
 
 class LedgerRewritten(LedgerBroken):
-    """The ledger is whole and another one than was seen before."""
+    """The ledger is intact, but differs from the one that was read before."""
 
 
 class SignatureInvalid(VerificationError):
@@ -129,22 +130,22 @@ class SignatureInvalid(VerificationError):
 
 
 class HubError(HfverError):
-    """The Hub could not do what was asked of it."""
+    """The Hub did not carry out a request."""
 
     exit_code: ClassVar[int] = 4
 
 
 class HubUnreachable(HubError):
-    """No answer came from the Hub."""
+    """The Hub did not answer."""
 
 
 class HubDenied(HubError):
-    """The Hub does not let this caller do that."""
+    """The user does not have permission for that on the Hub."""
 
 
 class HubNotFound(HubError):
-    """The repo, revision or file does not exist on the Hub, or the caller may not see it."""
+    """The repo, revision or file does not exist on the Hub, or the user has no access to it."""
 
 
 class PluginError(HfverError):
-    """An installed plug-in could not be loaded, or broke its contract."""
+    """An installed plug-in could not be loaded, or does not behave as its interface requires."""

@@ -1,4 +1,4 @@
-"""Fixtures for tests that need a Hub: a real one, empty, on loopback. pytest finds them by itself."""
+"""A pytest fixture for tests that need a Hub: a real, empty one on loopback. pytest finds it by itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["local_hub"]
 
 @pytest.fixture
 def local_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
-    """Run an empty embedded Hub for one test; hfver's own memory goes to a temporary folder meanwhile.
+    """Run an empty embedded Hub for one test, with hfver's cache in a temporary folder.
 
     Example:
         >>> def test_release(local_hub):

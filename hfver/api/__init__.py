@@ -1,5 +1,6 @@
-"""The face: what ``import hfver`` offers. Strings and paths come in, the verbs do the work, values go out.
+"""The public functions: what ``import hfver`` offers, and what the command line calls.
 
-``hub`` is everywhere the same: None for huggingface_hub's default (``HF_ENDPOINT`` or huggingface.co), a URL, or the
-folder of an embedded Hub, which then runs on loopback for that one call.
+They take strings and paths, open the Hub, and return values. The parameter ``hub`` means the same everywhere: None for
+huggingface_hub's default (``HF_ENDPOINT`` or huggingface.co), a URL, or the folder of an embedded Hub, which then runs
+on loopback for that one call.
 """

@@ -1,47 +1,50 @@
-"""What a caller may name: a release, or a folder."""
+"""Interpreting what callers pass besides references: the policy, and what must hold for a repo to be trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hfver.api.hubs import PathLike
-from hfver.core.lockfile import find_lock, read_lock
 from hfver.core.ref import check_repo
-from hfver.errors import BadConfig
-from hfver.registry.state import Terms
+from hfver.registry.state import TrustOptions
 
-__all__ = ["looks_like_folder", "one_of", "terms_of"]
+if TYPE_CHECKING:
+    from hfver.core.policy import Policy
+    from hfver.core.settings import PolicyLike
 
-
-def looks_like_folder(target: str) -> bool:
-    """Tell a path from a reference: it exists as a folder, or is written like a path."""
-    return target.startswith((".", "/", "~")) or ("@" not in target and Path(target).is_dir())
+__all__ = ["policy_of", "trust_options"]
 
 
-def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
-    """Return an option's value after checking that it is one of those allowed.
+def policy_of(policy: PolicyLike) -> Policy:
+    """Return the policy that applies, as :func:`hfver.core.settings.resolve_policy` does.
 
-    Raises:
-        BadConfig: It is another one.
+    The model of all settings is loaded only here, so that functions which apply no policy do without.
     """
-    if value not in allowed:
-        raise BadConfig(f"{option} cannot be {value!r}.", f"Choose one of: {', '.join(allowed)}")
-    return value
+    from hfver.core.settings import resolve_policy
+
+    return resolve_policy(policy)
 
 
-def terms_of(mirror_of: str | None, lock: PathLike | bool = False) -> Terms:
-    """Say on what terms a repo is believed.
+def trust_options(
+    mirror_of: str | None = None, lock: PathLike | bool = False, policy: Policy | None = None
+) -> TrustOptions:
+    """Return what must hold for a repo to be trusted.
 
     Args:
-        mirror_of: The repo that it is knowingly a copy of.
-        lock: The lock to heed: True for the nearest, False for none.
+        mirror_of: The repo that it is a known copy of.
+        lock: The lock that applies: True for the nearest one, False for none, or a path.
+        policy: Decides which releases must be signed; None if nothing is checked that a policy decides.
 
     Raises:
-        BadRef: ``mirror_of`` is no repo id.
-        BadConfig: The lock is broken, or there is none at that path.
+        BadRef: ``mirror_of`` is not a repo id.
+        BadConfig: The lock is broken, or the path does not exist.
     """
     mirrored = check_repo(mirror_of) if mirror_of else None
-    if isinstance(lock, bool):
-        return Terms(mirrored, lock=find_lock(Path.cwd()) if lock else None)
-    return Terms(mirrored, lock=read_lock(Path(lock).absolute()))
+    if lock is False:
+        return TrustOptions(mirrored, policy=policy)
+    from hfver.core.lockfile import find_lock, read_lock
+
+    if lock is True:
+        return TrustOptions(mirrored, lock=find_lock(Path.cwd()), policy=policy)
+    return TrustOptions(mirrored, lock=read_lock(Path(lock).absolute()), policy=policy)

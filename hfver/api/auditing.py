@@ -1,16 +1,18 @@
-"""Examining a repo as a whole."""
+"""The public function ``audit``: check all releases of a repo."""
 
 from __future__ import annotations
 
-from hfver.api.arguments import terms_of
+from hfver.api.arguments import trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import parse_repo
+from hfver.api.shared_docs import public
 from hfver.core.audit_report import Audit
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import check_repo
 
 __all__ = ["audit"]
 
 
+@public
 def audit(
     repo: str,
     *,
@@ -21,30 +23,26 @@ def audit(
     token: str | None = None,
     progress: Progress = silent,
 ) -> Audit:
-    """Check every release of a repo, its ledger, and the history of both, by one git fetch and without weights.
+    """Check every release of a repo, its ledger, and the history of both, through git and without downloading weights.
 
     Args:
-        repo: ``namespace/name``.
-        deep: Download every LFS object too and hash it; nothing is kept.
-        hub: None, a URL, or the folder of an embedded Hub.
-        mirror_of: The repo that this one is knowingly a copy of.
-        lock: Compare with what the nearest ``hfver.lock`` saw of the ledger; False for none, or a path.
-        token: Access token; None for the user's own.
-        progress: Told the bytes that are hashed.
+        deep: Also download and hash every LFS object; nothing is kept.
+        lock: Compare the ledger with the state that the nearest ``hfver.lock`` recorded; a path names another lock, and
+            False skips the comparison.
 
     Returns:
-        A verdict per version. Tampering is a finding in it, not an exception.
+        A verdict per version. Tampering is reported in it and raises nothing.
 
     Raises:
-        UsageError: There is no git program here.
-        BadConfig: The lock is broken.
-        HubError: There is no such repo, or no answer.
+        UsageError: git is not installed.
+        BadConfig: The lock cannot be read.
+        HubError: The repo does not exist, or the Hub does not answer.
     """
     from hfver.auditing.audit import audit as run
-    from hfver.registry.resolve_locked import terms_for
+    from hfver.registry.resolve_locked import trust_for
 
-    name = check_repo(repo)
-    terms = terms_of(mirror_of, lock)
+    name = parse_repo(repo)
+    trust = trust_options(mirror_of, lock)
     with open_hub(hub, token) as client:
-        package = terms.lock.find(name, client.identity) if terms.lock else None
-        return run(client, name, terms_for(package, terms), deep=deep, progress=progress)
+        package = trust.lock.find(name, client.identity) if trust.lock else None
+        return run(client.repo(name), trust_for(package, trust), deep=deep, progress=progress)

@@ -1,128 +1,151 @@
-"""Reading what a repo's releases are, without their weights."""
+"""The public functions that read a repo's releases without downloading their weights."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfver.api.arguments import looks_like_folder, terms_of
+from hfver.api.arguments import policy_of, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import looks_like_folder, parse_reference, parse_repo
+from hfver.api.shared_docs import public
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import Ref, check_repo, parse_ref
+from hfver.core.ref import Ref
 from hfver.core.results import Release, Versions
 from hfver.core.version import parse_version
 
 if TYPE_CHECKING:
+    from hfver.core.settings import PolicyLike
     from hfver.model.compare import Difference
 
 __all__ = ["changelog", "diff", "resolve", "show", "versions"]
 
 
+@public
 def resolve(
     ref: str,
     *,
     hub: HubLike = None,
     mirror_of: str | None = None,
     lock: PathLike | bool = True,
+    policy: PolicyLike = None,
     token: str | None = None,
 ) -> Release:
     """Find the release that a reference means, and check its tag, manifest and tree.
 
-    Args:
-        ref: Which release.
-        hub: None, a URL, or the folder of an embedded Hub.
-        mirror_of: The repo that the one named is knowingly a copy of.
-        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
-        token: Access token; None for the user's own.
+    Returns:
+        The release.
 
     Raises:
-        HubError: There is no such release, or no answer.
-        VerificationError: Something on the Hub is not what was released.
+        BadRef: The reference has no known form.
+        Refused: The version is pending, or the lock has a version outside of the requested range.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: The content of the Hub is not as released.
     """
     from hfver.registry.resolve_locked import resolve_locked as run
 
-    wanted = parse_ref(ref)
+    rules = policy_of(policy)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
-        return run(client, wanted, terms_of(mirror_of, lock)).release
+        return run(client, wanted, trust).release
 
 
+@public
 def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, token: str | None = None) -> Versions:
-    """List a repo's releases, newest version first.
+    """List a repo's releases.
 
-    Args:
-        repo: ``namespace/name``.
-        hub: None, a URL, or the folder of an embedded Hub.
-        mirror_of: The repo that this one is knowingly a copy of.
-        token: Access token; None for the user's own.
+    Returns:
+        The releases, newest version first, and the tags of pending ones.
 
     Raises:
-        HubError: There is no such repo, or no answer.
+        BadRef: ``repo`` is not a repo id.
+        HubError: There is no such repo, or the Hub does not answer.
         VerificationError: The ledger is broken, or a tag was moved.
     """
-    from hfver.registry.resolve import list_versions
+    from hfver.registry.versions import list_versions
 
-    name = check_repo(repo)
+    name = parse_repo(repo)
     with open_hub(hub, token) as client:
-        return list_versions(client, name, terms_of(mirror_of))
+        return list_versions(client.repo(name), trust_options(mirror_of))
 
 
+@public
 def diff(
-    before: str, after: str, *, hub: HubLike = None, token: str | None = None, progress: Progress = silent
+    before: str,
+    after: str,
+    *,
+    hub: HubLike = None,
+    policy: PolicyLike = None,
+    token: str | None = None,
+    progress: Progress = silent,
 ) -> Difference:
-    """Compare two folders or releases: what changed, and what that means for someone who pinned ``^``.
+    """Compare two folders or releases: what changed, and what that means for users who pinned ``^``.
 
-    Nothing is executed, and between releases no weights are downloaded.
+    Nothing is executed. To compare two releases, no weights are downloaded.
 
     Args:
-        before: A reference, or a folder.
-        after: A reference, or a folder.
-        hub: None, a URL, or the folder of an embedded Hub.
-        token: Access token; None for the user's own.
-        progress: Told the bytes of folders that are read.
+        before: The older one: a reference, or a folder.
+        after: The newer one: a reference, or a folder.
+
+    Returns:
+        The changes, with the level of each and of all together.
 
     Raises:
-        BadCheckpoint: A folder is no checkpoint, or a file in it is broken.
-        HubError: There is no such release, or no answer.
-        VerificationError: Something on the Hub is not what was released.
+        BadCheckpoint: A folder is not a checkpoint, or a file in it is damaged.
+        BadRef: A reference has no known form.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: The content of the Hub is not as released.
     """
-    from hfver.registry.diff import Described, compare_described, describe_folder, describe_release
-    from hfver.registry.resolve import resolve as find
+    from hfver.registry.diff import compare_described, describe_folder, describe_refs
 
-    targets = [Path(target) if looks_like_folder(target) else parse_ref(target) for target in (before, after)]
+    asks = not (looks_like_folder(before) and looks_like_folder(after))
+    rules = policy_of(policy) if asks else None
+    targets = [
+        Path(target) if looks_like_folder(target) else parse_reference(target, rules) for target in (before, after)
+    ]
+    refs = [target for target in targets if isinstance(target, Ref)]
+    trust = trust_options(policy=rules)
+    with open_hub(hub if refs else None, token) as client:
+        releases = iter(describe_refs(client, refs, trust))
+        sides = [
+            describe_folder(target, progress=progress) if isinstance(target, Path) else next(releases)
+            for target in targets
+        ]
+        return compare_described(sides[0], sides[1])
 
-    asks = any(isinstance(target, Ref) for target in targets)
-    with open_hub(hub if asks else None, token) as client:
 
-        def describe(target: Path | Ref) -> Described:
-            if isinstance(target, Path):
-                return describe_folder(target, progress=progress)
-            return describe_release(client, find(client, target))
-
-        return compare_described(describe(targets[0]), describe(targets[1]))
-
-
+@public
 def changelog(
-    repo: str, *, after: str | None = None, upto: str | None = None, hub: HubLike = None, token: str | None = None
+    repo: str,
+    *,
+    after: str | None = None,
+    upto: str | None = None,
+    hub: HubLike = None,
+    policy: PolicyLike = None,
+    token: str | None = None,
 ) -> str:
-    """Read what changed, newest first, as the releases themselves say it.
+    """Read a repo's changelog from its releases.
 
     Args:
-        repo: ``namespace/name``.
         after: Leave out this version and older ones.
         upto: Leave out versions newer than this one.
-        hub: None, a URL, or the folder of an embedded Hub.
-        token: Access token; None for the user's own.
+
+    Returns:
+        The changelog in Markdown, newest version first.
 
     Raises:
-        HubError: There is no such release, or no answer.
-        VerificationError: Something on the Hub is not what was released.
+        BadRef: ``repo`` is not a repo id.
+        BadVersion: ``after`` or ``upto`` is not a version.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: The content of the Hub is not as released.
     """
     from hfver.registry.changelog import changelog as run
 
-    name = check_repo(repo)
+    rules = policy_of(policy)
+    name, trust = parse_repo(repo, rules), trust_options(policy=rules)
     bounds = parse_version(after) if after else None, parse_version(upto) if upto else None
     with open_hub(hub, token) as client:
-        return run(client, name, *bounds)
+        return run(client.repo(name), *bounds, trust)
 
 
 show = resolve

@@ -1,4 +1,4 @@
-"""Checking the code that loads models."""
+"""The public function ``pins``: check the code that loads models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.shared_docs import public
 
 if TYPE_CHECKING:
     from hfver.lint import Report
@@ -14,26 +15,26 @@ if TYPE_CHECKING:
 __all__ = ["pins"]
 
 
+@public
 def pins(paths: Sequence[PathLike], *, fix: bool = False, hub: HubLike = None, token: str | None = None) -> Report:
-    """List everything in a code base that loads from a Hub without naming a commit.
+    """Report everything in a code base that loads from a Hub without naming a commit.
 
-    Nothing is executed. A call is pinned if its revision is a commit of 40 hex digits; one of hfver's own also if its
-    reference is an exact version, or one that the nearest ``hfver.lock`` has. A comment ``# hfver: ignore`` on the
-    line silences it.
+    Nothing is executed. A call is pinned if its revision is a commit of 40 hex digits. A call of hfver's own is also
+    pinned if its reference is an exact version, or one that the nearest ``hfver.lock`` has. A comment
+    ``# hfver: ignore`` exempts the line.
 
     Args:
         paths: Files and folders: Python, notebooks, shell scripts, YAML and Dockerfiles.
-        fix: Write ``revision="<commit>"`` where that can be done, with everything else in the file left as it is.
-            The commit comes from the nearest ``hfver.lock``, else from the Hub.
-        hub: None, a URL, or the folder of an embedded Hub; asked only to fix.
-        token: Access token; None for the user's own.
+        fix: Write ``revision="<commit>"`` wherever possible, and leave everything else in the file as it is. The
+            commit comes from the nearest ``hfver.lock``, otherwise from the Hub.
+        hub: None, a URL, or the folder of an embedded Hub; used only with ``fix``.
 
     Returns:
         What is not pinned, what was fixed, and what could not be read.
 
     Raises:
-        UsageError: A path is not there, nothing could be read, or the extra ``pins`` is needed and not installed.
-        BadConfig: The nearest ``hfver.lock`` is broken.
+        UsageError: A path does not exist, no file could be read, or the extra ``pins`` is needed and not installed.
+        BadConfig: The nearest ``hfver.lock`` cannot be read.
     """
     from hfver.lint import check_pins
 
@@ -41,4 +42,4 @@ def pins(paths: Sequence[PathLike], *, fix: bool = False, hub: HubLike = None, t
     if not fix:
         return check_pins(targets)
     with open_hub(hub, token) as client:
-        return check_pins(targets, ask=client.commit_of)
+        return check_pins(targets, ask_hub=lambda name, revision, kind: client.repo(name, kind).commit_of(revision))

@@ -1,20 +1,26 @@
-"""Loading, pulling and checking what was released."""
+"""The public functions that download releases: loading, pulling, verifying and testing them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hfver.api.arguments import looks_like_folder, terms_of
+from hfver.api.arguments import policy_of, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import looks_like_folder, parse_reference
+from hfver.api.shared_docs import public
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import parse_ref
 from hfver.core.results import Loaded, Pulled, Verified
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import UsageError
 
+if TYPE_CHECKING:
+    from hfver.core.settings import PolicyLike
+
 __all__ = ["load", "pull", "smoke_eval", "verify"]
 
 
+@public
 def load(
     ref: str,
     *,
@@ -25,37 +31,38 @@ def load(
     trust_remote_code: bool = False,
     mirror_of: str | None = None,
     lock: PathLike | bool = True,
+    policy: PolicyLike = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Loaded:
-    """Load a release: pinned, every file verified, and only then built.
+    """Load the model of a release, after every file of it was verified.
+
+    An adapter's base is verified too, and loaded at the commit that the adapter's lineage pins.
 
     Args:
-        ref: ``ns/name@SPEC``: a version, a range, ``latest``, a commit or ``refs/pr/N``; without ``@`` the newest.
-        hub: None, a URL, or the folder of an embedded Hub.
-        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
-        dtype: ``auto`` keeps the stored one; else a torch dtype's name.
-        smoke: Run the smoke eval on it; its report is in the result.
-        trust_remote_code: Allow the release's own Python code to run.
-        mirror_of: The repo that the one named is knowingly a copy of.
-        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
-        token: Access token; None for the user's own.
-        progress: Told the bytes.
+        smoke: Also run the smoke eval on the model.
+
+    Returns:
+        The model with its tokenizer or processor, the release, and the report of the smoke eval.
 
     Raises:
         BadRef: The reference has no known form.
-        HubError: There is no such release, or no answer.
-        VerificationError: Something is not what was released.
+        BadCheckpoint: The weights do not fit the architecture.
+        Refused: The version is pending, or the lock has a version outside of the requested range.
+        PolicyViolation: Loading the release would run code, which was not allowed.
         SmokeFailed: The smoke eval found the model broken.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: A file is not as released.
     """
     from hfver.loading.load import load as run
 
-    wanted = parse_ref(ref)
+    rules = policy_of(policy)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return run(
             client,
             wanted,
-            terms_of(mirror_of, lock),
+            trust,
             device=device,
             dtype=dtype,
             smoke=smoke,
@@ -64,6 +71,7 @@ def load(
         )
 
 
+@public
 def pull(
     ref: str,
     directory: PathLike | None = None,
@@ -71,36 +79,37 @@ def pull(
     hub: HubLike = None,
     mirror_of: str | None = None,
     lock: PathLike | bool = True,
+    policy: PolicyLike = None,
     trust_remote_code: bool = False,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Pulled:
-    """Bring a release's files onto this machine, every one verified.
+    """Download a release's files, and verify every one.
 
     Args:
-        ref: Which release.
-        directory: Where to; None leaves it in the Hugging Face cache.
-        hub: None, a URL, or the folder of an embedded Hub.
-        mirror_of: The repo that the one named is knowingly a copy of.
-        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
-        trust_remote_code: Allow configs that make libraries run code when they load the release.
-        token: Access token; None for the user's own.
-        progress: Told the bytes.
+        directory: The folder to copy them to; None to leave them in the Hugging Face cache.
+
+    Returns:
+        The folder with the files, and the release.
 
     Raises:
-        PolicyViolation: Loading the release would run code, and that is not allowed.
-        UsageError: The directory holds something else.
-        HubError: There is no such release, or no answer.
-        VerificationError: A file is not what was released.
+        BadRef: The reference has no known form.
+        UsageError: The folder has other files.
+        Refused: The version is pending, or the lock has a version outside of the requested range.
+        PolicyViolation: Loading the release would run code, which was not allowed.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: A file is not as released.
     """
     from hfver.loading.pull import pull as run
 
-    wanted = parse_ref(ref)
+    rules = policy_of(policy)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
-        target, terms = Path(directory) if directory else None, terms_of(mirror_of, lock)
-        return run(client, wanted, target, terms, trust_remote_code=trust_remote_code, progress=progress)
+        target = Path(directory) if directory else None
+        return run(client, wanted, target, trust, trust_remote_code=trust_remote_code, progress=progress)
 
 
+@public
 def verify(
     target: str,
     *,
@@ -111,41 +120,48 @@ def verify(
     public_key: PathLike | None = None,
     identity: str | None = None,
     issuer: str | None = None,
+    policy: PolicyLike = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> Verified:
-    """Check a release, or a pulled folder, byte for byte.
+    """Verify the files of a release, or of a pulled folder.
 
     Args:
         target: A reference, or a folder that ``pull`` filled.
-        hub: None, a URL, or the folder of an embedded Hub.
-        offline: Check a folder against its own manifest alone, without asking the Hub's ledger.
-        force: Read every byte again; else files whose size, times and place on disk are those of when they were last
-            read keep their verdict.
-        mirror_of: The repo that the one named is knowingly a copy of.
-        public_key: Check that this key, in PEM form, verifies the release's signature.
-        identity: Check that sigstore certified the signature to be this one's, such as ``me@example.com``.
-        issuer: Who vouches for the identity, such as ``https://accounts.google.com``.
-        token: Access token; None for the user's own.
-        progress: Told the bytes.
+        offline: Check a folder only against its own manifest, and not against the Hub's ledger.
+        force: Read every byte again, instead of trusting files whose size, times and inode are the same as when they
+            were last read.
+        public_key: The file of a public key in PEM form, which must verify the release's signature.
+        identity: The identity that sigstore must have certified for the signature, such as ``me@example.com``.
+        issuer: The identity provider that vouches for it, such as ``https://accounts.google.com``.
+
+    Returns:
+        What was verified, and against what. A difference is an error, so there is no negative result.
 
     Raises:
-        VerificationError: Something differs.
+        BadRef: The reference has no known form.
+        UsageError: The folder does not contain a release.
+        BadConfig: A key cannot be used, or only one of identity and issuer was given.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: A file, the manifest, the ledger or the signature is not as it must be.
     """
     from hfver.loading.verify import verify_folder, verify_release
-    from hfver.registry.signing import parse_trust
+    from hfver.registry.signing import parse_trusted
 
-    trust = parse_trust(public_key, identity, issuer)
+    trusted = parse_trusted(public_key, identity, issuer)
+    # A signer that is named in the call replaces the one of the policy.
+    trust = trust_options(mirror_of, policy=None if trusted else policy_of(policy))
     if not looks_like_folder(target):
-        wanted = parse_ref(target)
+        wanted = parse_reference(target, policy)
         with open_hub(hub, token) as client:
-            return verify_release(client, wanted, terms_of(mirror_of), trust=trust, force=force, progress=progress)
+            return verify_release(client, wanted, trust, trusted=trusted, force=force, progress=progress)
     if offline:
-        return verify_folder(None, Path(target), trust=trust, force=force, progress=progress)
+        return verify_folder(None, Path(target), trust, trusted=trusted, force=force, progress=progress)
     with open_hub(hub, token) as client:
-        return verify_folder(client, Path(target), trust=trust, force=force, progress=progress)
+        return verify_folder(client, Path(target), trust, trusted=trusted, force=force, progress=progress)
 
 
+@public
 def smoke_eval(
     target: str,
     *,
@@ -156,34 +172,30 @@ def smoke_eval(
     trust_remote_code: bool = False,
     mirror_of: str | None = None,
     lock: PathLike | bool = True,
+    policy: PolicyLike = None,
     token: str | None = None,
     progress: Progress = silent,
 ) -> SmokeReport:
-    """Run the smoke eval on a release or on a folder.
+    """Run the smoke eval on a release or a checkpoint folder.
 
     Args:
         target: A reference, or a checkpoint folder.
-        hub: None, a URL, or the folder of an embedded Hub.
-        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
-        dtype: ``auto`` keeps the stored one.
-        base: The folder of an adapter folder's base.
-        trust_remote_code: Allow the model's own Python code to run.
-        mirror_of: The repo that the one named is knowingly a copy of.
-        lock: Heed the nearest ``hfver.lock``, or the one at this path; False leaves it aside.
-        token: Access token; None for the user's own.
-        progress: Told the bytes.
+        base: The folder with the base of an adapter folder.
 
     Returns:
-        The report; a broken model is a report with status ``failed``, not an exception.
+        The report. For a broken model, its status is ``failed``; that is not an error.
 
     Raises:
-        UsageError: There is no such folder, or the device is not there.
-        HubError: There is no such release, or no answer.
-        VerificationError: Something is not what was released.
+        BadRef: The reference has no known form.
+        UsageError: There is no such folder or device.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: A file is not as released.
     """
     if looks_like_folder(target):
         if not Path(target).is_dir():
-            raise UsageError(f"There is no folder {target}.", "Name a checkpoint folder, or a release: ns/name@^1.2")
+            raise UsageError(
+                f"{target} is not a folder.", "Name a checkpoint folder, or a release such as ns/name@^1.2."
+            )
         from hfver.model.smoke import run_smoke
 
         return run_smoke(
@@ -195,12 +207,13 @@ def smoke_eval(
         )
     from hfver.loading.load import smoke_release
 
-    wanted = parse_ref(target)
+    rules = policy_of(policy)
+    wanted, trust = parse_reference(target, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return smoke_release(
             client,
             wanted,
-            terms_of(mirror_of, lock),
+            trust,
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,

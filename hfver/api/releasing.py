@@ -1,143 +1,109 @@
-"""Publishing a release, and what becomes of it afterwards: finish a review, adopt older tags, yank."""
+"""The public functions that write to a repo: releasing, finishing a review, adopting older tags, and yanking."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from hfver.api.arguments import one_of
-from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.arguments import policy_of, trust_options
+from hfver.api.hubs import HubLike, open_hub
+from hfver.api.references import parse_reference, parse_repo
+from hfver.api.shared_docs import function_of, public
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import check_repo, parse_pull, parse_ref
+from hfver.core.ref import check_repo, parse_pull
 from hfver.core.results import Adoption, Release
-from hfver.core.version import Bump, parse_version
 from hfver.errors import UsageError
+from hfver.releasing.request import ReleaseRequest
+
+if TYPE_CHECKING:
+    from hfver.core.settings import PolicyLike
 
 __all__ = ["adopt", "finish", "release", "yank"]
 
 
-def release(
-    directory: PathLike,
-    repo: str,
-    *,
-    version: str | None = None,
-    bump: Literal["auto", "major", "minor", "patch"] = "auto",
-    pre: str | None = None,
-    because: str | None = None,
-    message: str | None = None,
-    hub: HubLike = None,
-    smoke: Literal["auto", "require", "off"] = "auto",
-    device: str = "auto",
-    base: str | None = None,
-    datasets: Sequence[str] = (),
-    metrics: PathLike | None = None,
-    lineage: PathLike | None = None,
-    private: bool = True,
-    convert: bool = False,
-    trust_remote_code: bool = False,
-    sign: str | None = None,
-    review: bool = False,
-    dry_run: bool = False,
-    token: str | None = None,
-    say: Callable[[str], None] = lambda _: None,
-    progress: Progress = silent,
-) -> Release:
+def say_nothing(sentence: str) -> None:
+    """Ignore a sentence; the default of ``say``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseCall(ReleaseRequest):
+    """A request, with the parameters that are not part of it: they belong to one call."""
+
+    hub: HubLike = None
+    policy: PolicyLike = None
+    token: str | None = None
+    say: Callable[[str], None] = field(
+        default=say_nothing,
+        metadata={"doc": "Called with a sentence about each file that is left out, and each write that is to come."},
+    )
+    progress: Progress = silent
+
+    def request(self, repo: str) -> ReleaseRequest:
+        """Return the request alone, for the repo that its name or alias stands for."""
+        asked = {one.name: getattr(self, one.name) for one in fields(ReleaseRequest)}
+        return ReleaseRequest(**{**asked, "repo": repo})
+
+
+def _release(call: ReleaseCall) -> Release:
     """Publish a checkpoint folder as the next immutable version of a repo.
 
-    Args:
-        directory: What ``save_pretrained``, ``Trainer.save_model`` or PEFT wrote.
-        repo: ``namespace/name``; created if it does not exist.
-        version: The exact version; None takes the next one by ``bump``.
-        bump: ``auto`` works it out from what changed since the newest release. A level may be raised freely.
-        pre: Name of a prerelease line: ``rc`` gives ``1.3.0-rc.1``, then ``-rc.2``.
-        because: Why the version may say less than the change, or a metric be beyond its budget; kept in the ledger.
-        message: What changed, in the author's words.
-        hub: None, a URL, or the folder of an embedded Hub.
-        smoke: ``auto`` runs the folder's model if torch is there; ``require`` also runs what the Hub gives back
-            before it is tagged; ``off`` runs nothing.
-        device: Where the smoke eval runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        base: The model it was made from, ``ns/name[@SPEC]``; None believes the folder.
-        datasets: What it was trained on: ``ns/name[@REV]`` or local paths.
-        metrics: A JSON or YAML file of metric names and values.
-        lineage: A ``lineage.yaml`` whose values win over what was found.
-        private: Whether a repo that is created is private.
-        convert: Convert pickled weights to safetensors first, in a process that cannot run their code.
-        trust_remote_code: Allow a checkpoint that brings or names code: to be released, and to run in the smoke eval.
-        sign: ``key:PATH`` (a private key in PEM form, its password in HFVER_SIGNING_PASSWORD) or ``sigstore``.
-        review: Open a pull request instead of publishing, or refresh the one that is open. Once it is merged,
-            `finish` publishes it.
-        dry_run: Describe the release and write nothing.
-        token: Access token; None for the user's own.
-        say: Told in a sentence what is about to be written.
-        progress: Told the bytes.
+    If a call was interrupted, repeating it finishes the work. No byte is sent twice.
 
     Returns:
-        The published release; with ``review`` a candidate, whose ``review`` names the pull request.
+        The published release. With ``review``, it is a candidate whose ``review`` names the pull request; with
+        ``dry_run``, the release that would be published, with an empty commit.
 
     Raises:
         UsageError: The folder, the repo id or an option is wrong.
-        Refused: Nothing changed, the version is taken, or the smoke eval failed.
-        HubError: The Hub refused, or did not answer.
+        Refused: Nothing changed, the version is taken, the policy is not met, or the smoke eval failed.
+        VerificationError: The previous release does not match the ledger.
+        HubError: The Hub refused the request, or did not answer.
     """
-    from hfver.registry.signing import parse_signer
     from hfver.releasing.release import release as run
-    from hfver.releasing.request import Request
 
-    with _source(Path(directory), convert, progress, say) as folder:
-        request = Request(
-            directory=folder,
-            named=Path(directory),
-            repo=check_repo(repo),
-            version=parse_version(version) if version else None,
-            bump=_bump(bump),
-            pre=pre,
-            because=because,
-            message=message,
-            smoke=one_of("smoke", smoke, ("auto", "require", "off")),
-            device=device,
-            base=base,
-            datasets=tuple(datasets),
-            metrics=Path(metrics) if metrics else None,
-            lineage=Path(lineage) if lineage else None,
-            private=private,
-            dry_run=dry_run,
-            trust_remote_code=trust_remote_code,
-            sign=None if sign is None else parse_signer(sign),
-            review=review,
-        )
-        with open_hub(hub, token, create=not dry_run, pretend=dry_run) as client:
-            return run(client, request, say=say, progress=progress)
+    policy = policy_of(call.policy)
+    request = call.request(parse_repo(call.repo, policy))
+    request.exact, request.signer  # noqa: B018 - they raise if they are wrong, which should be known before anything is read
+    with (
+        _source(request.folder, call.convert, call.progress, call.say) as folder,
+        open_hub(call.hub, call.token, create=not call.dry_run, pretend=call.dry_run) as client,
+    ):
+        return run(client, request, folder, policy, say=call.say, progress=call.progress)
 
 
-def finish(pull: str, *, hub: HubLike = None, token: str | None = None) -> Release:
-    """Publish the release of a pull request that was merged; running it again says that it is done.
+release = function_of(ReleaseCall, _release)
+
+
+@public
+def finish(pull: str, *, hub: HubLike = None, policy: PolicyLike = None, token: str | None = None) -> Release:
+    """Publish the release of a merged pull request. Finishing it again only notes that it is published already.
 
     Args:
-        pull: ``ns/name#N``.
-        hub: None, a URL, or the folder of an embedded Hub.
-        token: Access token; None for the user's own.
+        pull: The pull request: ``ns/name#N``.
 
     Returns:
         The published release.
 
     Raises:
-        BadRef: ``pull`` names no pull request.
-        Refused: It is not merged, or another release overtook it.
-        VerificationError: What it holds is not what its manifest says.
-        HubError: There is no such pull request, or the Hub refused.
+        BadRef: ``pull`` does not name a pull request.
+        Refused: It is not merged, or another release was published after the one that it was compared with.
+        VerificationError: Its files differ from its manifest.
+        HubError: There is no such pull request, or the Hub refused the request.
     """
     from hfver.releasing.finish import finish as run
 
     repo, number = parse_pull(pull)
+    trust = trust_options(policy=policy_of(policy))
     with open_hub(hub, token) as client:
-        return run(client, repo, number)
+        return run(client.repo(repo), number, trust)
 
 
 @contextmanager
 def _source(directory: Path, convert: bool, progress: Progress, say: Callable[[str], None]) -> Iterator[Path]:
-    """Give the folder to release: the user's own, or a converted copy of it."""
+    """Yield the folder to release: the user's own, or a converted copy of it."""
     if not convert:
         yield directory
         return
@@ -149,69 +115,78 @@ def _source(directory: Path, convert: bool, progress: Progress, say: Callable[[s
         yield convert_pickles(directory, scratch / "checkpoint", progress=progress)
 
 
-def _bump(bump: str) -> Bump | None:
-    return None if bump == "auto" else Bump(one_of("bump", bump, ("auto", *Bump)))
-
-
+@public
 def adopt(
     repo: str,
     *,
     dry_run: bool = False,
     renamed_from: str | None = None,
     hub: HubLike = None,
+    policy: PolicyLike = None,
     token: str | None = None,
 ) -> Adoption:
-    """Bring a repo's tags ``vX.Y.Z`` under the ledger, or note that it was moved; nothing is rewritten.
+    """Make a repo's tags ``vX.Y.Z`` releases, or record that the repo was moved. Nothing is rewritten.
 
     Args:
-        repo: ``namespace/name``.
-        dry_run: Say what would be adopted and write nothing.
-        renamed_from: The name that the repo had before it was moved; notes that and adopts nothing.
-        hub: None, a URL, or the folder of an embedded Hub.
-        token: Access token; None for the user's own.
+        dry_run: Report what would be adopted, and write nothing.
+        renamed_from: The name that the repo had before it was moved. This is recorded, and no tag is adopted.
 
     Returns:
-        What was adopted, what could not be and why, and which tags are no versions.
+        The tags that were adopted, those that were skipped and why, and those that are not versions.
 
     Raises:
-        UsageError: There is no git program here, or the options contradict each other.
+        BadRef: A repo id has no known form.
+        UsageError: git is not installed, or the options contradict each other.
         Refused: The repo is not the one that was renamed.
-        HubError: There is no such repo, or it may not be written.
-        VerificationError: The ledger is broken, or another than was seen before.
+        HubError: There is no such repo, or the user may not write to it.
+        VerificationError: The ledger is broken, or does not continue the one seen before.
     """
     from hfver.releasing.adopt import adopt as run
     from hfver.releasing.adopt import note_rename
 
-    name, old = check_repo(repo), check_repo(renamed_from) if renamed_from else None
+    rules = policy_of(policy)
+    name, old = parse_repo(repo, rules), check_repo(renamed_from) if renamed_from else None
     if old and dry_run:
-        raise UsageError("A rename is one line in the ledger: there is nothing to try.", "Leave --dry-run out.")
+        raise UsageError(
+            "--dry-run has no effect with --renamed-from, which only adds one line to the ledger.",
+            "Leave --dry-run out.",
+        )
+    trust = trust_options(policy=rules)
     with open_hub(hub, token) as client:
-        return note_rename(client, name, old) if old else run(client, name, dry_run=dry_run)
+        return note_rename(client.repo(name), old) if old else run(client.repo(name), trust, dry_run=dry_run)
 
 
+@public
 def yank(
-    ref: str, reason: str | None = None, *, undo: bool = False, hub: HubLike = None, token: str | None = None
+    ref: str,
+    reason: str | None = None,
+    *,
+    undo: bool = False,
+    hub: HubLike = None,
+    policy: PolicyLike = None,
+    token: str | None = None,
 ) -> Release:
-    """Withdraw a release from ranges without deleting it; nothing is rewritten.
+    """Withdraw a release from version ranges without deleting it. Nothing is rewritten.
 
-    An exact version, a commit or a lock still loads it, with a warning that carries the reason.
+    An exact version, a commit or a lock still loads it, with a warning that shows the reason.
 
     Args:
-        ref: Its exact version or commit: ``ns/name@1.2.0``.
-        reason: Why, for everybody who meets it. Needed unless ``undo``.
-        undo: Take back an earlier yank.
-        hub: None, a URL, or the folder of an embedded Hub.
-        token: Access token; None for the user's own.
+        ref: The exact version or commit: ``ns/name@1.2.0``.
+        reason: Why it is withdrawn, for everybody who uses it. Required unless ``undo``.
+        undo: Undo an earlier yank.
 
     Returns:
-        The release as it stands now.
+        The release as it is afterwards.
 
     Raises:
-        UsageError: There is no reason, or the reference is a range.
-        HubError: There is no such release, or it may not be written.
+        BadRef: The reference has no known form, or is a range.
+        UsageError: The reason is missing or too long.
+        HubError: There is no such release, or the user may not write to the repo.
+        VerificationError: The ledger is broken, or does not continue the one seen before.
     """
     from hfver.releasing.yank import yank as run
 
-    wanted = parse_ref(ref)
+    rules = policy_of(policy)
+    wanted, trust = parse_reference(ref, rules), trust_options(policy=rules)
     with open_hub(hub, token) as client:
-        return run(client, wanted, reason, undo=undo)
+        return run(client, wanted, reason, trust, undo=undo)

@@ -1,4 +1,4 @@
-"""A folder for large files of one run, which a later run removes if this one is killed."""
+"""A temporary folder for large files, which a later run deletes if this one is killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIX, _LOCK = "hfver-convert-", "lock"
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Make a folder among the system's temporary ones; it goes at the end, and so do those of runs that died."""
+    """Create a temporary folder for as long as the block runs, and delete those that killed runs left."""
     for left in Path(gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):
             _sweep(left)
@@ -27,7 +27,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _sweep(left: Path) -> None:
-    """Remove a folder of ours whose lock nobody holds: the kernel drops it when its holder dies."""
+    """Delete a folder of this user whose lock nobody holds: the kernel releases it when its process dies."""
     handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         if os.fstat(handle).st_uid != os.geteuid():

@@ -1,1 +1,5 @@
-"""Every release of a repo checked at once, over git."""
+"""Audit all releases of a repo at once, through a git clone without weights.
+
+``audit`` runs the audit, ``evidence`` collects what git shows of each release, ``evidence_checks`` holds the checks
+that every release must pass.
+"""

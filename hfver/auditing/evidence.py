@@ -1,4 +1,4 @@
-"""Evidence: what a clone shows of a repo's releases, gathered in a handful of fetches."""
+"""Collect what a git clone shows of each release of a repo, in a handful of fetches."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from hfver.hub import TreeFile
 from hfver.hub.git.clone import Clone, GitTree, Tag
 from hfver.registry.release_checks import UNLISTED
 
-__all__ = ["Exhibit", "gather"]
+__all__ = ["ReleaseEvidence", "gather"]
 
 BUDGET = 256 * 1024 * 1024
-"""Bytes of ordinary files that an audit fetches to hash them, the smallest first; the rest is for ``--deep``."""
+"""Bytes of ordinary (non-LFS) files that an audit fetches and hashes, smallest first; ``--deep`` fetches them all."""
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class ReleaseEvidence:
     """What git shows of one release.
 
     Attributes:
-        entry: Its line in the ledger.
+        entry: Its entry in the ledger.
         where: Its name in messages.
-        tag: Its tag, if it has one.
+        tag: Its tag; None if it has none.
         tree: The files of its commit; None if the commit is gone.
-        raw: Its manifest's bytes; None if there is none.
-        manifest: The same, read; None if it cannot be.
-        files: What the Hub would list, as far as the manifest does not list it otherwise.
+        raw: The bytes of its manifest; None if it has none.
+        manifest: The parsed manifest; None if there is none or it cannot be parsed.
+        files: The files of its commit in the form in which the Hub lists them. A file that was not fetched has no
+            size yet.
     """
 
     entry: Entry
@@ -43,28 +44,32 @@ class Exhibit:
     files: Mapping[str, TreeFile]
 
 
-def gather(clone: Clone, repo: str, entries: Iterable[Entry], *, everything: bool) -> list[Exhibit]:
-    """Fetch what is missing and lay out every release's evidence.
+def gather(clone: Clone, repo: str, entries: Iterable[Entry], *, everything: bool) -> list[ReleaseEvidence]:
+    """Fetch what the clone lacks and collect the evidence of every release.
 
     Args:
-        clone: The clone; it is filled.
-        repo: The repo's name in messages.
+        clone: The clone; missing objects are fetched into it.
+        repo: The name of the repo in messages.
         entries: The releases.
-        everything: Fetch all ordinary files, whatever they weigh.
+        everything: Fetch all ordinary files, regardless of their size.
+
+    Returns:
+        The evidence of each release, in the order of ``entries``.
     """
     entries = list(entries)
-    clone.bring(entry.commit for entry in entries)
+    clone.fetch(entry.commit for entry in entries)
     trees = {entry.commit: clone.tree(entry.commit) for entry in entries}
     main = clone.tree(clone.branches["main"])
     state = main.blobs if main else {}
+    # All manifests in one fetch, then all other small files in a second one.
     blobs = [_manifest_blob(entry, trees[entry.commit], state) for entry in entries]
-    clone.bring(blob for blob in blobs if blob)
+    clone.fetch(blob for blob in blobs if blob)
     raws = [clone.read(blob) if blob and clone.has(blob) else None for blob in blobs]
     manifests = [_decode(raw) for raw in raws]
     wanted = _small_files(clone, [trees[entry.commit] for entry in entries], manifests)
-    clone.bring(_affordable(wanted, None if everything else BUDGET))
+    clone.fetch(_affordable(wanted, None if everything else BUDGET))
     return [
-        Exhibit(
+        ReleaseEvidence(
             entry,
             f"{repo}@{entry.version}",
             clone.tags.get(tag_of(entry.version)),
@@ -79,7 +84,7 @@ def gather(clone: Clone, repo: str, entries: Iterable[Entry], *, everything: boo
 
 
 def _manifest_blob(entry: Entry, tree: GitTree | None, state: Mapping[str, str]) -> str | None:
-    """Find where a release's manifest is: in its commit, or on ``main`` if it was adopted."""
+    """Return the blob of a release's manifest: from its commit, or from ``main`` if the release was adopted."""
     if entry.line.event == "adopt":
         return state.get(f"{ADOPTED}{entry.version}.json")
     return tree.blobs.get(MANIFEST) if tree else None
@@ -95,7 +100,7 @@ def _decode(raw: bytes | None) -> Manifest | None:
 def _small_files(
     clone: Clone, trees: Iterable[GitTree | None], manifests: Iterable[Manifest | None]
 ) -> Iterator[tuple[int, str]]:
-    """List the ordinary files that are not here yet, with the size that their manifests claim."""
+    """List the ordinary files that are not in the clone yet, each with the size that its manifest claims."""
     for tree, manifest in zip(trees, manifests, strict=True):
         for path, blob in (tree.blobs if tree and manifest else {}).items():
             if not clone.has(blob) and path not in UNLISTED:
@@ -104,6 +109,7 @@ def _small_files(
 
 
 def _affordable(wanted: Iterable[tuple[int, str]], budget: int | None) -> Iterator[str]:
+    """Take the smallest files until their sizes exceed the budget; None is no limit."""
     spent = 0
     for size, blob in sorted(set(wanted)):
         spent += size

@@ -1,4 +1,4 @@
-"""What an audit returns: a verdict per release, with what was found."""
+"""The result of an audit: a verdict for each version, with what was found."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Audit", "Finding", "Verdict"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that an audit noticed.
+    """One thing that an audit found.
 
     Attributes:
-        error: The class of the error that a reader would meet, such as ``TagMoved``; None for a mere remark.
-        message: What was expected and what was found.
+        error: The name of the error that a reader would get, such as ``TagMoved``; None for a remark.
+        message: What was expected, and what was found.
         hint: What to do about it.
     """
 
@@ -24,19 +24,23 @@ class Finding:
     hint: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON of one finding."""
+        """Return the JSON of one finding."""
         return {"error": self.error, "message": self.message, "hint": self.hint}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one version.
+    """The verdict on one version.
 
     Attributes:
-        status: ``pending`` is a tag without a ledger line; ``tampered`` outweighs ``yanked``.
-        reason: Why it was yanked.
-        adopted: Whether it was made without hfver and adopted later.
-        remarks: What is worth knowing and no tampering.
+        version: The version.
+        commit: The commit that its ledger line names; the one that its tag points to if it is pending.
+        digest: Its digest; None if it is pending.
+        status: ``pending`` is a tag without a ledger line; ``tampered`` takes precedence over ``yanked``.
+        reason: Why it was yanked; None if it was not.
+        adopted: Whether it was made without hfver, and adopted later.
+        findings: The signs of tampering.
+        remarks: What the owner should know, although it is not tampering.
     """
 
     version: str
@@ -49,7 +53,7 @@ class Verdict:
     remarks: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON of one verdict."""
+        """Return the JSON of one verdict."""
         return {
             "version": self.version,
             "commit": self.commit,
@@ -64,13 +68,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit of a repo found.
+    """The result of an audit of a repo.
 
     Attributes:
-        verdicts: One per version, newest first.
-        findings: Tampering with the repo as a whole: its ledger, or the history of ``main``.
-        remarks: What is worth knowing of the repo as a whole.
-        checked: How much was checked by what: counts by name.
+        repo: The repo.
+        verdicts: A verdict for each version, newest first.
+        findings: The signs of tampering with the repo as a whole: its ledger, or the history of ``main``.
+        remarks: What the owner should know about the repo as a whole, although it is not tampering.
+        checked: How many items were checked, by the name of the check.
     """
 
     repo: str
@@ -81,16 +86,16 @@ class Audit:
 
     @property
     def clean(self) -> bool:
-        """Whether no tampering was found."""
+        """Whether no sign of tampering was found."""
         return not self.findings and not self.tampered
 
     @property
     def tampered(self) -> tuple[Verdict, ...]:
-        """The versions that were tampered with."""
+        """The verdicts on versions that were tampered with."""
         return tuple(verdict for verdict in self.verdicts if verdict.status == "tampered")
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON of ``hfver audit``."""
+        """Return the JSON of ``hfver audit``."""
         return {
             "repo": self.repo,
             "clean": self.clean,

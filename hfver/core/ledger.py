@@ -1,4 +1,4 @@
-"""The ledger: the append-only, hash-chained list of a repo's releases and yanks, and its on-disk format."""
+"""The ledger: the append-only, hash-chained list of a repo's releases and yanks, and its format on disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from hfver.core.manifest import Digest, RepoName, digest_of, load_json
+from hfver.core.digests import Digest, RepoName, digest_of, load_json
 from hfver.core.smoke_report import SmokeSummary
 from hfver.core.version import Bump, Version, is_canonical, parse_version
 from hfver.errors import LedgerBroken, LedgerTruncated, ReleaseReplayed
@@ -19,12 +19,13 @@ from hfver.errors import LedgerBroken, LedgerTruncated, ReleaseReplayed
 __all__ = ["Entry", "Ledger", "Line"]
 
 MAX_LEDGER_BYTES = 256 * 1024 * 1024
+"""Maximum size of a ledger."""
 
 Sha1 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
 class Line(BaseModel):
-    """One event in a repo's ledger."""
+    """One line of a ledger: an event in the life of a repo."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,30 +40,35 @@ class Line(BaseModel):
     author: str
     smoke: SmokeSummary | None = None
     reason: str | None = None
-    """Of a yank."""
+    """Why a version was yanked."""
     because: str | None = None
-    """Of a release whose version says less than the change."""
+    """Why the version of a release is lower than the change required."""
     before: Digest | None = None
-    """SHA-256 of the line before, without its newline; None on the first line."""
+    """The SHA-256 of the line before, without its newline; None on the first line."""
 
     def encode(self) -> bytes:
-        """Write the line canonically, without its newline."""
+        """Encode the line without its newline; equal lines are equal bytes."""
         data = self.model_dump(mode="json", exclude_none=True)
         return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A release or adoption line, read with the lines about it that follow."""
+    """A release in the ledger: its line, with the yanks that apply to it.
+
+    Attributes:
+        version: The version.
+        line: The line that released or adopted it.
+        yanked: Why it was yanked; None if it was not, or the yank was undone.
+    """
 
     version: Version
     line: Line
     yanked: str | None = None
-    """The reason it was yanked, or None."""
 
     @property
     def commit(self) -> str:
-        """The commit S that the version is."""
+        """The release's commit."""
         return str(self.line.commit)
 
 
@@ -75,27 +81,27 @@ class Ledger:
 
     @classmethod
     def empty(cls) -> Ledger:
-        """Make the ledger of a repo without releases."""
+        """Return the ledger of a repo without releases."""
         return cls(b"", ())
 
     @classmethod
     def decode(cls, raw: bytes, repo: str, mirror_of: str | None = None) -> Ledger:
-        """Read a ledger, check its chain of hashes, and that it is that of this repo.
+        """Decode a ledger, and check its chain of hashes and that it belongs to the repo.
 
         Args:
             raw: The bytes as stored.
-            repo: Where they were read.
-            mirror_of: The repo that this one is knowingly a copy of.
+            repo: The repo that has it.
+            mirror_of: The repo that this one is a known copy of.
 
         Raises:
-            LedgerTruncated: The last line is cut off.
+            LedgerTruncated: The last line is incomplete.
             LedgerBroken: A line is unreadable, or does not name the hash of the line before.
-            ReleaseReplayed: It is the ledger of another repo.
+            ReleaseReplayed: It is the ledger of a different repo.
         """
         if raw and not raw.endswith(b"\n"):
-            raise _broken(repo, "its last line is cut off", LedgerTruncated)
+            raise _broken(repo, "its last line is incomplete", LedgerTruncated)
         if len(raw) > MAX_LEDGER_BYTES:
-            raise _broken(repo, f"it has {len(raw)} bytes")
+            raise _broken(repo, f"it has {len(raw)} bytes, and the limit is {MAX_LEDGER_BYTES}")
         ledger = cls(raw, tuple(_read_lines(raw, repo)))
         ledger._check_versions(repo)
         ledger._check_names(repo, mirror_of)
@@ -103,37 +109,37 @@ class Ledger:
 
     @property
     def head(self) -> str | None:
-        """The hash of the last line, or None for an empty ledger."""
+        """The hash of the last line; None for an empty ledger."""
         return digest_of(self.raw.rstrip(b"\n").rpartition(b"\n")[2]) if self.raw else None
 
     def append(self, line: Line) -> Ledger:
-        """Return the ledger with one more line, chained to the last."""
+        """Return the ledger with one more line, which names the hash of the line before."""
         chained = line.model_copy(update={"before": self.head})
         return Ledger(self.raw + chained.encode() + b"\n", (*self.lines, chained))
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every name that the repo had, in lower case: ids are compared without it."""
+        """Every name that the repo ever had, in lower case: repo ids are compared without case."""
         return frozenset(line.repo.lower() for line in self.lines)
 
     def extends(self, older_head: str | None) -> bool:
-        """Tell whether this ledger still holds the line that an older look at it ended with."""
+        """Return whether the ledger contains the line that was its head when it was read before."""
         return older_head is None or older_head in self.heads
 
     @cached_property
     def heads(self) -> Mapping[str, int]:
-        """The hash of every line, with its number, counted from 0."""
+        """The number of each line, counted from 0, by the hash of the line."""
         return {digest_of(raw): number for number, raw in enumerate(_split(self.raw))}
 
     @cached_property
     def digests(self) -> Mapping[str, int]:
-        """The digest of every release, with the number of its line."""
+        """The number of each release's line, counted from 0, by the digest of the release."""
         lines = enumerate(self.lines)
         return {line.digest: number for number, line in lines if line.digest and line.event in ("release", "adopt")}
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        """All releases, in the order they were published, with their yanks applied."""
+        """All releases in the order in which they were published, with their yanks applied."""
         entries: dict[str, Entry] = {}
         for line in self.lines:
             key = line.version or ""
@@ -146,21 +152,21 @@ class Ledger:
 
     @property
     def yanks(self) -> dict[str, str]:
-        """Why versions were yanked, by version, the newest first."""
+        """The reasons of all yanks that apply, by version, newest first."""
         yanked = [entry for entry in self.entries if entry.yanked is not None]
         ordered = sorted(yanked, key=lambda entry: entry.version, reverse=True)
         return {str(entry.version): str(entry.yanked) for entry in ordered}
 
     def find(self, version: Version) -> Entry | None:
-        """Find the release of an exact version."""
+        """Find the release with this version."""
         return next((entry for entry in self.entries if entry.version == version), None)
 
     def at_commit(self, sha: str) -> Entry | None:
-        """Find the release whose commit S this is."""
+        """Find the release with this commit."""
         return next((entry for entry in self.entries if entry.line.commit == sha), None)
 
     def newest(self, *, stable: bool = True) -> Entry | None:
-        """Find the highest version that is not yanked; prereleases count only if not ``stable``."""
+        """Find the highest version that is not yanked; prereleases only count if ``stable`` is False."""
         live = (entry for entry in self.entries if entry.yanked is None)
         return max(
             (entry for entry in live if not (stable and entry.version.prerelease)),
@@ -169,18 +175,18 @@ class Ledger:
         )
 
     def _check_names(self, repo: str, mirror_of: str | None) -> None:
-        """Check that all lines speak of one repo, under the names that it had, and that it is the one asked for."""
+        """Check that all lines are about one repo, under the names that it had, and that it is the expected one."""
         current = self.lines[0].repo if self.lines else repo
         for number, line in enumerate(self.lines, 1):
             if line.event == "rename":
                 current = line.repo
             if line.repo.lower() != current.lower():
-                raise _broken(repo, f"line {number} is about {line.repo}, the lines before it about {current}")
+                raise _broken(repo, f"line {number} is about {line.repo}, but the lines before it are about {current}")
         if self.lines and not self.names & {repo.lower(), (mirror_of or repo).lower()}:
             raise ReleaseReplayed(
-                f"The ledger of {repo} is that of {current}: its releases were made for {current}, not for {repo}.",
-                f"If {repo} is a copy that you trust, say so: --mirror-of {current}. If the repo was moved, "
-                f"its owner notes that: hfver adopt {repo} --renamed-from {current}",
+                f"The ledger of {repo} belongs to {current}: its releases were made for {current}, not for {repo}.",
+                f"If {repo} is a copy that you trust, add --mirror-of {current}. If the repo was moved, its owner "
+                f"records that: hfver adopt {repo} --renamed-from {current}",
             )
 
     def _check_versions(self, repo: str) -> None:
@@ -189,7 +195,7 @@ class Ledger:
             if line.event not in ("release", "adopt"):
                 continue
             if line.version is None or line.commit is None or line.digest is None:
-                raise _broken(repo, f"line {number} is a release without version, commit or digest")
+                raise _broken(repo, f"line {number} is a release without a version, commit or digest")
             if line.version in seen:
                 raise _broken(repo, f"line {number} publishes {line.version} a second time")
             seen.add(line.version)
@@ -204,7 +210,7 @@ def _read_lines(raw: bytes, repo: str) -> Iterator[Line]:
     for number, data in enumerate(_split(raw), 1):
         line = _read_line(data, number, repo)
         if line.before != before:
-            raise _broken(repo, f"line {number} does not follow from line {number - 1}")
+            raise _broken(repo, f"line {number} does not continue line {number - 1}")
         before = digest_of(data)
         yield line
 
@@ -215,12 +221,14 @@ def _read_line(data: bytes, number: int, repo: str) -> Line:
     except (ValueError, ValidationError):
         raise _broken(repo, f"line {number} cannot be read") from None
     if line.version is not None and not is_canonical(line.version):
-        raise _broken(repo, f"line {number} writes a version as {line.version[:80]!r}")
+        # One way to write a version, so that the same version cannot be published twice under two spellings.
+        raise _broken(repo, f"line {number} has the malformed version {line.version[:80]!r}")
     return line
 
 
-def _broken(repo: str, what: str, kind: type[LedgerBroken] = LedgerBroken) -> LedgerBroken:
+def _broken(repo: str, problem: str, kind: type[LedgerBroken] = LedgerBroken) -> LedgerBroken:
     return kind(
-        f"The ledger of {repo} is broken: {what}.",
-        "Trust nothing of this repo until the history of its main explains this.",
+        f"The ledger of {repo} is broken: {problem}.",
+        "Do not use this repo until its owner has explained this. The history of its main shows who changed the "
+        "ledger, and when.",
     )

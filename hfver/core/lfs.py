@@ -1,4 +1,4 @@
-"""Which files of a release are Git-LFS objects."""
+"""Which files of a release are stored in Git-LFS."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ LFS_SUFFIXES = (
     ".wasm",
 )
 LFS_BYTES = 10 * 1000 * 1000
-"""A Hub takes regular files up to 10 MB (huggingface.co's limit for what is stored in git itself)."""
+"""Maximum size of a file that is stored in git itself: huggingface.co refuses larger ones."""
 
 _RULE = "filter=lfs diff=lfs merge=lfs -text"
 
 
 def wants_lfs(path: str, size: int) -> bool:
-    """Tell whether a file goes to Git-LFS: weights and archives by their suffix, anything large by its size in bytes.
+    """Return whether a file is stored in Git-LFS: weights and archives by their suffix, other files by their size.
 
-    An empty file never does: object stores refuse objects of no bytes.
+    An empty file never is: object stores refuse empty objects.
     """
     return size > 0 and (path.endswith(LFS_SUFFIXES) or size > LFS_BYTES)
 
 
 def lfs_attributes(large: Iterable[str]) -> bytes:
-    """Write ``.gitattributes``, so that a plain ``git clone`` with git-lfs brings every large file."""
+    """Return the content of ``.gitattributes``, with which a plain ``git clone`` downloads the files in Git-LFS."""
     patterns = [f"*{suffix} {_RULE}" for suffix in LFS_SUFFIXES]
     others = sorted(path for path in large if not path.endswith(LFS_SUFFIXES))
     return "".join(f"{line}\n" for line in [*patterns, *(f"{_quoted(path)} {_RULE}" for path in others)]).encode()
 
 
 def _quoted(path: str) -> str:
-    """Name exactly one path as a gitattributes pattern."""
+    """Return a gitattributes pattern that matches exactly one path."""
     escaped = "".join(f"\\{char}" if char in "\\*?[]!#" else char for char in path)
     return '"/' + escaped.replace("\\", "\\\\").replace('"', '\\"') + '"'

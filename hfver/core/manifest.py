@@ -1,12 +1,11 @@
-"""The manifest: every file of a release with size and SHA-256, bound to repo, version and what came before.
+"""The manifest: every file of a release with its size and SHA-256, and the repo, version and ledger it was made for.
 
-A release's *digest* is the SHA-256 of the manifest's bytes as stored; they are written canonically once and
-never re-serialised to be checked. The *content digest* covers the author's files alone.
+A release's *digest* is the SHA-256 of the manifest's bytes as they are stored. The bytes are written once, and never
+serialized again for a check. The *content digest* covers only the author's files.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import unicodedata
@@ -14,8 +13,23 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from hfver.core.digests import Digest, RepoName, Sha256, digest_of, load_json
+from hfver.core.repo_paths import (
+    ADOPTED,
+    ATTRIBUTES,
+    CARD,
+    CHANGELOG,
+    LEDGER,
+    LINEAGE,
+    MANIFEST,
+    MARK,
+    SIGNATURE,
+    STAGES,
+    TENSORS,
+    VERSION_FILE,
+)
 from hfver.core.version import Bump, is_canonical
 from hfver.errors import VerificationError
 
@@ -42,32 +56,14 @@ __all__ = [
     "content_digest",
     "digest_of",
     "is_state",
+    "load_json",
 ]
 
 SCHEMA = 1
 MAX_BYTES = 64 * 1024 * 1024
 
-MANIFEST = ".hfver/manifest.json"
-TENSORS = ".hfver/tensors.json"
-LEDGER = ".hfver/releases.jsonl"
-STAGES = ".hfver/stages.json"
-ADOPTED = ".hfver/adopted/"
-LINEAGE = "lineage.yaml"
-CARD = "README.md"
-CHANGELOG = "CHANGELOG.md"
-VERSION_FILE = "VERSION"
-ATTRIBUTES = ".gitattributes"
-SIGNATURE = "model.sig"
-MARK = ".hfver/pulling.json"
-"""Stands in a folder while a pull fills it; no file of a release."""
-
 GENERATED = frozenset({CARD, CHANGELOG, LINEAGE, VERSION_FILE, ATTRIBUTES, SIGNATURE})
 """Files of a release that hfver writes; they are no part of the content digest, nor is ``.hfver/``."""
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-RepoName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\-.0-9A-Z_a-z]*/[A-Za-z0-9][\-.0-9A-Z_a-z]*$")]
-"""``namespace/name``: it becomes part of addresses and of folders."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
 
@@ -77,10 +73,11 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?"
 
 
 def safe_path(path: str) -> str:
-    """Return a repo path after checking that it stays inside any folder it is written to, on any system.
+    """Return a path after checking that on any system it stays inside the folder that it is written to.
 
     Raises:
-        ValueError: The path is absolute, climbs, is not normal, or holds characters some systems forbid.
+        ValueError: The path is absolute, leads out of the folder, is not normal, or has characters or names that some
+            systems do not allow.
     """
     parts = path.split("/")
     if not path or len(path) > 1024 or _UNSAFE.search(path):
@@ -97,12 +94,12 @@ SafePath = Annotated[str, AfterValidator(safe_path)]
 
 def _canonical(text: str) -> str:
     if not is_canonical(text):
-        raise ValueError(f"{text[:80]!r} is not a version as hfver writes it")
+        raise ValueError(f"{text[:80]!r} is not a version in the form that hfver writes")
     return text
 
 
 class FileEntry(BaseModel):
-    """Size in bytes and SHA-256 (64 hex digits) of one file."""
+    """The size in bytes and the SHA-256 (64 hex digits) of a file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -110,29 +107,24 @@ class FileEntry(BaseModel):
     sha256: Sha256
 
 
-def digest_of(data: bytes) -> str:
-    """Name bytes by their SHA-256: ``sha256:`` and 64 hex digits."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
 def is_content(path: str) -> bool:
-    """Tell whether a file of a release is the author's (and not written by hfver)."""
+    """Return whether a file of a release is the author's, and not written by hfver."""
     return path not in GENERATED and not path.startswith(".hfver/")
 
 
 def is_state(path: str) -> bool:
-    """Tell whether a file on ``main`` is the repo's state, and so content of no release."""
+    """Return whether a file on ``main`` is the repo's state, which is not part of any release."""
     return path in (LEDGER, STAGES) or path.startswith(ADOPTED)
 
 
 def content_digest(files: Mapping[str, FileEntry]) -> str:
-    """Name what was trained: SHA-256 over the sorted ``sha256  path`` lines of the author's files."""
+    """Return the content digest: the SHA-256 over the sorted lines ``sha256  path`` of the author's files."""
     lines = (f"{entry.sha256}  {path}\n" for path, entry in sorted(files.items()) if is_content(path))
     return digest_of("".join(lines).encode())
 
 
 class Manifest(BaseModel):
-    """The contents of ``.hfver/manifest.json``."""
+    """The content of ``.hfver/manifest.json``."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -144,27 +136,31 @@ class Manifest(BaseModel):
     content_digest: Digest
     bump: Bump | None = None
     because: str | None = None
-    """Why the version says less than the change, in the author's words."""
+    """Why the version is lower than the change required, in the author's words."""
     levels: Mapping[str, Bump] | None = None
-    """Rule levels that the repo sets otherwise than the table."""
+    """The levels of rules that the policy changed."""
     created_at: datetime
     created_by: str
     smoke: Mapping[str, Any] | None = None
-    """Summary of the smoke eval that ran before the upload, as the ledger line repeats it."""
+    """The summary of the smoke eval that ran before the upload; the ledger line repeats it."""
     files: Mapping[SafePath, FileEntry]
 
     def encode(self) -> bytes:
-        """Write the canonical bytes: sorted keys, two spaces of indentation, a final newline."""
+        """Encode the manifest: with sorted keys, two spaces of indentation, and a final newline."""
         data = self.model_dump(mode="json", by_alias=True)
         return (json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
 
     @classmethod
     def decode(cls, data: bytes, where: str) -> Manifest:
-        """Read a manifest's bytes; ``where`` names it in errors.
+        """Decode and check a manifest.
+
+        Args:
+            data: The bytes as stored.
+            where: Names the release in error messages.
 
         Raises:
-            VerificationError: The bytes are no manifest, name unsafe or colliding paths or hfver's own, do not
-                match their own content digest, or come from a newer hfver.
+            VerificationError: The bytes are not a valid manifest, list unsafe, colliding or reserved paths, do not
+                match their own content digest, or were written by a newer version of hfver.
         """
         try:
             raw = load_json(data, limit=MAX_BYTES)
@@ -173,17 +169,20 @@ class Manifest(BaseModel):
             _check_own(manifest.files)
             _check_collisions(manifest.files)
         except (ValueError, ValidationError) as error:
-            raise VerificationError(f"The manifest of {where} is broken: {_first_line(error)}.") from None
-        if content_digest(manifest.files) != manifest.content_digest:
-            raise VerificationError(f"The manifest of {where} contradicts itself: its content digest is wrong.")
+            raise VerificationError(f"The manifest of {where} is invalid: {_first_line(error)}.") from None
+        if (actual := content_digest(manifest.files)) != manifest.content_digest:
+            raise VerificationError(
+                f"The manifest of {where} contradicts itself: it says content digest {manifest.content_digest}, "
+                f"and its files have {actual}."
+            )
         return manifest
 
     @staticmethod
     def check_paths(paths: Iterable[str]) -> None:
-        """Check that paths may be a release's: each safe on any system, and no two the same where case does not count.
+        """Check that a release can have these paths: all are safe, and no two differ only in case.
 
         Raises:
-            ValueError: One is not.
+            ValueError: A path is unsafe, reserved, or collides with another one.
         """
         paths = list(paths)
         for path in paths:
@@ -193,64 +192,32 @@ class Manifest(BaseModel):
 
     @property
     def bytes_total(self) -> int:
-        """Sum of the sizes of all files, in bytes."""
+        """The sum of the sizes of all files, in bytes."""
         return sum(entry.size for entry in self.files.values())
-
-
-def load_json(data: bytes, *, limit: int) -> Any:
-    """Parse JSON strictly: bounded size, UTF-8, no duplicate keys, no NaN.
-
-    Raises:
-        ValueError: The bytes break one of these rules.
-    """
-    if len(data) > limit:
-        raise ValueError(f"{len(data)} bytes are more than the {limit} allowed")
-    # json by itself takes bytes in other encodings, and half surrogates, which no file and no terminal can hold.
-    text = data.decode()
-    try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-        if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()
-        return value
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise ValueError(f"duplicate key {key[:80]!r}")
-        result[key] = value
-    return result
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _check_schema(raw: Any, where: str) -> None:
     schema = raw.get("schema") if isinstance(raw, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:
         raise VerificationError(
-            f"The manifest of {where} has schema {schema}; this hfver reads up to {SCHEMA}.",
-            "Run: pip install --upgrade hfver",
+            f"The manifest of {where} has schema {schema}; this version of hfver supports schemas up to {SCHEMA}.",
+            "Upgrade hfver: pip install --upgrade hfver",
         )
 
 
 _OWN = frozenset({MANIFEST, ATTRIBUTES, SIGNATURE, MARK})
-"""Files that no manifest lists, beside the repo's state."""
+"""Files that a manifest never lists, in addition to the repo's state."""
 
 
 def _check_own(paths: Iterable[str]) -> None:
-    """Refuse a release that brings what is hfver's own: on ``main`` its state would take the place of the repo's."""
+    """Refuse paths that are hfver's own: a release with a ledger would replace the repo's ledger on ``main``."""
     for path in paths:
         if is_state(_folded(path)) or _folded(path) in _OWN:
-            raise ValueError(f"{path[:120]!r} is hfver's own, and no file of a release")
+            raise ValueError(f"{path[:120]!r} is hfver's own file, which a release must not contain")
 
 
 def _check_collisions(files: Iterable[str]) -> None:
-    """Refuse names that are one where case, or the way to compose an accent, does not count, folders included."""
+    """Refuse paths, and folders in them, that are the same on file systems which ignore case or the form of accents."""
     seen: dict[str, tuple[str, bool]] = {}
     for path in files:
         parts = path.split("/")
@@ -258,7 +225,7 @@ def _check_collisions(files: Iterable[str]) -> None:
             mine = ("/".join(parts[:end]), end == len(parts))
             twin = seen.setdefault(_folded(mine[0]), mine)
             if twin != mine:
-                raise ValueError(f"{twin[0]!r} and {mine[0]!r} are one file where case does not count")
+                raise ValueError(f"{twin[0]!r} and {mine[0]!r} are the same on file systems that ignore case")
 
 
 def _folded(path: str) -> str:

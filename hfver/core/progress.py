@@ -1,4 +1,4 @@
-"""Progress of long work, told to whoever listens."""
+"""How functions report the progress of long operations."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called as work advances: what is done (``hashing``, ``uploading``…), bytes done so far, bytes in all.
-
-    Calls may come from several threads.
-    """
+    """A function that is called while an operation advances, possibly from several threads."""
 
     def __call__(self, label: str, done: int, total: int) -> None:
-        """Take note of one step forward."""
+        """Report progress.
+
+        Args:
+            label: The operation, such as ``hashing`` or ``uploading``.
+            done: The number of bytes done so far.
+            total: The number of bytes in total.
+        """
 
 
 def silent(label: str, done: int, total: int) -> None:
-    """Ignore progress; the default of every verb."""
+    """Ignore progress; the default of every function."""

@@ -31,7 +31,7 @@ _ANY = re.compile(r"[xX](?:\.[xX*]){0,2}")
 
 @dataclass(frozen=True)
 class Latest:
-    """The newest stable release that is not yanked."""
+    """Asks for the newest stable release that is not yanked."""
 
     def __str__(self) -> str:
         return "latest"
@@ -39,7 +39,7 @@ class Latest:
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit, by its full SHA-1."""
+    """Asks for one commit, by its full SHA-1."""
 
     sha: str
 
@@ -49,7 +49,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class PullRequest:
-    """The head of a Hub pull request: a candidate, not yet a version."""
+    """Asks for the candidate in a pull request on the Hub, which is not a version yet."""
 
     number: int
 
@@ -59,7 +59,7 @@ class PullRequest:
 
 @dataclass(frozen=True)
 class Stage:
-    """A named pointer to a release, such as ``production``."""
+    """Asks for the release that a stage points to, such as ``production``."""
 
     name: str
 
@@ -72,7 +72,7 @@ Spec = Version | Range | Latest | Commit | PullRequest | Stage
 
 @dataclass(frozen=True)
 class Ref:
-    """A repo and which of its releases is meant."""
+    """A reference: a repo, and the spec that says which of its releases is meant."""
 
     repo: str
     spec: Spec
@@ -82,14 +82,14 @@ class Ref:
 
 
 def parse_ref(text: str) -> Ref:
-    """Parse ``ns/name[@SPEC]``; without ``@`` the newest stable release is meant, never ``main``.
+    """Parse ``ns/name[@SPEC]``. Without a SPEC, it means the newest stable release, and never ``main``.
 
     Raises:
-        BadRef: The text names no repo, or its SPEC is none of the known forms.
+        BadRef: The text does not name a repo, or its SPEC has no known form.
     """
     repo, separator, spec = text.partition("@")
     if separator and not spec:
-        raise BadRef(f"{text!r} has nothing after '@'.", f"Write {repo}@^1.2, or {repo} for its newest release.")
+        raise BadRef(f"{text!r} has nothing after the '@'.", f"Write {repo}@^1.2, or {repo} for its newest release.")
     return Ref(check_repo(repo), _parse_spec(repo, spec) if separator else Latest())
 
 
@@ -97,7 +97,7 @@ def check_repo(repo: str) -> str:
     """Return a repo id after checking that it has the form ``namespace/name``.
 
     Raises:
-        BadRef: It has another form; the Hub's own rules for names apply.
+        BadRef: It does not have that form, or breaks the Hub's rules for names.
     """
     if not _REPO.fullmatch(repo) or ".." in repo or "--" in repo or repo.endswith(".git"):
         raise BadRef(f"{repo[:120]!r} is not a repo id.", "Write namespace/name, such as acme/support-bot.")
@@ -108,21 +108,23 @@ def parse_pull(text: str) -> tuple[str, int]:
     """Parse ``ns/name#N``, a pull request of a repo.
 
     Raises:
-        BadRef: The text has another form.
+        BadRef: The text does not have that form.
     """
     repo, _, number = text.partition("#")
     if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
-        raise BadRef(f"{text[:120]!r} names no pull request.", "Write namespace/name#N, such as acme/support-bot#7.")
+        raise BadRef(
+            f"{text[:120]!r} does not name a pull request.", "Write namespace/name#N, such as acme/support-bot#7."
+        )
     return check_repo(repo), int(number)
 
 
 def check_model_id(name: str) -> str:
-    """Return the id of a model that need not be ours: ``namespace/name``, or one segment such as ``gpt2``.
+    """Return the id of any model after checking its form: ``namespace/name``, or one segment such as ``gpt2``.
 
     Raises:
-        BadRef: It has another form.
+        BadRef: It has neither form.
     """
-    # Two dashes stand for the slash in folders' names: "a--b" would be taken for a/b.
+    # In names of cache folders, two dashes stand for the slash: "a--b" would be taken for a/b.
     return name if re.fullmatch(_SEGMENT, name) and ".." not in name and "--" not in name else check_repo(name)
 
 
@@ -135,8 +137,8 @@ def _parse_spec(repo: str, spec: str) -> Spec:
         return PullRequest(int(match[1]))
     if spec in ("main", "HEAD") or spec.startswith("refs/"):
         raise BadRef(
-            f"{spec!r} moves, so it names no release of {repo}.",
-            f"Write {repo}@latest, a version, a range, a commit of 40 digits, or refs/pr/N.",
+            f"{spec!r} moves, so it does not name a release of {repo}.",
+            f"Write {repo}@latest, or a version, a range, a commit of 40 hex digits, or refs/pr/N.",
         )
     if _STAGE.fullmatch(spec) and not _ANY.fullmatch(spec) and not re.fullmatch(r"v\d.*", spec):
         return Stage(spec)

@@ -1,21 +1,22 @@
-"""What the verbs return: frozen values, each with the JSON that ``--json`` prints. Its keys do not change."""
+"""The results of the public functions, each with the JSON that ``--json`` prints; its keys do not change."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hfver.core.manifest import Manifest
-from hfver.core.smoke_report import SmokeReport, SmokeSummary
+if TYPE_CHECKING:  # most commands print values that hold neither
+    from hfver.core.manifest import Manifest
+    from hfver.core.smoke_report import SmokeReport, SmokeSummary
 
 __all__ = ["Adopted", "Adoption", "Loaded", "Pulled", "Release", "Review", "Skipped", "Verified", "Versions"]
 
 
 @dataclass(frozen=True)
 class Review:
-    """A pull request in which a release waits, or waited, to be merged."""
+    """The pull request in which a release was reviewed, or is to be."""
 
     number: int
     url: str
@@ -23,7 +24,32 @@ class Review:
 
 @dataclass(frozen=True)
 class Release:
-    """One immutable version of a repo, or a commit that is none yet (``version`` is None or not published)."""
+    """One immutable version of a repo; or a candidate, or a commit that hfver did not make.
+
+    Attributes:
+        repo: ``namespace/name``.
+        commit: The commit, 40 hex digits; empty for a dry run.
+        url: The address of its web page.
+        version: The version; None for a commit that hfver did not make.
+        tag: Its tag; None if it is not published.
+        digest: The SHA-256 of its manifest, which identifies the release.
+        content_digest: The SHA-256 over the author's files alone.
+        bump: ``major``, ``minor`` or ``patch``.
+        why: The changes that decided the bump, one sentence each; only for a release that was just made.
+        because: Why its version is lower than the change required, if it is.
+        date: When it was made.
+        author: Who made it.
+        published: Whether it is a version; False for a candidate, and for a commit that hfver did not make.
+        yanked: Why it was yanked; None if it was not.
+        adopted: Whether it was made without hfver. Then its manifest is on ``main``, not in its commit.
+        stages: The stages that point to it.
+        manifest: Its manifest; None if it was not read.
+        bytes_sent: The number of bytes of LFS objects that were uploaded for it, or would be.
+        smoke: The report of its smoke eval, or a summary of it.
+        card: The card as it would be published; only for a dry run.
+        note: What the user should know about this call.
+        review: The pull request in which it was reviewed, or is to be.
+    """
 
     repo: str
     commit: str
@@ -34,31 +60,23 @@ class Release:
     content_digest: str | None = None
     bump: str | None = None
     why: tuple[str, ...] = ()
-    """The changes that made it the bump that it is, a sentence each; of a release that was just made."""
     because: str | None = None
-    """Why its version says less than the change, where it does."""
     date: datetime | None = None
     author: str | None = None
     published: bool = True
     yanked: str | None = None
-    """Why it was withdrawn from ranges, or None."""
     adopted: bool = False
-    """Whether it was made without hfver: its manifest lies on ``main``, not in its commit."""
     stages: tuple[str, ...] = ()
     manifest: Manifest | None = field(default=None, repr=False)
     bytes_sent: int = 0
-    """Bytes of LFS objects that releasing it sent, or would send."""
     smoke: SmokeReport | SmokeSummary | None = field(default=None, repr=False)
     card: str | None = field(default=None, repr=False)
-    """The card as it would be written; of a dry run only."""
     note: str | None = None
-    """What is worth saying about how it came about."""
     review: Review | None = None
-    """The pull request that it came through, where releasing it used one."""
 
     @property
     def files(self) -> tuple[dict[str, Any], ...]:
-        """Every file with path, size in bytes and SHA-256, sorted by path."""
+        """Every file, with its path, size in bytes and SHA-256, sorted by path."""
         entries = self.manifest.files if self.manifest else {}
         return tuple(
             {"path": path, "size": entry.size, "sha256": entry.sha256} for path, entry in sorted(entries.items())
@@ -73,7 +91,7 @@ class Release:
         return f"{self.repo}@{self.version or self.commit}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON of ``hfver release`` and ``hfver show``."""
+        """Return the JSON of ``hfver release`` and ``hfver show``."""
         return {
             "repo": self.repo,
             **self.to_row(),
@@ -93,7 +111,7 @@ class Release:
         }
 
     def to_row(self) -> dict[str, Any]:
-        """Give the JSON of one row of ``hfver versions``."""
+        """Return the JSON of one row of ``hfver versions``."""
         return {
             "version": self.version,
             "tag": self.tag,
@@ -109,30 +127,40 @@ class Release:
 
 @dataclass(frozen=True)
 class Versions:
-    """All releases of a repo, newest version first."""
+    """All releases of a repo.
+
+    Attributes:
+        repo: The repo.
+        releases: Its releases, newest version first.
+        pending: Tags without a ledger line: releases that were not finished, or tags that hfver did not create.
+    """
 
     repo: str
     releases: tuple[Release, ...]
     pending: tuple[str, ...] = ()
-    """Tags without a ledger line: releases that were begun and not finished, or tags of somebody else."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON of ``hfver versions``."""
+        """Return the JSON of ``hfver versions``."""
         rows = [release.to_row() for release in self.releases]
         return {"repo": self.repo, "releases": rows, "pending": list(self.pending)}
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """A release's files on this machine, every one verified."""
+    """A release's files on this machine.
+
+    Attributes:
+        path: The folder that has them.
+        release: The release.
+        verified: The number of files that were compared with their recorded SHA-256: all of them.
+    """
 
     path: Path
     release: Release
     verified: int
-    """How many files were compared with their recorded hash."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON of ``hfver pull``."""
+        """Return the JSON of ``hfver pull``."""
         release = self.release
         return {
             "path": str(self.path),
@@ -147,7 +175,19 @@ class Pulled:
 
 @dataclass(frozen=True)
 class Verified:
-    """The outcome of a verification that found nothing wrong."""
+    """The result of a verification that found no difference.
+
+    Attributes:
+        path: The folder that was verified.
+        repo: The repo.
+        version: The version; None for a commit that hfver did not make.
+        commit: The commit; None for a folder that was verified offline.
+        digest: The digest of the release; None for a commit that hfver did not make.
+        files: The number of files.
+        bytes_total: The sum of their sizes in bytes.
+        evidence: What the files were compared with: ``ledger``, ``manifest`` or ``commit``.
+        signed_by: Whose signature was verified; None if no signature was required.
+    """
 
     path: Path
     repo: str
@@ -157,12 +197,10 @@ class Verified:
     files: int
     bytes_total: int
     evidence: str
-    """What the files were compared with: ``ledger``, ``manifest`` or ``commit``."""
     signed_by: str | None = None
-    """Whose signature was checked; None if none was asked for."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON of ``hfver verify``."""
+        """Return the JSON of ``hfver verify``."""
         return {
             "path": str(self.path),
             "repo": self.repo,
@@ -179,14 +217,14 @@ class Verified:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that is proven to be a release, ready to run.
+    """A loaded model, every file of which was verified.
 
     Attributes:
-        model: The transformers (or PEFT) model, in eval mode on its device.
-        tokenizer: Its tokenizer, or None.
-        processor: Its image, audio or multimodal processor, or None.
-        release: Which release it is.
-        report: The smoke report, if ``smoke=True``.
+        model: The transformers or PEFT model, in evaluation mode, on its device.
+        tokenizer: Its tokenizer; None if it has none.
+        processor: Its image, audio or multimodal processor; None if it has none.
+        release: The release that it is.
+        report: The report of the smoke eval; None unless ``smoke`` was set.
     """
 
     model: Any
@@ -198,7 +236,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Adopted:
-    """A tagged commit that became a release: how many files it has, and their bytes."""
+    """A tagged commit that became a release, with the number of its files and of their bytes."""
 
     version: str
     commit: str
@@ -217,15 +255,15 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Adoption:
-    """What was brought under the ledger.
+    """The result of an adoption.
 
     Attributes:
         repo: The repo.
-        adopted: What became a release, or would.
-        skipped: Version tags that cannot.
-        left: Tags that are no versions.
+        adopted: The commits that became releases, or would.
+        skipped: The version tags that cannot become releases, with the reasons.
+        left: The tags that are not versions.
         dry_run: Whether nothing was written.
-        renamed_from: The name that the repo had, if that was noted.
+        renamed_from: The former name of the repo, if that was recorded.
     """
 
     repo: str
@@ -236,5 +274,5 @@ class Adoption:
     renamed_from: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON of ``hfver adopt``."""
+        """Return the JSON of ``hfver adopt``."""
         return asdict(self)

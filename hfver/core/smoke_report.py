@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hfver.core.manifest import Digest
+from hfver.core.digests import Digest
 
 __all__ = ["SmokeCheck", "SmokeReport", "SmokeSummary", "Status", "worst"]
 

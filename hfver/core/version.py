@@ -1,7 +1,7 @@
-"""Versions, ranges and bumps: SemVer 2.0 numbers as facts, npm-style ranges as wishes.
+"""Versions and bumps by SemVer 2.0, and ranges of versions as npm and Cargo have them.
 
-Versions are :class:`semver.Version`. Ranges follow Cargo and npm: ``^1.2``, ``~1.2.3``, ``>=1.2,<2``,
-``1.x``, ``*``. A prerelease is only in a range if a bound of the same major.minor.patch is a prerelease too.
+Versions are :class:`semver.Version`. Ranges have the forms ``^1.2``, ``~1.2.3``, ``>=1.2,<2``, ``1.x`` and ``*``. A
+prerelease is only in a range if a bound with the same major, minor and patch numbers is a prerelease too.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 FIRST = Version(1, 0, 0)
+"""The version of a first release, unless the user chooses another."""
 
 _NUMBER = r"(?:0|[1-9]\d{0,8})"
 _PARTIAL = re.compile(
@@ -39,7 +40,7 @@ _COMPARATOR = re.compile(r"\s*(?P<op>\^|~|>=|<=|>|<|==?|)\s*(?P<version>[0-9A-Za
 
 
 class Bump(StrEnum):
-    """What a change means for someone who pinned ``^``: the part of the version that rises. Ordered by height."""
+    """What a change means for users who pinned ``^``: the part of the version that rises."""
 
     MAJOR = "major"
     MINOR = "minor"
@@ -47,7 +48,7 @@ class Bump(StrEnum):
 
     @property
     def height(self) -> int:
-        """1 for patch, 2 for minor, 3 for major."""
+        """Its rank: 1 for patch, 2 for minor, 3 for major."""
         return {"patch": 1, "minor": 2, "major": 3}[self]
 
 
@@ -55,24 +56,24 @@ def parse_bump(text: str) -> Bump:
     """Parse ``major``, ``minor`` or ``patch``.
 
     Raises:
-        BadVersion: It is another word.
+        BadVersion: It is none of them.
     """
     try:
         return Bump(text)
     except ValueError:
-        raise BadVersion(f"{text[:40]!r} is no level.", f"Choose one of: {', '.join(Bump)}") from None
+        raise BadVersion(f"{text[:40]!r} is not a level.", f"Choose one of: {', '.join(Bump)}") from None
 
 
 def parse_version(text: str) -> Version:
     """Parse an exact SemVer 2.0 version, with or without a leading ``v``.
 
     Raises:
-        BadVersion: The text is not ``MAJOR.MINOR.PATCH[-PRE]``, or it carries build metadata
-            (a tag cannot tell two builds of one version apart).
+        BadVersion: The text is not ``MAJOR.MINOR.PATCH[-PRE]``, or it has build metadata, which could not be told
+            apart by versions: SemVer ignores it in comparisons.
     """
     bare = text[1:] if text[:1] in "vV" else text
     try:
-        # Python takes other scripts' digits for digits, so two texts would be one version.
+        # Python also accepts the digits of other scripts, so that two different texts would be one version.
         version = Version.parse(bare) if len(bare) <= 128 and bare.isascii() else None
     except ValueError:
         version = None
@@ -80,19 +81,19 @@ def parse_version(text: str) -> Version:
         raise BadVersion(f"{text[:80]!r} is not a version.", "Write MAJOR.MINOR.PATCH, such as 1.2.0 or 1.3.0-rc.1.")
     if version.build:
         raise BadVersion(
-            f"{text!r} carries build metadata.",
-            f"Leave out '+{version.build}': {str(version).split('+')[0]}.",
+            f"{text!r} has build metadata, which is not supported.",
+            f"Leave out '+{version.build}': {str(version).split('+')[0]}",
         )
     return version
 
 
 def tag_of(version: Version) -> str:
-    """Name the git tag of a version: ``v`` and the version."""
+    """Return the git tag of a version: ``v`` and the version."""
     return f"v{version}"
 
 
 def version_of_tag(tag: str) -> Version | None:
-    """Read the version out of a tag name; None for tags that are not ours."""
+    """Return the version of a tag; None if the tag is not ``v`` and a version."""
     if not tag.startswith("v"):
         return None
     try:
@@ -103,14 +104,14 @@ def version_of_tag(tag: str) -> Version | None:
 
 
 def is_canonical(text: str) -> bool:
-    """Tell whether a text is a version as hfver writes it: the one way, so that equal versions are equal texts."""
+    """Return whether a text is a version in the form that hfver writes, in which equal versions are equal texts."""
     return version_of_tag(f"v{text}") is not None
 
 
 def next_version(newest: Version | None, bump: Bump) -> Version:
-    """Raise the newest stable version by a bump; the first version is 1.0.0.
+    """Return the newest stable version, raised by a bump; the first version is 1.0.0.
 
-    Under 1.0.0 a MAJOR bump raises the minor number (SemVer 2.0, item 4): 0.x never becomes 1.0.0 by itself.
+    Below 1.0.0, a MAJOR bump raises the minor number (SemVer 2.0, item 4): 0.x only becomes 1.0.0 on request.
     """
     if newest is None:
         return FIRST
@@ -121,10 +122,15 @@ def next_version(newest: Version | None, bump: Bump) -> Version:
 
 
 def next_prerelease(target: Version, name: str, tags: Iterable[str]) -> Version:
-    """Name the next prerelease of a line on the way to a version: ``1.3.0-rc.1``, then ``-rc.2``.
+    """Return the next prerelease of a version: ``1.3.0-rc.1``, then ``1.3.0-rc.2``.
+
+    Args:
+        target: The version.
+        name: The name of the prerelease line, such as ``rc``.
+        tags: The tags of the repo.
 
     Raises:
-        BadVersion: The line's name is not a SemVer identifier of letters.
+        BadVersion: The name does not consist of letters.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z-]{0,31}", name):
         raise BadVersion(f"{name[:40]!r} cannot name a prerelease line.", "Use letters, such as --pre rc.")
@@ -134,7 +140,7 @@ def next_prerelease(target: Version, name: str, tags: Iterable[str]) -> Version:
 
 
 def bump_between(before: Version | None, after: Version) -> Bump:
-    """Tell which part of the version rose from one release to a later one."""
+    """Return the level by which a version rose since an earlier one; None as the earlier one means a first release."""
     if before is None or after.major != before.major:
         return Bump.MAJOR
     if after.minor != before.minor:
@@ -150,7 +156,7 @@ class Comparator:
     version: Version
 
     def allows(self, candidate: Version) -> bool:
-        """Tell whether a version is within this bound."""
+        """Return whether a version is within this bound."""
         order = candidate.compare(self.version)
         return {">=": order >= 0, ">": order > 0, "<=": order <= 0, "<": order < 0, "==": order == 0}[self.op]
 
@@ -160,22 +166,23 @@ class Comparator:
 
 @dataclass(frozen=True)
 class Range:
-    """A set of versions: every comparator must hold. Prints as it was typed."""
+    """A set of versions that satisfy every comparator. It prints as it was typed."""
 
     text: str
     comparators: tuple[Comparator, ...]
 
     def allows(self, candidate: Version) -> bool:
-        """Tell whether a version is in the range, by SemVer's and npm's rule for prereleases."""
-        if candidate.prerelease and not self._invites(candidate):
+        """Return whether a version is in the range, with npm's rule for prereleases."""
+        if candidate.prerelease and not self._has_prerelease_bound(candidate):
             return False
         return all(comparator.allows(candidate) for comparator in self.comparators)
 
     def best(self, candidates: Iterable[Version]) -> Version | None:
-        """Choose the highest version in the range, or None."""
+        """Return the highest version that is in the range, or None."""
         return max((version for version in candidates if self.allows(version)), default=None)
 
-    def _invites(self, candidate: Version) -> bool:
+    def _has_prerelease_bound(self, candidate: Version) -> bool:
+        """Return whether a bound is a prerelease of the same version, which means that prereleases are wanted."""
         core = candidate.finalize_version()
         bounds = (comparator.version for comparator in self.comparators if comparator.op != "<" or _typed(comparator))
         return any(bound.prerelease and bound.finalize_version() == core for bound in bounds)
@@ -185,7 +192,7 @@ class Range:
 
 
 def _typed(comparator: Comparator) -> bool:
-    """Tell a prerelease bound the user typed from the ``-0`` that closes ``^`` and ``~`` above."""
+    """Return whether the user typed a prerelease bound; ``-0`` is the one that ``^`` and ``~`` end with."""
     return comparator.version.prerelease != "0"
 
 
@@ -212,7 +219,7 @@ def _bounds(part: str, text: str) -> Iterable[Comparator]:
 
 
 def _numbers(partial: re.Match[str], text: str) -> list[int]:
-    """List the fixed leading numbers: ``1.x`` gives [1], ``*`` gives []."""
+    """Return the numbers before the first placeholder: [1] for ``1.x``, [] for ``*``."""
     numbers: list[int] = []
     for name in ("major", "minor", "patch"):
         part = partial[name]
@@ -231,7 +238,7 @@ def _floor(numbers: list[int], pre: str | None) -> Version:
 
 
 def _ceiling(numbers: list[int], index: int) -> list[Comparator]:
-    """Close a range above, before the next value of the number at an index, prereleases of it included."""
+    """Return the upper bound of a range: below the next value of the number at an index, and below its prereleases."""
     if not numbers:
         return []
     raised = [*numbers[:index], numbers[index] + 1] + [0] * (2 - index)

@@ -1,7 +1,19 @@
-"""The one door to a Hub: huggingface_hub's session and upload code, with our values and errors around them."""
+"""The only package that talks to a Hub: huggingface_hub's client, with hfver's values and errors around it."""
 
-from hfver.hub.client import Hub, Refs, TreeFile
-from hfver.hub.commits import Delete, Operation, Put, PutLfs
-from hfver.hub.session import Stale, Taken
+from hfver.hub.client import Hub, HubRepo
+from hfver.hub.commits import AddFile, AddLfsFile, DeleteFile, Operation
+from hfver.hub.listing import Refs, TreeFile
+from hfver.hub.session import AlreadyExists, ParentMoved
 
-__all__ = ["Delete", "Hub", "Operation", "Put", "PutLfs", "Refs", "Stale", "Taken", "TreeFile"]
+__all__ = [
+    "AddFile",
+    "AddLfsFile",
+    "AlreadyExists",
+    "DeleteFile",
+    "Hub",
+    "HubRepo",
+    "Operation",
+    "ParentMoved",
+    "Refs",
+    "TreeFile",
+]

@@ -1,79 +1,43 @@
-"""What hfver asks of a Hub, and nothing more."""
+"""A Hub, used as one user, and the handle of a repo on it: everything that hfver asks of a Hub, and nothing more."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from threading import Lock
 from urllib.parse import quote
 
 from hfver.errors import HubDenied, HubError, HubNotFound
 from hfver.hub.commits import Operation, encode_commit
+from hfver.hub.listing import Refs, TreeFile, Upload, is_file, pull_number, targets, tree_file
 from hfver.hub.loopback import is_loopback
-from hfver.hub.responses import commit_id, inside, next_page, object_id, size_of, text, understood
-from hfver.hub.session import Session
+from hfver.hub.memory import Memory
+from hfver.hub.responses import commit_id, next_page, text, understood
+from hfver.hub.session import HubSession
 
-__all__ = ["Hub", "Refs", "TreeFile"]
+__all__ = ["Hub", "HubRepo"]
 
 MAX_FILES = 250_000
-"""Most files in one commit: more than twice what huggingface.co recommends, and it ends a listing that has no end."""
+"""Maximum number of files in a commit: more than twice what huggingface.co recommends, and a bound for listings."""
+
 MAX_PAGES = 1_000
+"""Maximum number of pages of a listing: a Hub must not be able to keep a client busy for ever."""
 
-
-@dataclass(frozen=True)
-class Refs:
-    """The refs of a repo: name to commit."""
-
-    branches: Mapping[str, str]
-    tags: Mapping[str, str]
-    pull_requests: Mapping[int, str]
-
-    @property
-    def main(self) -> str:
-        """The head of ``main``.
-
-        Raises:
-            HubNotFound: The repo has no branch ``main``.
-        """
-        if "main" not in self.branches:
-            raise HubNotFound("The repo has no branch main.", "Create it on the Hub, then run the command again.")
-        return self.branches["main"]
-
-
-@dataclass(frozen=True)
-class TreeFile:
-    """A file in a commit: size in bytes, git blob id, and SHA-256 if it is an LFS object."""
-
-    path: str
-    size: int
-    blob: str
-    sha256: str | None
-    xet: bool = False
-    """Whether it comes faster, and above 50 GB only, by Xet."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file about to be committed, as the Hub needs to know it."""
-
-    path: str
-    size: int
-    sample: bytes
-    """The first 512 bytes."""
+KEPT_BYTES = 4 * 1024 * 1024
+"""Maximum size of a file of a commit that is kept in memory, so that it is not requested again."""
 
 
 class Hub:
-    """One Hub as one user. Stateless but for its session; safe to use from several threads.
+    """A Hub, used as one user. Safe to use from several threads.
 
     Args:
-        endpoint: URL; None for huggingface_hub's own default (``HF_ENDPOINT`` or huggingface.co).
-        token: Access token; None for the user's own.
-        identity: What hfver remembers of this Hub is filed under this name; None for its endpoint.
-        place: What people call it; None for its endpoint.
-        store: The folder of an embedded Hub that runs in this very process: large files are copied to and from it.
+        endpoint: Its URL; None for huggingface_hub's default (``HF_ENDPOINT`` or huggingface.co).
+        token: An access token; None for the user's own.
+        identity: The name under which the local memory and locks know this Hub; None for its endpoint.
+        place: How messages call it; None for its endpoint.
+        store: The folder of an embedded Hub that runs in this process: large files are copied to and from it.
     """
 
     def __init__(
@@ -85,19 +49,27 @@ class Hub:
         store: Path | None = None,
     ) -> None:
         self.store = store
-        self.session = Session(endpoint, token, place)
+        self.session = HubSession(endpoint, token, place)
         self.endpoint = self.session.endpoint
         self.identity = identity or self.endpoint
         self.place = self.session.place
+        self._repos: dict[tuple[str, str], HubRepo] = {}
+        self._lock = Lock()
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the Hub is on this very machine."""
+        """Whether the Hub runs on this machine."""
         return is_loopback(self.endpoint)
 
-    def url(self, repo: str, commit: str | None = None) -> str:
-        """Name the web page of a repo, or of a commit's tree in it."""
-        return f"{self.endpoint}/{repo}" + (f"/tree/{commit}" if commit else "")
+    def repo(self, name: str, kind: str = "models") -> HubRepo:
+        """Return the handle of a repo: the same one for the same name, so that nothing is requested twice.
+
+        Args:
+            name: ``namespace/name``; the repo does not have to exist.
+            kind: ``models`` or ``datasets``.
+        """
+        with self._lock:
+            return self._repos.setdefault((kind, name), HubRepo(self, name, kind))
 
     @cached_property
     def user(self) -> str:
@@ -107,154 +79,201 @@ class Hub:
             HubDenied: There is no token, or the Hub does not know it.
         """
         if not self.session.headers().get("authorization"):
-            raise HubDenied(f"{self.endpoint} needs a token to be written to.", "Set HF_TOKEN, or run: hf auth login")
+            raise HubDenied(f"Writing to {self.endpoint} requires a token.", "Set HF_TOKEN, or run: hf auth login")
         response = self.session.request("GET", "/api/whoami-v2", "your user")
         with understood("your user", self.place):
             return text(response.json().get("name") or "unknown")
 
-    def refs(self, repo: str, kind: str = "models") -> Refs:
+
+class HubRepo:
+    """The handle of one repo on one Hub, with what was read of its commits so far.
+
+    A commit never changes, so its list of files and its small files are requested once. Refs are requested each time.
+    The repo does not have to exist. ``Hub.repo`` returns a handle.
+
+    Attributes:
+        hub: The Hub that it is on.
+        name: ``namespace/name``, as the caller spelled it.
+        kind: ``models`` or ``datasets``.
+    """
+
+    def __init__(self, hub: Hub, name: str, kind: str = "models") -> None:
+        self.hub, self.name, self.kind = hub, name, kind
+        self._trees: dict[str, dict[str, TreeFile]] = {}
+        self._files: dict[tuple[str, str], bytes] = {}
+
+    def __str__(self) -> str:
+        return self.name
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What this machine remembers about the repo from earlier runs."""
+        return Memory(self.hub.identity, self.name)
+
+    def url(self, commit: str | None = None) -> str:
+        """Return the address of the repo's web page, or of a commit in it."""
+        return f"{self.hub.endpoint}/{self.name}" + (f"/tree/{commit}" if commit else "")
+
+    def refs(self) -> Refs:
         """List branches, tags and pull requests in one request."""
-        path = f"/api/{kind}/{repo}/refs?include_prs=1"
-        response = self.session.request("GET", path, repo)
-        with understood(repo, self.place):
+        path = f"/api/{self.kind}/{self.name}/refs?include_prs=1"
+        response = self.hub.session.request("GET", path, self.name)
+        with understood(self.name, self.hub.place):
             data = response.json()
-            pulls = {_number(item["ref"]): commit_id(item["targetCommit"]) for item in data.get("pullRequests") or []}
-            return Refs(_targets(data, "branches"), _targets(data, "tags"), pulls)
+            pulls = {
+                pull_number(item["ref"]): commit_id(item["targetCommit"]) for item in data.get("pullRequests") or []
+            }
+            return Refs(targets(data, "branches"), targets(data, "tags"), pulls)
 
-    def find_refs(self, repo: str) -> Refs | None:
-        """List the refs, or return None if there is no such repo."""
+    def find_refs(self) -> Refs | None:
+        """List the refs; return None if there is no such repo."""
         try:
-            return self.refs(repo)
+            return self.refs()
         except HubNotFound:
             return None
 
-    def find_name(self, repo: str) -> str | None:
-        """Ask what a repo is called now: another name if it was moved; None if there is no such repo."""
+    def find_name(self) -> str | None:
+        """Return the current name of the repo, which differs if it was moved; None if there is no such repo."""
         try:
-            response = self.session.request("GET", f"/api/models/{repo}?expand=sha", repo)
+            response = self.hub.session.request("GET", f"/api/{self.kind}/{self.name}?expand=sha", self.name)
         except HubNotFound:
             return None
-        with understood(repo, self.place):
+        with understood(self.name, self.hub.place):
             return text(response.json()["id"])
 
-    def commit_of(self, repo: str, revision: str, kind: str = "models") -> str:
-        """Resolve a branch, tag or short commit to the commit it points to now."""
-        path = f"/api/{kind}/{repo}/revision/{quote(revision, safe='')}?expand=sha"
-        response = self.session.request("GET", path, f"{repo}@{revision}")
-        with understood(f"{repo}@{revision}", self.place):
+    def commit_of(self, revision: str) -> str:
+        """Resolve a branch, tag or short commit to the commit that it points to now."""
+        path = f"/api/{self.kind}/{self.name}/revision/{quote(revision, safe='')}?expand=sha"
+        response = self.hub.session.request("GET", path, f"{self.name}@{revision}")
+        with understood(f"{self.name}@{revision}", self.hub.place):
             return commit_id(response.json()["sha"])
 
-    def read(self, repo: str, commit: str, path: str) -> bytes:
-        """Read a small file at a commit.
+    def read(self, commit: str, path: str) -> bytes:
+        """Read a small file of a commit, which is given as 40 hex digits.
 
         Raises:
             HubNotFound: The commit has no such file.
         """
-        url = f"/{repo}/resolve/{commit}/{quote(path)}"
-        content: bytes = self.session.request("GET", url, f"{repo}@{commit[:12]}: {path}").content
+        known = self._files.get((commit, path))
+        if known is not None:
+            return known
+        url = f"/{self.name}/resolve/{commit}/{quote(path)}"
+        content: bytes = self.hub.session.request("GET", url, f"{self.name}@{commit[:12]}: {path}").content
+        if len(content) <= KEPT_BYTES:
+            self._files[commit, path] = content
         return content
 
-    def read_range(self, repo: str, commit: str, path: str, start: int, size: int) -> bytes:
-        """Read ``size`` bytes of a file at a commit, from byte ``start`` on; fewer where the file ends.
+    def read_range(self, commit: str, path: str, start: int, size: int) -> bytes:
+        """Read ``size`` bytes of a file of a commit, from byte ``start`` on; fewer at the end of the file.
 
         Raises:
             HubNotFound: The commit has no such file.
-            HubError: The Hub sent something else.
+            HubError: The Hub ignored the requested range.
         """
-        what = f"{repo}@{commit[:12]}: {path}"
+        what = f"{self.name}@{commit[:12]}: {path}"
         headers = {"range": f"bytes={start}-{start + size - 1}"}
-        url = f"/{repo}/resolve/{commit}/{quote(path)}"
-        response = self.session.request("GET", url, what, headers=headers)
+        url = f"/{self.name}/resolve/{commit}/{quote(path)}"
+        response = self.hub.session.request("GET", url, what, headers=headers)
         content: bytes = response.content
         if response.status_code != 206 and start:
-            raise HubError(f"{what}: the Hub does not send parts of files.")
+            raise HubError(
+                f"{what}: {self.hub.place} does not support range requests.",
+                "Run the command with a Hub that does, such as huggingface.co or an embedded Hub.",
+            )
         return content[:size]
 
-    def find(self, repo: str, commit: str, path: str) -> bytes | None:
-        """Read a small file at a commit, or return None if it is not there."""
+    def find(self, commit: str, path: str) -> bytes | None:
+        """Read a small file of a commit; return None if it does not exist."""
         try:
-            return self.read(repo, commit, path)
+            return self.read(commit, path)
         except HubNotFound:
             return None
 
-    def tree(self, repo: str, commit: str) -> dict[str, TreeFile]:
+    def tree(self, commit: str) -> dict[str, TreeFile]:
         """List every file of a commit, by path.
 
         Raises:
-            HubError: The listing has no end, or names files that lead out of any folder.
+            HubError: The listing is too long, or has a path that leads out of its folder.
         """
-        what, url = f"{repo}@{commit[:12]}", f"/api/models/{repo}/tree/{commit}?recursive=true"
+        if commit not in self._trees:
+            self._trees[commit] = self._list(commit)
+        return self._trees[commit]
+
+    def _list(self, commit: str) -> dict[str, TreeFile]:
+        what, url = f"{self.name}@{commit[:12]}", f"/api/{self.kind}/{self.name}/tree/{commit}?recursive=true"
         files: dict[str, TreeFile] = {}
         for _ in range(MAX_PAGES):
-            response = self.session.request("GET", url, what)
-            with understood(what, self.place):
-                files.update((file.path, file) for file in map(_tree_file, filter(_is_file, response.json())))
+            response = self.hub.session.request("GET", url, what)
+            with understood(what, self.hub.place):
+                files.update((file.path, file) for file in map(tree_file, filter(is_file, response.json())))
                 link = response.links.get("next", {}).get("url")
             if not link:
                 return files
-            url = next_page(self.endpoint, link)
+            url = next_page(self.hub.endpoint, link)
             if len(files) > MAX_FILES:
                 break
-        raise HubError(f"{what}: {self.place} lists files without end; {len(files)} were read.")
+        raise HubError(
+            f"{what}: {self.hub.place} lists more than {len(files)} files.",
+            "hfver does not support commits with that many files.",
+        )
 
-    def create_repo(self, repo: str, *, private: bool) -> None:
-        """Create a model repo; one that appeared meanwhile is fine."""
+    def create(self, *, private: bool) -> None:
+        """Create the repo, unless it exists."""
         from huggingface_hub import HfApi
 
-        api = HfApi(self.endpoint, token=self.session.token)
-        self.session.lend(repo, lambda: api.create_repo(repo, private=private, exist_ok=True))
+        api = HfApi(self.hub.endpoint, token=self.hub.session.token)
+        self.hub.session.call_client(self.name, lambda: api.create_repo(self.name, private=private, exist_ok=True))
 
-    def create_branch(self, repo: str, branch: str, start: str) -> None:
+    def create_branch(self, branch: str, start: str) -> None:
         """Create a branch at a commit.
 
         Raises:
-            Taken: The branch exists.
+            AlreadyExists: The branch exists.
         """
-        self.session.request(
+        self.hub.session.request(
             "POST",
-            f"/api/models/{repo}/branch/{quote(branch, safe='')}",
-            f"{repo}: branch {branch}",
+            f"/api/{self.kind}/{self.name}/branch/{quote(branch, safe='')}",
+            f"{self.name}: branch {branch}",
             json={"startingPoint": start},
         )
 
-    def delete_branch(self, repo: str, branch: str) -> None:
-        """Delete a branch; one that is gone already is fine."""
+    def delete_branch(self, branch: str) -> None:
+        """Delete a branch, if it exists."""
         try:
-            path = f"/api/models/{repo}/branch/{quote(branch, safe='')}"
-            self.session.request("DELETE", path, f"{repo}: branch {branch}")
+            path = f"/api/{self.kind}/{self.name}/branch/{quote(branch, safe='')}"
+            self.hub.session.request("DELETE", path, f"{self.name}: branch {branch}")
         except HubNotFound:
             return
 
-    def create_tag(self, repo: str, tag: str, commit: str, message: str) -> None:
-        """Create an annotated tag on a commit, never moving one that exists.
+    def create_tag(self, tag: str, commit: str, message: str) -> None:
+        """Create an annotated tag on a commit. A tag that exists is never moved.
 
         Raises:
-            Taken: The tag exists; the caller looks at which commit.
+            AlreadyExists: The tag exists. The caller must check on which commit: it may be its own, after a retry.
         """
-        self.session.request(
+        self.hub.session.request(
             "POST",
-            f"/api/models/{repo}/tag/{commit}",
-            f"{repo}: tag {tag}",
+            f"/api/{self.kind}/{self.name}/tag/{commit}",
+            f"{self.name}: tag {tag}",
             json={"tag": tag, "message": message},
         )
 
-    def upload_modes(self, repo: str, branch: str, uploads: Sequence[Upload]) -> dict[str, str]:
-        """Ask which files the Hub wants as LFS objects: path to ``lfs`` or ``regular``."""
+    def upload_modes(self, branch: str, uploads: Sequence[Upload]) -> dict[str, str]:
+        """Ask the Hub which files have to be LFS objects: ``lfs`` or ``regular``, by path."""
         modes: dict[str, str] = {}
         for start in range(0, len(uploads), 256):
             files = [
                 {"path": one.path, "size": one.size, "sample": base64.b64encode(one.sample).decode()}
                 for one in uploads[start : start + 256]
             ]
-            url = f"/api/models/{repo}/preupload/{quote(branch, safe='')}"
-            response = self.session.request("POST", url, repo, json={"files": files})
-            with understood(repo, self.place):
+            url = f"/api/{self.kind}/{self.name}/preupload/{quote(branch, safe='')}"
+            response = self.hub.session.request("POST", url, self.name, json={"files": files})
+            with understood(self.name, self.hub.place):
                 modes.update((text(file["path"]), text(file["uploadMode"])) for file in response.json()["files"])
         return modes
 
     def commit(
         self,
-        repo: str,
         branch: str,
         operations: Iterable[Operation],
         *,
@@ -262,41 +281,18 @@ class Hub:
         description: str,
         parent: str,
     ) -> str:
-        """Commit onto a branch whose head must be ``parent``; returns the new commit.
+        """Commit to a branch whose head must be ``parent``, and return the new commit.
 
         Raises:
-            Stale: The branch's head is another commit.
+            ParentMoved: The head of the branch is a different commit. The caller must check whose it is: it may be its
+                own, after a retry.
         """
-        response = self.session.request(
+        response = self.hub.session.request(
             "POST",
-            f"/api/models/{repo}/commit/{quote(branch, safe='')}",
-            f"{repo}: commit to {branch}",
+            f"/api/{self.kind}/{self.name}/commit/{quote(branch, safe='')}",
+            f"{self.name}: commit to {branch}",
             content=encode_commit(operations, summary, description, parent),
             headers={"content-type": "application/x-ndjson"},
         )
-        with understood(f"{repo}: commit to {branch}", self.place):
+        with understood(f"{self.name}: commit to {branch}", self.hub.place):
             return commit_id(response.json()["commitOid"])
-
-
-def _number(ref: str) -> int:
-    return int(ref.rpartition("/")[2])
-
-
-def _targets(data: Any, kind: str) -> dict[str, str]:
-    return {text(item["name"]): commit_id(item["targetCommit"]) for item in data.get(kind) or []}
-
-
-def _is_file(item: Any) -> bool:
-    return bool(item["type"] == "file")
-
-
-def _tree_file(item: Any) -> TreeFile:
-    lfs = item.get("lfs") or {}
-    sha256 = lfs.get("oid") or lfs.get("sha256")
-    return TreeFile(
-        path=inside(item["path"]),
-        size=size_of(lfs.get("size", item["size"])),
-        blob=commit_id(item["oid"]),
-        sha256=object_id(sha256) if sha256 else None,
-        xet=bool(item.get("xetHash")),
-    )

@@ -1,4 +1,4 @@
-"""Discussions of a Hub: finding, opening and answering pull requests."""
+"""Pull requests on a Hub: listing, opening, updating and commenting on them."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Any
 from urllib.parse import quote
 
 from hfver.errors import HubError
-from hfver.hub.client import Hub
+from hfver.hub.client import HubRepo
 from hfver.hub.responses import text, understood
-from hfver.hub.session import Taken
+from hfver.hub.session import AlreadyExists
 
 __all__ = [
     "Comment",
     "Pull",
     "Thread",
+    "add_comment",
     "change_status",
-    "edit",
+    "edit_comment",
     "list_pulls",
     "message_of",
     "open_pull",
     "pull_url",
     "read_thread",
-    "rename",
-    "say_in",
+    "rename_pull",
 ]
 
 _EVENT_ID = re.compile(r"[0-9a-f]{1,64}")
 MAX_PAGES = 40
-"""Pages of a list of discussions that are read; newest first, so that only old ones are missed."""
+"""Maximum number of pages of the list of pull requests. They come newest first, so only old ones are missed."""
 
 
 @dataclass(frozen=True)
 class Pull:
-    """A pull request. Status: draft, open, closed or merged."""
+    """A pull request; its status is draft, open, closed or merged."""
 
     number: int
     title: str
@@ -50,7 +50,7 @@ class Pull:
 
 @dataclass(frozen=True)
 class Comment:
-    """What somebody said, as raw Markdown. The first comment of a pull request is its description."""
+    """A comment in Markdown. The first comment of a pull request is its description."""
 
     id: str
     author: str
@@ -59,12 +59,12 @@ class Comment:
 
 @dataclass(frozen=True)
 class Thread:
-    """A discussion with what was said.
+    """A discussion with its comments.
 
     Attributes:
-        pull: What it is; None for one that is no pull request.
-        comments: What was said, oldest first.
-        in_conflict: Whether ``main`` went on so that it cannot be merged.
+        pull: The pull request; None if the discussion is not one.
+        comments: The comments, oldest first.
+        in_conflict: Whether it cannot be merged, because ``main`` changed the same files.
     """
 
     pull: Pull | None
@@ -72,19 +72,19 @@ class Thread:
     in_conflict: bool = False
 
 
-def pull_url(hub: Hub, repo: str, number: int) -> str:
-    """Name the web page of a pull request."""
-    return f"{hub.url(repo)}/discussions/{number}"
+def pull_url(repo: HubRepo, number: int) -> str:
+    """Return the address of a pull request's web page."""
+    return f"{repo.url()}/discussions/{number}"
 
 
-def list_pulls(hub: Hub, repo: str, author: str) -> Iterator[Pull]:
-    """List an author's pull requests, newest first, whatever became of them."""
+def list_pulls(repo: HubRepo, author: str) -> Iterator[Pull]:
+    """List an author's pull requests of any status, newest first."""
     seen = 0
     for page in range(MAX_PAGES):
         query = f"?type=pull_request&author={quote(author, safe='')}&p={page}"
         what = f"{repo}: pull requests"
-        response = hub.session.request("GET", f"/api/models/{repo}/discussions{query}", what)
-        with understood(what, hub.place):
+        response = repo.hub.session.request("GET", f"/api/models/{repo}/discussions{query}", what)
+        with understood(what, repo.hub.place):
             found, total = list(response.json()["discussions"]), int(response.json()["count"])
             pulls = [_pull(item) for item in found if item["isPullRequest"] and _author(item) == author]
         yield from pulls
@@ -93,76 +93,77 @@ def list_pulls(hub: Hub, repo: str, author: str) -> Iterator[Pull]:
             return
 
 
-def read_thread(hub: Hub, repo: str, number: int) -> Thread:
+def read_thread(repo: HubRepo, number: int) -> Thread:
     """Read a discussion.
 
     Raises:
-        HubNotFound: There is none with this number.
+        HubNotFound: There is no discussion with this number.
     """
     what = f"{repo}: pull request {number}"
-    response = hub.session.request("GET", _path(repo, number), what)
-    with understood(what, hub.place):
+    response = repo.hub.session.request("GET", _path(repo, number), what)
+    with understood(what, repo.hub.place):
         data = response.json()
         comments = tuple(_comment(event) for event in data["events"] if event["type"] == "comment")
         pull = _pull(data) if data["isPullRequest"] else None
         return Thread(pull, comments, bool(data.get("filesWithConflicts")))
 
 
-def open_pull(hub: Hub, repo: str, title: str, said: str) -> int:
-    """Open a pull request, which starts at ``main`` as a draft; returns its number.
+def open_pull(repo: HubRepo, title: str, description: str) -> int:
+    """Open a pull request, which starts at ``main`` as a draft, and return its number.
 
-    A request whose answer was lost is sent again, so there may be two: look, and keep the first.
+    A request whose answer was lost is sent again, so there may be two afterwards: callers list them and keep the first.
     """
-    body = {"title": title, "description": said, "pullRequest": True}
+    body = {"title": title, "description": description, "pullRequest": True}
     what = f"{repo}: pull request"
-    response = hub.session.request("POST", f"/api/models/{repo}/discussions", what, json=body)
-    with understood(what, hub.place):
+    response = repo.hub.session.request("POST", f"/api/models/{repo}/discussions", what, json=body)
+    with understood(what, repo.hub.place):
         return int(response.json()["num"])
 
 
-def say_in(hub: Hub, repo: str, number: int, said: str) -> None:
+def add_comment(repo: HubRepo, number: int, text: str) -> None:
     """Comment on a pull request."""
-    _post(hub, repo, number, "comment", {"comment": said})
+    _post(repo, number, "comment", {"comment": text})
 
 
-def edit(hub: Hub, repo: str, number: int, comment: Comment, said: str) -> None:
-    """Change one's own comment; of two who do so at once, the later one wins."""
+def edit_comment(repo: HubRepo, number: int, comment: Comment, text: str) -> None:
+    """Replace the text of a comment; if two processes do so at the same time, the later one wins."""
     try:
-        _post(hub, repo, number, f"comment/{comment.id}/edit", {"content": said})
-    except Taken:
-        _post(hub, repo, number, f"comment/{comment.id}/edit", {"content": said})
+        _post(repo, number, f"comment/{comment.id}/edit", {"content": text})
+    except AlreadyExists:  # 409: it was edited while this edit was applied
+        _post(repo, number, f"comment/{comment.id}/edit", {"content": text})
 
 
-def rename(hub: Hub, repo: str, number: int, title: str) -> None:
-    """Give a pull request another title."""
-    _post(hub, repo, number, "title", {"title": title})
+def rename_pull(repo: HubRepo, number: int, title: str) -> None:
+    """Change the title of a pull request."""
+    _post(repo, number, "title", {"title": title})
 
 
-def change_status(hub: Hub, repo: str, number: int, status: str, said: str = "") -> None:
-    """Open a draft for review, or close a pull request; `said` says why. One that is there already is fine."""
+def change_status(repo: HubRepo, number: int, status: str, comment: str = "") -> None:
+    """Open a draft for review, or close a pull request with a comment, unless it has this status already."""
     try:
-        _post(hub, repo, number, "status", {"status": status, **({"comment": said} if said else {})})
+        _post(repo, number, "status", {"status": status, **({"comment": comment} if comment else {})})
     except HubError:
-        pull = read_thread(hub, repo, number).pull
+        # The Hub refuses a change to the current status, which may be the effect of this request after a lost answer.
+        pull = read_thread(repo, number).pull
         if pull is None or pull.status != status:
             raise
 
 
-def message_of(hub: Hub, repo: str, commit: str) -> str:
-    """Read a commit's message, without its title."""
+def message_of(repo: HubRepo, commit: str) -> str:
+    """Read a commit's description: its message without the title."""
     path = f"/api/models/{repo}/commits/{commit}?limit=1"
     what = f"{repo}@{commit[:12]}"
-    response = hub.session.request("GET", path, what)
-    with understood(what, hub.place):
+    response = repo.hub.session.request("GET", path, what)
+    with understood(what, repo.hub.place):
         commits = response.json()
         return text(commits[0].get("message") or "") if commits else ""
 
 
-def _post(hub: Hub, repo: str, number: int, what: str, body: dict[str, str]) -> None:
-    hub.session.request("POST", f"{_path(repo, number)}/{what}", f"{repo}: pull request {number}", json=body)
+def _post(repo: HubRepo, number: int, what: str, body: dict[str, str]) -> None:
+    repo.hub.session.request("POST", f"{_path(repo, number)}/{what}", f"{repo}: pull request {number}", json=body)
 
 
-def _path(repo: str, number: int) -> str:
+def _path(repo: HubRepo, number: int) -> str:
     return f"/api/models/{repo}/discussions/{number}"
 
 
@@ -172,7 +173,7 @@ def _pull(item: Any) -> Pull:
 
 def _comment(event: Any) -> Comment:
     if not _EVENT_ID.fullmatch(event["id"]):
-        raise ValueError(f"{str(event['id'])[:60]!r} is no event")
+        raise ValueError(f"{str(event['id'])[:60]!r} is not an event id")
     return Comment(event["id"], _author(event), text(event["data"]["latest"]["raw"]))
 
 

@@ -1,8 +1,8 @@
-"""Downloading a commit's files into the ordinary Hugging Face cache, pinned to that commit.
+"""Downloading a commit's files into the ordinary Hugging Face cache, with huggingface_hub's layout, names and locks.
 
-With huggingface_hub's layout, names and locks. A download that breaks goes on where it stopped, in this run or in the
-next one. Files that the Hub keeps in Xet come by ``hf_hub_download``; large objects of an embedded Hub in this very
-process are copied from its store. Nothing here checks content: that is ``verifying``'s work.
+An interrupted download continues where it stopped, in this run or the next one. Files that the Hub keeps in Xet are
+downloaded by ``hf_hub_download``. Large objects of an embedded Hub in this process are copied from its store. Nothing
+here checks content: `hfver.registry.release_checks` does.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from urllib.parse import quote
 from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
 from hfver.errors import HubNotFound
-from hfver.hub.client import Hub, TreeFile
+from hfver.hub.client import Hub, HubRepo
+from hfver.hub.listing import TreeFile
 from hfver.hub.retry import Interrupted, persist
-from hfver.hub.upload import COPY_TRANSFER, WORKERS, Batch, copy_file, lfs_batch, stored_path
+from hfver.hub.upload import COPY_TRANSFER, WORKERS, LfsBatch, copy_file, lfs_batch, stored_path
 
-__all__ = ["cached_file", "fetch", "forget_cached", "snapshot_folder"]
+__all__ = ["cached_file", "download", "forget_cached", "snapshot_folder"]
 
 WORTH_COPYING = 1024 * 1024
-"""Objects smaller than this, in bytes, are not worth the extra question how to copy them."""
+"""Minimum size of objects that are copied from the store of an embedded Hub: copying needs a request of its own."""
 
-WORTH_COUNTING = 1024 * 1024
-"""Bytes after which a download that breaks again counts as broken for the first time."""
+PROGRESS_BYTES = 1024 * 1024
+"""Bytes after which a download counts as making progress, so that its next failure is its first one."""
 
 
 def snapshot_folder(repo: str, commit: str) -> Path:
-    """Name the cache folder that holds a commit's files."""
+    """Return the cache folder with a commit's files."""
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
@@ -43,40 +44,46 @@ def snapshot_folder(repo: str, commit: str) -> Path:
 
 
 def cached_file(repo: str, commit: str, path: str) -> Path | None:
-    """Find a file of a commit in the cache, without the network."""
+    """Find a file of a commit in the cache; return None if it is not there. Sends no request."""
     file = snapshot_folder(repo, commit) / path
     return file if file.is_file() else None
 
 
 def forget_cached(repo: str, commit: str, path: str) -> None:
-    """Remove a file whose content is wrong from the cache, so that it is fetched anew."""
+    """Remove a file with wrong content from the cache, so that it is downloaded again."""
     pointer = snapshot_folder(repo, commit) / path
     blob = pointer.resolve()
     pointer.unlink(missing_ok=True)
     blob.unlink(missing_ok=True)
 
 
-def fetch(hub: Hub, repo: str, commit: str, files: Iterable[TreeFile], progress: Progress) -> Path:
-    """Bring files of a commit into the cache; those that are there stay untouched.
+def download(repo: HubRepo, commit: str, files: Iterable[TreeFile], progress: Progress) -> Path:
+    """Download files of a commit into the cache, without those that are there.
+
+    Args:
+        repo: The repo.
+        commit: The commit, 40 hex digits.
+        files: The files.
+        progress: Called with the number of bytes downloaded.
 
     Returns:
         The snapshot folder, ``…/snapshots/<commit>``.
 
     Raises:
         HubNotFound: The commit lacks one of the files.
-        HubError: The Hub cannot be reached, or refuses.
+        HubError: The Hub cannot be reached, or refuses the request.
     """
-    absent = {file.path: file for file in files if cached_file(repo, commit, file.path) is None}
-    tally = _Tally(sum(file.size for file in absent.values()), progress)
-    for path in _copy_out(hub, repo, commit, absent, tally):
+    absent = {file.path: file for file in files if cached_file(repo.name, commit, file.path) is None}
+    counter = _ByteCounter(sum(file.size for file in absent.values()), progress)
+    for path in _copy_from_store(repo, commit, absent, counter):
         del absent[path]
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda file: _download(hub, repo, commit, file, tally), absent.values()))
-    return snapshot_folder(repo, commit)
+        list(pool.map(lambda file: _download(repo, commit, file, counter), absent.values()))
+    return snapshot_folder(repo.name, commit)
 
 
-class _Tally:
-    """Adds up bytes from several threads and tells the listener."""
+class _ByteCounter:
+    """Adds up bytes from several threads and reports them."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self.total, self.done, self.progress, self.lock = total, 0, progress, Lock()
@@ -87,77 +94,82 @@ class _Tally:
             self.progress("downloading", self.done, self.total)
 
 
-def _download(hub: Hub, repo: str, commit: str, file: TreeFile, tally: _Tally) -> None:
+def _download(repo: HubRepo, commit: str, file: TreeFile, counter: _ByteCounter) -> None:
     from huggingface_hub import constants
 
     if file.xet and find_spec("hf_xet") and not constants.HF_HUB_DISABLE_XET:
-        _download_by_xet(hub, repo, commit, file, tally)
+        _download_by_xet(repo, commit, file, counter)
     else:
-        _place(repo, commit, file, lambda blob: _receive(hub, repo, commit, file, blob, tally))
+        _store(repo.name, commit, file, lambda blob: _download_blob(repo, commit, file, blob, counter))
 
 
-def _receive(hub: Hub, repo: str, commit: str, file: TreeFile, blob: Path, tally: _Tally) -> None:
-    """Download a blob; what an earlier try brought stays, at the same offsets."""
+def _download_blob(repo: HubRepo, commit: str, file: TreeFile, blob: Path, counter: _ByteCounter) -> None:
+    """Download a blob, after the bytes that an earlier attempt left in its ``.incomplete`` file."""
     what, part = f"{repo}@{commit[:12]}: {file.path}", blob.with_name(f"{blob.name}.incomplete")
     url = f"/{repo}/resolve/{commit}/{quote(file.path)}"
     part.touch()
-    tally.add(start if (start := part.stat().st_size) <= file.size else 0)
+    counter.add(start if (start := part.stat().st_size) <= file.size else 0)
     reached = start
 
     def progressed() -> bool:
         nonlocal reached
         before, reached = reached, part.stat().st_size
-        return reached - before >= WORTH_COUNTING
+        return reached - before >= PROGRESS_BYTES
 
-    with part.open("r+b", buffering=0) as stream, hub.session.translated(what):
-        persist(lambda: _go_on(hub, url, file.size, stream, tally), hub.session.patience, progressed=progressed)
+    with part.open("r+b", buffering=0) as stream, repo.hub.session.translated(what):
+        persist(
+            lambda: _continue(repo.hub, url, file.size, stream, counter),
+            repo.hub.session.retry_policy,
+            progressed=progressed,
+        )
     part.replace(blob)
 
 
-def _go_on(hub: Hub, url: str, size: int, stream: FileIO, tally: _Tally) -> None:
-    """Ask for the bytes from the end of a file on, and write them there; all of them if the Hub sends no parts."""
+def _continue(hub: Hub, url: str, size: int, stream: FileIO, counter: _ByteCounter) -> None:
+    """Download the rest of a file; all of it if the Hub ignores the requested range."""
     start = stream.seek(0, os.SEEK_END)
     if start > size:
         start = stream.truncate(0)
     if start == size:
         return
-    wanted = {"range": f"bytes={start}-"} if start else {}
-    with hub.session.stream(url, {"accept-encoding": "identity", **wanted}) as response:
+    rest = {"range": f"bytes={start}-"} if start else {}
+    with hub.session.stream(url, {"accept-encoding": "identity", **rest}) as response:
         if response.status_code != 206:
-            tally.add(-start)
+            counter.add(-start)
             start = 0
         stream.seek(start)
         for block in response.iter_bytes():
             stream.write(block)
-            tally.add(len(block))
+            counter.add(len(block))
             if stream.tell() > size:
                 break
     if stream.tell() != size:
-        raise Interrupted(f"{stream.tell()} bytes came, not {size}")
+        raise Interrupted(f"received {stream.tell()} bytes instead of {size}")
 
 
-def _download_by_xet(hub: Hub, repo: str, commit: str, file: TreeFile, tally: _Tally) -> None:
+def _download_by_xet(repo: HubRepo, commit: str, file: TreeFile, counter: _ByteCounter) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils import tqdm
 
-    class Quiet(tqdm):
-        """Feeds our progress in place of drawing a bar."""
+    class ByteReport(tqdm):
+        """Reports bytes to the counter instead of drawing a progress bar."""
 
         def __init__(self, *args: object, **options: object) -> None:
             super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]
 
         def update(self, n: float | None = 1) -> bool | None:
-            tally.add(int(n or 0))
+            counter.add(int(n or 0))
             return None
 
-    options: dict[str, Any] = {"endpoint": hub.endpoint, "token": hub.session.token, "tqdm_class": Quiet}
-    hub.session.lend(
-        f"{repo}@{commit[:12]}: {file.path}", lambda: hf_hub_download(repo, file.path, revision=commit, **options)
+    session = repo.hub.session
+    options: dict[str, Any] = {"endpoint": session.endpoint, "token": session.token, "tqdm_class": ByteReport}
+    session.call_client(
+        f"{repo}@{commit[:12]}: {file.path}", lambda: hf_hub_download(repo.name, file.path, revision=commit, **options)
     )
 
 
-def _place(repo: str, commit: str, file: TreeFile, bring: Callable[[Path], None]) -> None:
-    """Have a file's blob brought, under its lock, and make the snapshot point to it."""
+def _store(repo: str, commit: str, file: TreeFile, write_blob: Callable[[Path], None]) -> None:
+    """Write a file's blob under its lock, unless it exists, and link to it from the snapshot."""
     from huggingface_hub.utils import WeakFileLock
 
     snapshot, name = snapshot_folder(repo, commit), file.sha256 or file.blob
@@ -168,37 +180,37 @@ def _place(repo: str, commit: str, file: TreeFile, bring: Callable[[Path], None]
         folder.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(lock):
         if not blob.is_file() or blob.stat().st_size != file.size:
-            bring(blob)
+            write_blob(blob)
         if not pointer.exists():
             pointer.unlink(missing_ok=True)
             pointer.symlink_to(os.path.relpath(blob, pointer.parent))
 
 
-def _copy_out(hub: Hub, repo: str, commit: str, absent: Mapping[str, TreeFile], tally: _Tally) -> list[str]:
-    """Copy large objects straight from the store of an embedded Hub in this process; returns their paths."""
+def _copy_from_store(repo: HubRepo, commit: str, absent: Mapping[str, TreeFile], counter: _ByteCounter) -> list[str]:
+    """Copy large objects from the store of an embedded Hub in this process, and return their paths."""
     large = {path: file for path, file in absent.items() if file.sha256 and file.size >= WORTH_COPYING}
-    if not large or hub.store is None:
+    if not large or repo.hub.store is None:
         return []
     entries = [FileEntry(size=file.size, sha256=str(file.sha256)) for file in large.values()]
-    batch = lfs_batch(hub, repo, "download", entries)
+    batch = lfs_batch(repo, "download", entries)
     if batch.transfer != COPY_TRANSFER:
         return []
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda file: _copy_object(hub, repo, commit, file, batch, tally), large.values()))
+        list(pool.map(lambda file: _copy_object(repo, commit, file, batch, counter), large.values()))
     return list(large)
 
 
-def _copy_object(hub: Hub, repo: str, commit: str, file: TreeFile, batch: Batch, tally: _Tally) -> None:
-    _place(repo, commit, file, lambda blob: _copy_blob(hub, repo, batch, blob.name, blob))
-    tally.add(file.size)
+def _copy_object(repo: HubRepo, commit: str, file: TreeFile, batch: LfsBatch, counter: _ByteCounter) -> None:
+    _store(repo.name, commit, file, lambda blob: _copy_blob(repo, batch, blob.name, blob))
+    counter.add(file.size)
 
 
-def _copy_blob(hub: Hub, repo: str, batch: Batch, oid: str, blob: Path) -> None:
+def _copy_blob(repo: HubRepo, batch: LfsBatch, oid: str, blob: Path) -> None:
     if oid not in batch.actions:
-        raise HubNotFound(f"{repo}: LFS object {oid} is gone from the Hub.")
+        raise HubNotFound(f"{repo}: LFS object {oid} is missing from the Hub.")
     part = blob.with_name(f"{oid}.{os.getpid()}.incomplete")
     try:
-        copy_file(stored_path(hub, batch.actions[oid]["download"]), part)
+        copy_file(stored_path(repo.hub, batch.actions[oid]["download"]), part)
         part.replace(blob)
     finally:
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""LFS objects on the Hub: whether they are there, and whether they are what their name says. No byte is kept."""
+"""LFS objects on the Hub: finding missing ones, and hashing their content without storing it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from hfver.core.manifest import FileEntry
 from hfver.errors import HubNotFound
-from hfver.hub.client import Hub
+from hfver.hub.client import Hub, HubRepo
 from hfver.hub.responses import text, understood
 from hfver.hub.retry import persist
 from hfver.hub.upload import LFS_JSON
@@ -16,12 +16,15 @@ from hfver.hub.upload import LFS_JSON
 __all__ = ["hash_file", "lacking_objects"]
 
 PER_REQUEST = 256
+"""Objects per request."""
+
 BLOCK = 1024 * 1024
+"""Bytes that are hashed at once."""
 
 
-def lacking_objects(hub: Hub, repo: str, entries: Iterable[FileEntry]) -> set[str]:
-    """Ask which objects cannot be downloaded, by SHA-256. No content is transferred."""
-    objects = [{"oid": entry.sha256, "size": entry.size} for entry in _once_each(entries)]
+def lacking_objects(repo: HubRepo, entries: Iterable[FileEntry]) -> set[str]:
+    """Return the SHA-256 of the objects that the Hub does not have. No content is transferred."""
+    objects = [{"oid": entry.sha256, "size": entry.size} for entry in _unique(entries)]
     lacking: set[str] = set()
     for start in range(0, len(objects), PER_REQUEST):
         body = {
@@ -32,52 +35,54 @@ def lacking_objects(hub: Hub, repo: str, entries: Iterable[FileEntry]) -> set[st
         }
         headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
         path = f"/{repo}.git/info/lfs/objects/batch"
-        response = hub.session.request("POST", path, f"{repo}: LFS objects", json=body, headers=headers)
-        with understood(repo, hub.place):
+        response = repo.hub.session.request("POST", path, f"{repo}: LFS objects", json=body, headers=headers)
+        with understood(repo.name, repo.hub.place):
             items = response.json()["objects"]
-            there = {text(item["oid"]) for item in items if (item.get("actions") or {}).get("download")}
-        lacking |= {str(one["oid"]) for one in objects[start : start + PER_REQUEST]} - there
+            present = {text(item["oid"]) for item in items if (item.get("actions") or {}).get("download")}
+        lacking |= {str(one["oid"]) for one in objects[start : start + PER_REQUEST]} - present
     return lacking
 
 
-def _once_each(entries: Iterable[FileEntry]) -> list[FileEntry]:
-    """Drop what is named twice; an order that does not change makes requests that do not."""
+def _unique(entries: Iterable[FileEntry]) -> list[FileEntry]:
+    """Remove duplicates and sort, so that the same objects always make the same requests."""
     return sorted({(entry.sha256, entry.size): entry for entry in entries}.values(), key=lambda entry: entry.sha256)
 
 
-def hash_file(hub: Hub, repo: str, place: tuple[str, str], size: int, told: Callable[[int], None]) -> FileEntry | None:
-    """Download a file and hash it on the way; None if the Hub lacks it.
+def hash_file(repo: HubRepo, place: tuple[str, str], size: int, on_bytes: Callable[[int], None]) -> FileEntry | None:
+    """Download a file and hash it without storing it.
 
     Args:
-        hub: Where from.
         repo: The repo.
         place: The commit, and the file's path in it.
-        size: How many bytes it should have; one that has more is not read to its end.
-        told: Called with the number of bytes as they come; a negative one when they must come again.
+        size: The expected size in bytes; a file with more is not read to its end.
+        on_bytes: Called with the number of bytes received; with a negative number if they have to be received again.
+
+    Returns:
+        The size and SHA-256 of what the Hub sent; None if the Hub does not have the file.
 
     Raises:
-        HubError: The download broke off again and again.
+        HubError: The download failed repeatedly.
     """
     commit, path = place
     try:
-        with hub.session.translated(f"{repo}@{commit[:12]}: {path}"):
+        with repo.hub.session.translated(f"{repo}@{commit[:12]}: {path}"):
             url = f"/{repo}/resolve/{commit}/{quote(path)}"
-            return persist(lambda: _hash_once(hub, url, size, told), hub.session.patience)
+            return persist(lambda: _hash_once(repo.hub, url, size, on_bytes), repo.hub.session.retry_policy)
     except HubNotFound:
         return None
 
 
-def _hash_once(hub: Hub, url: str, size: int, told: Callable[[int], None]) -> FileEntry:
-    came, digest = 0, hashlib.sha256()
+def _hash_once(hub: Hub, url: str, size: int, on_bytes: Callable[[int], None]) -> FileEntry:
+    received, digest = 0, hashlib.sha256()
     try:
         with hub.session.stream(url, {"accept-encoding": "identity"}) as response:
             for block in response.iter_bytes(BLOCK):
                 digest.update(block)
-                came += len(block)
-                told(len(block))
-                if came > size:
+                received += len(block)
+                on_bytes(len(block))
+                if received > size:
                     break
     except Exception:
-        told(-came)
+        on_bytes(-received)
         raise
-    return FileEntry(size=came, sha256=digest.hexdigest())
+    return FileEntry(size=received, sha256=digest.hexdigest())

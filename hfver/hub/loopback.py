@@ -1,8 +1,8 @@
-"""Reaching this very machine: no proxy stands in between, and a Hub that runs in this process is never offline.
+"""Requests to this machine itself: without a proxy, and to a Hub of this process even under ``HF_HUB_OFFLINE``.
 
-huggingface_hub sends everything by one client, which takes its proxies from the environment when it is made, and
-refuses every request under ``HF_HUB_OFFLINE``. Where that would cut off loopback, clients are made a little otherwise
-from then on; the environment stays as it is.
+huggingface_hub sends everything by one client, which reads its proxies from the environment when it is created, and
+refuses every request under ``HF_HUB_OFFLINE``. If that would make loopback unreachable, clients are created by a
+different factory from then on. The environment stays unchanged.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _served: set[str] = set()
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether a URL is on this very machine."""
+    """Return whether a URL is on this machine."""
     return urlsplit(url).hostname in LOOPBACK
 
 
 @contextmanager
 def serving(url: str) -> Iterator[None]:
-    """Know a Hub of this process while it runs, so that any Hugging Face client here reaches it."""
+    """Register a Hub of this process while it runs, so that every Hugging Face client in the process reaches it."""
     place = urlsplit(url).netloc
     _served.add(place)
     try:
@@ -42,7 +42,7 @@ def serving(url: str) -> Iterator[None]:
 
 
 def reach(url: str) -> None:
-    """See to it that huggingface_hub's client reaches a URL, if it is on loopback."""
+    """Make sure that huggingface_hub's client reaches a URL, if it is on loopback."""
     from huggingface_hub import constants
 
     host = urlsplit(url).hostname or ""
@@ -61,7 +61,7 @@ def _make_clients_direct() -> None:
 
 
 class _Direct:
-    """Makes clients as another factory does, with loopback outside its proxies and its offline mode."""
+    """Creates clients by another factory, then excludes loopback from their proxies and from offline mode."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self.make = make
@@ -70,24 +70,24 @@ class _Direct:
         with _no_proxy():
             client = self.make()
         hooks = client.event_hooks
-        client.event_hooks = {**hooks, "request": [_sparing(hook) for hook in hooks["request"]]}
+        client.event_hooks = {**hooks, "request": [_except_for_own_hubs(hook) for hook in hooks["request"]]}
         return client
 
 
-def _sparing(hook: Callable[[Any], object]) -> Callable[[Any], object]:
-    """Let a hook pass over requests to Hubs of this process when it would only say that there is no network."""
+def _except_for_own_hubs(hook: Callable[[Any], object]) -> Callable[[Any], object]:
+    """Skip a hook in offline mode for requests to Hubs of this process: there, it would only refuse them."""
     from huggingface_hub import constants
 
-    def spared(request: Any) -> object:
-        here = request.url.netloc.decode("ascii", "replace") in _served
-        return None if here and constants.is_offline_mode() else hook(request)
+    def filtered(request: Any) -> object:
+        own = request.url.netloc.decode("ascii", "replace") in _served
+        return None if own and constants.is_offline_mode() else hook(request)
 
-    return spared
+    return filtered
 
 
 @contextmanager
 def _no_proxy() -> Iterator[None]:
-    """Name loopback in ``no_proxy`` for a moment: HTTP libraries look there when a client is made."""
+    """Add loopback to ``no_proxy`` for a moment: HTTP libraries read it when a client is created."""
     with _making:
         before = os.environ.get("no_proxy")
         listed = before if before is not None else os.environ.get("NO_PROXY", "")

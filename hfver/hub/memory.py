@@ -1,7 +1,7 @@
-"""What hfver remembers of Hubs between runs: per Hub and repo, the ledger it saw and the commits it verified.
+"""What hfver remembers about Hubs between runs: for each repo, the ledger that it read and the commits it verified.
 
-The Hugging Face cache is not keyed by endpoint, so this is. All of it can be deleted at any time: it saves requests,
-and it notices a ledger that was rewritten since.
+The Hugging Face cache does not distinguish endpoints, so this memory does. It saves requests, and it reveals a ledger
+that was rewritten since. It can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -13,26 +13,30 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hfver.core.cache_folder import default_folder
-from hfver.core.manifest import FileEntry
+
+if TYPE_CHECKING:
+    from hfver.core.manifest import FileEntry
 
 __all__ = ["Memory", "RememberedLedger"]
 
 CODE_RULE = b"1"
-"""Names the rule of ``checkpoint.refuse_code``: when that finds more, what was seen before is looked at again."""
+"""The version of the rules in ``checkpoint.refuse_code``. Raise it when they find more: then commits that were checked
+by the old rules are checked again."""
 
 
 @dataclass(frozen=True)
 class RememberedLedger:
-    """A ledger as it was when ``main`` had this head."""
+    """A ledger, and the head of ``main`` at which it was read."""
 
     main: str
     raw: bytes
 
 
 class Memory:
-    """The memory of one repo on one Hub. Losing it is harmless, and a memory that cannot be written is none."""
+    """What is remembered about one repo on one Hub. Failing to write it is not an error."""
 
     def __init__(self, identity: str, repo: str) -> None:
         name = re.sub(r"[^A-Za-z0-9.-]+", "-", identity).strip("-")[-60:]
@@ -40,28 +44,35 @@ class Memory:
         self.folder = default_folder() / "hubs" / hub / repo.lower().replace("/", "--")
 
     def ledger(self) -> RememberedLedger | None:
-        """Recall the ledger, or None."""
+        """Return the ledger that was last read, or None."""
         raw = self._read("ledger")
         main, separator, lines = (raw or b"").partition(b"\n")
         return RememberedLedger(main.decode("ascii", "replace"), lines) if separator else None
 
     def remember_ledger(self, main: str, raw: bytes) -> None:
-        """Note the ledger that ``main`` held at this head, unless another process knows of more lines by now."""
+        """Remember the ledger at a head of ``main``, unless another process has remembered a longer one since."""
         known = self.ledger()
         if known is not None and len(known.raw) > len(raw) and known.raw.startswith(raw):
             return
         self._write("ledger", main.encode() + b"\n" + raw)
 
     def manifest(self, commit: str) -> bytes | None:
-        """Recall the manifest of a commit whose tree was checked against it, or None."""
+        """Return the manifest of a commit whose tree was checked against it, or None."""
         return self._read(f"{commit}.manifest")
 
     def remember_manifest(self, commit: str, raw: bytes) -> None:
-        """Note that a commit's tree is exactly this manifest."""
+        """Remember that a commit's tree matches this manifest."""
         self._write(f"{commit}.manifest", raw)
 
     def files(self, commit: str, *, whole: bool) -> Mapping[str, FileEntry] | None:
-        """Recall the files of a commit that is no release, as they were verified: all, or those to load it; or None."""
+        """Return the verified files of a commit that is not a release, or None.
+
+        Args:
+            commit: The commit.
+            whole: Whether all of its files were verified, or only those that are needed to load it.
+        """
+        from hfver.core.manifest import FileEntry
+
         raw = self._read(f"{commit}.{'files' if whole else 'part'}")
         try:
             return {path: FileEntry(**entry) for path, entry in json.loads(raw).items()} if raw else None
@@ -69,43 +80,43 @@ class Memory:
             return None
 
     def remember_files(self, commit: str, files: Mapping[str, FileEntry], *, whole: bool) -> None:
-        """Note the files of a commit that is no release, after they were verified."""
+        """Remember the files of a commit that is not a release, after they were verified."""
         data = {path: entry.model_dump() for path, entry in files.items()}
         self._write(f"{commit}.{'files' if whole else 'part'}", json.dumps(data, sort_keys=True).encode())
 
     def verified(self, commit: str) -> str | None:
-        """Recall how a commit's files looked on disk when they were last verified, or None."""
+        """Return the size and times that a commit's files had on disk when they were last verified, or None."""
         raw = self._read(f"{commit}.verified")
         return raw.decode("utf-8", "replace") if raw else None
 
-    def remember_verified(self, commit: str, look: str) -> None:
-        """Note how a commit's files look on disk, right after they were verified."""
-        self._write(f"{commit}.verified", look.encode())
+    def remember_verified(self, commit: str, stats: str) -> None:
+        """Remember the size and times of a commit's files on disk, right after they were verified."""
+        self._write(f"{commit}.verified", stats.encode())
 
     def runs_no_code(self, commit: str) -> bool:
-        """Recall whether a commit's configs were looked at, by today's rule, and name no code."""
+        """Return whether a commit's configs were checked by the current rules, and do not run code."""
         return self._read(f"{commit}.no-code") == CODE_RULE
 
     def remember_no_code(self, commit: str) -> None:
-        """Note that a commit's configs name no code."""
+        """Remember that a commit's configs do not run code."""
         self._write(f"{commit}.no-code", CODE_RULE)
 
     def signed(self, commit: str) -> frozenset[str]:
-        """Recall the verdicts on a commit's signature that were good: each names a digest and who was trusted."""
+        """Return the good verdicts on a commit's signature: each names a digest and a trusted signer."""
         raw = self._read(f"{commit}.signed")
         return frozenset(raw.decode("utf-8", "replace").splitlines()) if raw else frozenset()
 
     def remember_signed(self, commit: str, verdict: str) -> None:
-        """Note that a commit's signature was verified."""
+        """Remember that a commit's signature was verified."""
         verdicts = sorted(self.signed(commit) | {verdict})
         self._write(f"{commit}.signed", "".join(f"{line}\n" for line in verdicts).encode())
 
     def receipt(self, content_digest: str) -> bytes | None:
-        """Recall which command last released this content, or None."""
+        """Return the receipt of the command that last released this content, or None."""
         return self._read(f"{content_digest.removeprefix('sha256:')[:12]}.receipt")
 
     def remember_receipt(self, content_digest: str, receipt: bytes) -> None:
-        """Note which command releases this content."""
+        """Remember which command releases this content."""
         self._write(f"{content_digest.removeprefix('sha256:')[:12]}.receipt", receipt)
 
     def _read(self, name: str) -> bytes | None:

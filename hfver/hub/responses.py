@@ -1,4 +1,4 @@
-"""Reading what a Hub answers: names that become paths and requests here are checked before anything uses them."""
+"""Reading a Hub's responses: values that become paths or requests on this machine are checked before they are used."""
 
 from __future__ import annotations
 
@@ -20,88 +20,100 @@ _LARGEST = 2**63 - 1
 
 
 def whole(response: Any, what: str, limit: int) -> Any:
-    """Read an open answer to its end, unpacked, and return it as one whose content is there.
+    """Read a streamed response to its end, and return it with its decoded content.
+
+    Args:
+        response: The open response.
+        what: Names the object of the request in error messages.
+        limit: The maximum number of bytes.
 
     Raises:
-        HubError: It has more than ``limit`` bytes.
+        HubError: The response has more bytes.
     """
     blocks, size = [], 0
     for block in response.iter_bytes():
         blocks.append(block)
         size += len(block)
         if size > limit:
-            raise HubError(f"{what}: the answer has more than {limit} bytes, too many for what it should hold.")
+            raise HubError(
+                f"{what}: the response has more than {limit} bytes, which is too many for this request.",
+                "Check the address of the Hub (--hub, HF_ENDPOINT).",
+            )
     headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _OF_BODY]
     return type(response)(response.status_code, headers=headers, content=b"".join(blocks), request=response.request)
 
 
 @contextmanager
 def understood(what: str, place: str) -> Iterator[None]:
-    """Turn any surprise in an answer into an error that says who sent it.
+    """Turn errors in parsing a response into an error that names the Hub.
+
+    Args:
+        what: Names the object of the request in error messages.
+        place: How messages call the Hub.
 
     Raises:
-        HubError: The block met something that no Hub says.
+        HubError: The response is not what the request asked for.
     """
     try:
         yield
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
         raise HubError(
-            f"{what}: {place} answered with something that no Hub says ({said}).",
-            "Check the address (--hub, HF_ENDPOINT); a proxy or a login page may have answered in its place.",
+            f"{what}: the response of {place} is not one of a Hub ({reason}).",
+            "Check the address (--hub, HF_ENDPOINT): a proxy or a login page may have answered instead.",
         ) from None
 
 
 def text(value: Any) -> str:
-    """Read a string.
+    """Check a string.
 
     Raises:
-        ValueError: It is none, or one that no file and no terminal can hold.
+        ValueError: It is not a string, or has lone surrogates, which cannot be written to files or terminals.
     """
     if not isinstance(value, str):
-        raise ValueError(f"{type(value).__name__} is no text")
+        raise ValueError(f"{type(value).__name__} is not a string")
     value.encode()
     return value
 
 
 def commit_id(value: Any) -> str:
-    """Read a git object's name: it becomes part of paths and addresses.
+    """Check the id of a git object, which becomes part of paths and addresses.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not one.
     """
     if not isinstance(value, str) or not _COMMIT.fullmatch(value):
-        raise ValueError(f"{str(value)[:60]!r} is no commit")
+        raise ValueError(f"{str(value)[:60]!r} is not a commit")
     return value
 
 
 def object_id(value: Any) -> str:
-    """Read a SHA-256.
+    """Check a SHA-256.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not one.
     """
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
-        raise ValueError(f"{str(value)[:60]!r} is no SHA-256")
+        raise ValueError(f"{str(value)[:60]!r} is not a SHA-256")
     return value
 
 
 def size_of(value: Any) -> int:
-    """Read a number of bytes.
+    """Check a size in bytes.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not one.
     """
     if type(value) is not int or not 0 <= value <= _LARGEST:
-        raise ValueError(f"{str(value)[:60]!r} is no size")
+        raise ValueError(f"{str(value)[:60]!r} is not a size")
     return value
 
 
 def inside(value: Any) -> str:
-    """Read a file's path: one that stays inside any folder it is written to.
+    """Check a file's path, which must stay inside the folder that it is written to.
 
     Raises:
-        ValueError: It is absolute, climbs, or holds what no path should.
+        ValueError: It is absolute, leads out of the folder, or contains characters that paths must not have.
     """
     path = text(value)
     parts = path.split("/")
@@ -111,6 +123,6 @@ def inside(value: Any) -> str:
 
 
 def next_page(endpoint: str, link: str) -> str:
-    """Name the next page on our own endpoint, whatever host the link names: the token goes nowhere else."""
+    """Return the address of the next page on our own endpoint: a link to another host must not get the token."""
     ours, theirs = urlsplit(endpoint), urlsplit(link)
     return urlunsplit((ours.scheme, ours.netloc, theirs.path, theirs.query, ""))

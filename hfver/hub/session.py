@@ -1,4 +1,4 @@
-"""Requests through huggingface_hub's own client, tried again where that helps, and its errors in our words."""
+"""Requests by huggingface_hub's own client: retried if that can help, and with its errors translated to hfver's."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from hfver.core.about import __version__
+from hfver.core.log import conceal, logger
 from hfver.errors import HubDenied, HubError, HubNotFound, HubUnreachable
 from hfver.hub.loopback import reach
 from hfver.hub.responses import understood, whole
-from hfver.hub.retry import PASSING, Interrupted, Patience, asked_pause, http_library, persist
+from hfver.hub.retry import PASSING, Interrupted, RetryPolicy, asked_pause, http_library, persist
+from hfver.hub.watch import watched
 
-__all__ = ["Session", "Stale", "Taken"]
+__all__ = ["AlreadyExists", "HubSession", "ParentMoved"]
 
 MAX_ANSWER = 256 * 1024 * 1024
-"""Most bytes of an answer that is held in memory."""
+"""Maximum number of bytes of a response in memory."""
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 T = TypeVar("T")
 
 
-class Stale(HubError):
-    """The branch moved since its head was read (HTTP 412)."""
+class ParentMoved(HubError):
+    """The branch is not at the expected parent anymore: it moved since its head was read (HTTP 412)."""
 
 
-class Taken(HubError):
-    """The name exists already (HTTP 409)."""
+class AlreadyExists(HubError):
+    """A branch, tag or repo of that name exists (HTTP 409)."""
 
 
-class Session:
+class HubSession:
     """Sends requests to one endpoint as one user.
 
-    A token that a person stored by ``hf auth login`` goes to the Hub it was made for and nowhere else; other
-    endpoints get the explicit token, or ``HF_TOKEN`` from the environment, or none.
+    A token that was stored by ``hf auth login`` is only sent to the Hub that it was made for. Other endpoints get the
+    explicit token, or ``HF_TOKEN`` from the environment, or none.
     """
 
     def __init__(self, endpoint: str | None, token: str | None, place: str | None = None) -> None:
@@ -47,11 +49,12 @@ class Session:
 
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
         self.place = place or self.endpoint
-        self.patience = Patience.from_environment()
+        self.retry_policy = RetryPolicy.from_settings()
         explicit = token or os.environ.get("HF_TOKEN")
         stored = None if self.endpoint == constants.ENDPOINT else False
         self.token: str | bool | None = explicit or stored
         reach(self.endpoint)
+        logger.debug("Using %s with %s", self.endpoint, self.retry_policy)
         logging.getLogger("huggingface_hub.utils._http").addFilter(_printable)  # it logs what Hubs send to be said
 
     def headers(self) -> dict[str, str]:
@@ -59,13 +62,23 @@ class Session:
         from huggingface_hub.utils import build_hf_headers
 
         headers: dict[str, str] = build_hf_headers(token=self.token, library_name="hfver", library_version=__version__)
+        conceal(headers.get("authorization", "").partition(" ")[2])
         return headers
 
     def request(self, method: Method, path: str, what: str, **options: Any) -> Any:
-        """Send a request and return the response; ``what`` names its object in errors.
+        """Send a request and return the response.
 
-        Retried with backoff on broken connections, 429 and 5xx; so a write whose answer was lost may be met again
-        as :class:`Taken` or :class:`Stale`, and callers look whose it was.
+        Broken connections, 429 and 5xx are retried with backoff. So a write whose first answer was lost may fail with
+        :class:`AlreadyExists` or :class:`ParentMoved`, and callers must check whether they caused that themselves.
+
+        Args:
+            method: The HTTP method.
+            path: A path on the endpoint, or a whole address.
+            what: Names the object of the request in error messages.
+            options: What the client's ``request`` takes.
+
+        Raises:
+            HubError: The Hub cannot be reached, or refuses the request.
         """
         from huggingface_hub.utils import get_session, hf_raise_for_status
 
@@ -76,29 +89,29 @@ class Session:
             return response
 
         options = self._options(path, options)
-        with self.translated(what):
-            return persist(send, self.patience)
+        with self.translated(what), watched():
+            return persist(send, self.retry_policy)
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[Any]:
-        """Open the answer to a GET once, to be read piece by piece; errors are the client's own."""
+        """Open the response to a GET to read it in pieces, without retries; errors are the client's own."""
         from huggingface_hub import constants
         from huggingface_hub.utils import get_session, hf_raise_for_status
 
-        timeout = min(self.patience.timeout, constants.HF_HUB_DOWNLOAD_TIMEOUT)
+        timeout = min(self.retry_policy.timeout, constants.HF_HUB_DOWNLOAD_TIMEOUT)
         options = self._options(path, {"headers": headers, "timeout": timeout})
-        with get_session().stream("GET", self._url(path), **options) as response:
+        with watched(), get_session().stream("GET", self._url(path), **options) as response:
             hf_raise_for_status(whole(response, path, MAX_ANSWER) if response.is_error else response)
             yield response
 
-    def lend(self, what: str, call: Callable[[], T], *, lost: bool = True, silence: float = 0.0) -> T:
-        """Let huggingface_hub send requests of its own, with our timeouts and our patience.
+    def call_client(self, what: str, call: Callable[[], T], *, lost: bool = True, silence: float = 0.0) -> T:
+        """Call a function of huggingface_hub that sends requests of its own, with our timeouts and retries.
 
         Args:
-            what: Names the object in errors.
-            call: Calls huggingface_hub, in this thread; it may be called again.
-            lost: Whether to call again when a connection broke; False where huggingface_hub does so itself.
-            silence: Seconds of silence to allow beyond the usual ones.
+            what: Names the object in error messages.
+            call: Calls huggingface_hub in this thread; it may be called again.
+            lost: Whether to call again after a broken connection; False if huggingface_hub does so itself.
+            silence: Seconds without an answer to allow in addition to the usual timeout.
         """
         from huggingface_hub.utils import get_session
 
@@ -107,14 +120,14 @@ class Session:
             if _stop_at_once not in hooks["response"]:
                 hooks["request"].append(_hurry)
                 hooks["response"].append(_stop_at_once)
-            lent = _lent.set(self.patience.timeout + silence)
+            lent = _lent.set(self.retry_policy.timeout + silence)
             try:
                 return call()
             finally:
                 _lent.reset(lent)
 
-        with understood(what, self.place), self.translated(what):
-            return persist(attempt, self.patience, lost=lost)
+        with understood(what, self.place), self.translated(what), watched():
+            return persist(attempt, self.retry_policy, lost=lost)
 
     def _url(self, path: str) -> str:
         return path if path.startswith("http") else self.endpoint + path
@@ -125,11 +138,11 @@ class Session:
         if _origin(self._url(path)) != _origin(self.endpoint):
             headers.pop("authorization", None)
         headers.update(options.get("headers") or {})
-        return {"timeout": self.patience.timeout, **options, "headers": headers}
+        return {"timeout": self.retry_policy.timeout, **options, "headers": headers}
 
     @contextmanager
     def translated(self, what: str) -> Iterator[None]:
-        """Turn the client's errors into ours; ``what`` names the object in their messages."""
+        """Translate the client's errors to ours; ``what`` names the object in their messages."""
         try:
             yield
         except Exception as error:
@@ -144,8 +157,8 @@ class Session:
 
         if isinstance(error, OfflineModeIsEnabled):
             return HubUnreachable(
-                f"{what}: HF_HUB_OFFLINE is set, and this needs the Hub.",
-                "Unset it, or name a commit that was loaded and verified before: ns/name@<40 hex digits>.",
+                f"{what}: this needs the Hub, but HF_HUB_OFFLINE is set.",
+                "Unset it, or name a commit that was loaded and verified before: ns/name@<40 hex digits>",
             )
         if isinstance(error, LocalEntryNotFoundError):
             return self._known(what, error.__cause__) or self._unreachable(what, error.__cause__ or error)
@@ -171,7 +184,8 @@ class Session:
             return self._denied(what, status, said)
         if status == 404:
             return HubNotFound(f"{what}: not found on {self.place} ({said}).", _NOT_FOUND)
-        kind = {409: Taken, 412: Stale}.get(status, HubError)
+        # 409 and 412 decide races between writers; callers of writes catch them.
+        kind = {409: AlreadyExists, 412: ParentMoved}.get(status, HubError)
         return kind(f"{what}: {self.place} answered {status} ({said}).")
 
     def _denied(self, what: str, status: int, said: str) -> HubError:
@@ -179,18 +193,18 @@ class Session:
             return HubNotFound(f"{what}: not found on {self.place}, or private ({said}).", _NOT_FOUND)
         return HubDenied(
             f"{what}: {self.place} does not allow this ({said}).",
-            "Use a token that may: set HF_TOKEN, or run: hf auth login",
+            "Use a token with that permission: set HF_TOKEN, or run: hf auth login",
         )
 
 
-_NOT_FOUND = "Check the name, and that your token may see it (HF_TOKEN, or: hf auth login)."
+_NOT_FOUND = "Check the name, and that your token has access to it (HF_TOKEN, or: hf auth login)."
 
 _lent: ContextVar[float | None] = ContextVar("_lent", default=None)
-"""Seconds of silence to allow while huggingface_hub sends requests on our behalf in this thread."""
+"""Timeout in seconds while huggingface_hub sends requests on our behalf in this thread; None otherwise."""
 
 
 def _hurry(request: Any) -> None:
-    """Give a lent request a timeout: huggingface_hub waits for ever for answers to uploads."""
+    """Set a timeout on requests that huggingface_hub sends for us: it waits for ever for answers to uploads."""
     if (seconds := _lent.get()) is not None:
         limits = request.extensions.get("timeout") or {}
         request.extensions["timeout"] = {
@@ -199,7 +213,7 @@ def _hurry(request: Any) -> None:
 
 
 def _stop_at_once(response: Any) -> None:
-    """Hand a lent request's 429 or 5xx back to us, rather than let huggingface_hub sleep as long as it says."""
+    """Raise a 429 or 5xx to us at once: huggingface_hub would sleep for as long as the Hub asks."""
     from huggingface_hub.utils import hf_raise_for_status
 
     if _lent.get() is not None and response.status_code in PASSING:
@@ -208,7 +222,7 @@ def _stop_at_once(response: Any) -> None:
 
 
 def _printable(record: logging.LogRecord) -> bool:
-    """Take out of a log line what a terminal would obey."""
+    """Remove control characters from a log record, so that a Hub's text cannot control the terminal."""
     said = record.getMessage()
     if not said.isprintable():
         record.msg, record.args = "".join(char if char.isprintable() else " " for char in said), ()
@@ -223,9 +237,9 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 def _when_to_return(error: Any) -> str:
     seconds = asked_pause(error) or 0.0
     if not seconds:
-        return "Run the same command again later: it goes on where it stopped."
+        return "Run the same command again later: it continues where it stopped."
     then = datetime.now().astimezone() + timedelta(seconds=seconds + 1)
-    return f"It asks to wait {math.ceil(seconds)} s: run the same command again after {then:%Y-%m-%d %H:%M:%S %Z}."
+    return f"Wait {math.ceil(seconds)} s: run the same command again after {then:%Y-%m-%d %H:%M:%S %Z}."
 
 
 def _transport_errors() -> tuple[type[Exception], ...]:

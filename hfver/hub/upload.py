@@ -1,9 +1,9 @@
-"""Uploading Git-LFS objects: those that the Hub lacks, and no byte more.
+"""Uploading the Git-LFS objects that the Hub lacks.
 
-Over HTTP the bytes go by huggingface_hub's Git-LFS, as open binary files whose hash is known. An object whose upload
-failed is asked for again: one that arrived, though the answer was lost, is not sent twice. An embedded Hub in this
-very process offers ``hfver-copy`` instead: its store is a folder of ours, so the file is copied there by the kernel
-and never crosses a socket.
+Over HTTP, huggingface_hub's Git-LFS code sends them, as open files whose hash is known. After a failed upload, the Hub
+is asked again whether it lacks the object, so one that arrived although the answer was lost is not sent twice. An
+embedded Hub in this process offers the transfer ``hfver-copy`` instead: the kernel copies the file into its store, and
+no byte goes through a socket.
 """
 
 from __future__ import annotations
@@ -22,31 +22,44 @@ from urllib.parse import unquote, urlsplit
 from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
 from hfver.errors import HubError
-from hfver.hub.client import Hub
+from hfver.hub.client import Hub, HubRepo
 from hfver.hub.responses import object_id, text, understood
 
 __all__ = ["Source", "copy_file", "lfs_batch", "missing_objects", "stored_path", "upload_objects"]
 
 COPY_TRANSFER = "hfver-copy"
+"""The Git-LFS transfer of an embedded Hub that runs in this process."""
+
 HASHED_PER_SECOND = 50_000_000
-"""Bytes that a Hub may take a second for to look through, after it has them, and still be called alive."""
+"""Bytes per second that a Hub must be able to hash after an upload; it may stay silent for as long as that takes."""
 
 LFS_JSON = "application/vnd.git-lfs+json"
+
 WORKERS = min(8, (os.cpu_count() or 2) * 2)
+"""Number of transfers at a time."""
 
 Source = Path | bytes
+"""Where to read a file's content: a path, or the bytes themselves."""
 
 
 @dataclass(frozen=True)
-class Batch:
-    """The Hub's answer to what is to be transferred: the adapter it chose, and the actions by SHA-256."""
+class LfsBatch:
+    """The Hub's response to a Git-LFS batch request: the transfer that it chose, and the actions by SHA-256."""
 
     transfer: str
     actions: Mapping[str, Mapping[str, Any]]
 
 
-def lfs_batch(hub: Hub, repo: str, operation: str, entries: Iterable[FileEntry]) -> Batch:
-    """Ask the Hub how to transfer objects; on upload, those that it has are not in the answer.
+def lfs_batch(repo: HubRepo, operation: str, entries: Iterable[FileEntry]) -> LfsBatch:
+    """Ask the Hub how to transfer objects.
+
+    Args:
+        repo: The repo.
+        operation: ``upload`` or ``download``.
+        entries: The objects.
+
+    Returns:
+        The actions; for an upload, without the objects that the Hub has.
 
     Raises:
         HubError: The Hub refuses an object, or lacks one that is to be downloaded.
@@ -55,62 +68,63 @@ def lfs_batch(hub: Hub, repo: str, operation: str, entries: Iterable[FileEntry])
     objects = [{"oid": oid, "size": size} for oid, size in sizes.items()]
     transfer, actions = "basic", dict[str, Mapping[str, Any]]()
     for start in range(0, len(objects), 256):
-        answer = _post_batch(hub, repo, operation, objects[start : start + 256])
-        with understood(repo, hub.place):
+        answer = _post_batch(repo, operation, objects[start : start + 256])
+        with understood(repo.name, repo.hub.place):
             transfer = text(answer.get("transfer") or "basic")
-            actions.update(_actions(hub, repo, operation, answer))
-    return Batch(transfer, actions)
+            actions.update(_actions(repo, operation, answer))
+    return LfsBatch(transfer, actions)
 
 
-def missing_objects(hub: Hub, repo: str, entries: Iterable[FileEntry]) -> set[str]:
-    """Tell which objects the Hub lacks, by SHA-256."""
-    return set(lfs_batch(hub, repo, "upload", entries).actions)
+def missing_objects(repo: HubRepo, entries: Iterable[FileEntry]) -> set[str]:
+    """Return the SHA-256 of the objects that would have to be uploaded."""
+    return set(lfs_batch(repo, "upload", entries).actions)
 
 
 def upload_objects(
-    hub: Hub,
-    repo: str,
+    repo: HubRepo,
     sources: Mapping[str, Source],
     entries: Mapping[str, FileEntry],
     progress: Progress,
 ) -> int:
-    """Send the LFS objects that the Hub lacks; returns how many bytes were sent.
+    """Upload the LFS objects that the Hub lacks.
 
     Args:
-        hub: Where to.
-        repo: The repo whose store they go to.
-        sources: Where to read each file from, by its path in the repo.
-        entries: Size and SHA-256 of the same files.
-        progress: Told the bytes that are through.
+        repo: The repo.
+        sources: Where to read each file, by its path in the repo.
+        entries: The size and SHA-256 of the same files.
+        progress: Called with the number of bytes uploaded.
+
+    Returns:
+        The number of bytes that were sent.
     """
-    batch = lfs_batch(hub, repo, "upload", (entries[path] for path in sources))
-    wanted = {entries[path].sha256: path for path in sources if entries[path].sha256 in batch.actions}
-    total = sum(entries[path].size for path in wanted.values())
-    if not wanted:
+    batch = lfs_batch(repo, "upload", (entries[path] for path in sources))
+    missing = {entries[path].sha256: path for path in sources if entries[path].sha256 in batch.actions}
+    total = sum(entries[path].size for path in missing.values())
+    if not missing:
         return 0
     progress("uploading", 0, total)
     if batch.transfer == COPY_TRANSFER:
-        _copy_in(hub, repo, batch, {oid: sources[path] for oid, path in wanted.items()}, total, progress)
+        _copy_to_store(repo, batch, {oid: sources[path] for oid, path in missing.items()}, total, progress)
     else:
-        _send(hub, repo, batch, [(sources[path], entries[path]) for path in wanted.values()], total, progress)
+        _send(repo, batch, [(sources[path], entries[path]) for path in missing.values()], total, progress)
     progress("uploading", total, total)
     return total
 
 
 def stored_path(hub: Hub, action: Mapping[str, Any]) -> Path:
-    """Name the file in the store of our own Hub that an action points to.
+    """Return the file in the store of an embedded Hub that an action points to.
 
     Raises:
-        HubError: It is somewhere else on this machine.
+        HubError: It is outside the Hub's folder.
     """
     path = Path(unquote(urlsplit(str(action["href"])).path))
     if hub.store is None or not path.resolve().is_relative_to(hub.store.resolve()):
-        raise HubError(f"{hub.place} asks for a copy outside its own folder: {path}.")
+        raise HubError(f"{hub.place} named a file outside its own folder for a copy: {path}.")
     return path
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file inside the kernel, sharing its blocks where the file system can."""
+    """Copy a file in the kernel, which shares the blocks if the file system can."""
     with source.open("rb") as reader, target.open("wb") as writer:
         left = os.fstat(reader.fileno()).st_size
         try:
@@ -123,51 +137,58 @@ def copy_file(source: Path, target: Path) -> None:
                 writer.write(block)
 
 
-def _post_batch(hub: Hub, repo: str, operation: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
-    transfers = [*([COPY_TRANSFER] if hub.store else []), "basic", "multipart"]
+def _post_batch(repo: HubRepo, operation: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
+    transfers = [*([COPY_TRANSFER] if repo.hub.store else []), "basic", "multipart"]
     body = {"operation": operation, "transfers": transfers, "objects": objects, "hash_algo": "sha256"}
     headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
     path = f"/{repo}.git/info/lfs/objects/batch"
-    response = hub.session.request("POST", path, repo, json=body, headers=headers)
-    with understood(repo, hub.place):
+    response = repo.hub.session.request("POST", path, repo.name, json=body, headers=headers)
+    with understood(repo.name, repo.hub.place):
         return dict(response.json())
 
 
-def _actions(hub: Hub, repo: str, operation: str, answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _actions(repo: HubRepo, operation: str, answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for item in answer["objects"]:
         if "error" in item:
             message = item["error"].get("message", "no reason given")
-            raise HubError(f"{repo}: the Hub cannot {operation} LFS object {item.get('oid')}: {message}.")
+            raise HubError(f"{repo}: the Hub refuses to {operation} LFS object {item.get('oid')}: {message}.")
         if item.get("actions"):
-            _check_hrefs(hub, repo, item["actions"])
+            _check_hrefs(repo, item["actions"])
             yield object_id(item["oid"]), item["actions"]
 
 
-def _check_hrefs(hub: Hub, repo: str, actions: Mapping[str, Any]) -> None:
-    """Refuse addresses that are none, and any but the Hub's own for what the client sends the token to."""
-    schemes = {"http", "https", "file"} if hub.store else {"http", "https"}
+def _check_hrefs(repo: HubRepo, actions: Mapping[str, Any]) -> None:
+    """Refuse addresses of unknown schemes, and other hosts for requests that carry the token."""
+    schemes = {"http", "https", "file"} if repo.hub.store else {"http", "https"}
     for name, action in actions.items():
         href = urlsplit(text(action["href"]))
         if href.scheme not in schemes:
-            raise HubError(f"{repo}: {hub.place} wants to {name} LFS objects by {href.scheme!r}.")
-        if name == "verify" and href.hostname != urlsplit(hub.endpoint).hostname:
             raise HubError(
-                f"{repo}: {hub.place} wants LFS objects confirmed to another host ({href.hostname}), with your token."
+                f"{repo}: {repo.hub.place} asks to {name} LFS objects by {href.scheme!r}, which is not supported.",
+                "Check the address of the Hub (--hub, HF_ENDPOINT).",
+            )
+        if name == "verify" and href.hostname != urlsplit(repo.hub.endpoint).hostname:
+            raise HubError(
+                f"{repo}: {repo.hub.place} asks to verify LFS objects at a different host ({href.hostname}), "
+                "which would get your token.",
+                "Check the address of the Hub (--hub, HF_ENDPOINT).",
             )
 
 
-def _copy_in(hub: Hub, repo: str, batch: Batch, sources: Mapping[str, Source], total: int, progress: Progress) -> None:
+def _copy_to_store(
+    repo: HubRepo, batch: LfsBatch, sources: Mapping[str, Source], total: int, progress: Progress
+) -> None:
     done = 0
 
     def copy(oid: str) -> int:
         actions, source = batch.actions[oid], sources[oid]
-        target = stored_path(hub, actions["upload"])
+        target = stored_path(repo.hub, actions["upload"])
         if isinstance(source, bytes):
             target.write_bytes(source)
         else:
             copy_file(source, target)
         size = target.stat().st_size
-        hub.session.request("POST", actions["verify"]["href"], repo, json={"oid": oid, "size": size})
+        repo.hub.session.request("POST", actions["verify"]["href"], repo.name, json={"oid": oid, "size": size})
         return size
 
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -177,35 +198,38 @@ def _copy_in(hub: Hub, repo: str, batch: Batch, sources: Mapping[str, Source], t
 
 
 def _send(
-    hub: Hub, repo: str, batch: Batch, objects: Iterable[tuple[Source, FileEntry]], total: int, progress: Progress
+    repo: HubRepo, batch: LfsBatch, objects: Iterable[tuple[Source, FileEntry]], total: int, progress: Progress
 ) -> None:
     done = 0
-    with ThreadPoolExecutor(WORKERS) as pool, _quiet():
-        for size in pool.map(lambda item: _send_object(hub, repo, batch, *item), objects):
+    with ThreadPoolExecutor(WORKERS) as pool, _without_deprecation():
+        for size in pool.map(lambda item: _send_object(repo, batch, *item), objects):
             done += size
             progress("uploading", done, total)
 
 
-def _send_object(hub: Hub, repo: str, batch: Batch, source: Source, entry: FileEntry) -> int:
-    """Send one object by huggingface_hub, with links that are asked for anew after a failure."""
+def _send_object(repo: HubRepo, batch: LfsBatch, source: Source, entry: FileEntry) -> int:
+    """Send one object by huggingface_hub. After a failure, ask for new links: old ones may have expired."""
     actions: Iterator[Mapping[str, Any] | None] = iter([batch.actions[entry.sha256]])
 
     def send() -> None:
-        links = next(actions, None) or lfs_batch(hub, repo, "upload", [entry]).actions.get(entry.sha256)
+        links = next(actions, None) or lfs_batch(repo, "upload", [entry]).actions.get(entry.sha256)
         if links is not None:
-            _put(hub, source, entry, links)
+            _upload(repo.hub, source, entry, links)
 
-    hub.session.lend(f"{repo}: LFS object {entry.sha256}", send, lost=False, silence=entry.size / HASHED_PER_SECOND)
+    repo.hub.session.call_client(
+        f"{repo}: LFS object {entry.sha256}", send, lost=False, silence=entry.size / HASHED_PER_SECOND
+    )
     return entry.size
 
 
-def _put(hub: Hub, source: Source, entry: FileEntry, actions: Mapping[str, Any]) -> None:
+def _upload(hub: Hub, source: Source, entry: FileEntry, actions: Mapping[str, Any]) -> None:
     from huggingface_hub import CommitOperationAdd
     from huggingface_hub.lfs import lfs_upload
 
+    # Created with empty content and filled in afterwards, because its constructor would hash the content again.
     addition = CommitOperationAdd("object", b"")
     addition.upload_info.sha256, addition.upload_info.size = bytes.fromhex(entry.sha256), entry.size
-    token: Any = hub.session.token  # False, for no token at all, is fine too
+    token: Any = hub.session.token  # the annotation lacks False, which stands for no token at all
     action = {"oid": entry.sha256, "size": entry.size, "actions": dict(actions)}
     with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         addition.path_or_fileobj = file
@@ -213,8 +237,8 @@ def _put(hub: Hub, source: Source, entry: FileEntry, actions: Mapping[str, Any])
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the HTTP library's advice to the client."""
+def _without_deprecation() -> Iterator[None]:
+    """Suppress a deprecation warning that the HTTP library has for huggingface_hub, not for us."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
         yield

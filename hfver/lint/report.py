@@ -1,4 +1,4 @@
-"""What the check of a code base finds, as frozen values."""
+"""What a check reports: diagnostics, sources that could not be read, and totals, as frozen values."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["RULES", "Finding", "RepoKind", "Report", "Rule", "Unread"]
+__all__ = ["RULES", "Diagnostic", "RepoKind", "Report", "RuleName", "UnreadSource"]
 
 RepoKind = Literal["models", "datasets", "spaces"]
 
-Rule = Literal["unpinned", "moving-revision", "undecidable-revision", "undecidable-name", "undecidable-arguments"]
+RuleName = Literal["unpinned", "moving-revision", "undecidable-revision", "undecidable-name", "undecidable-arguments"]
 
-RULES: dict[Rule, str] = {
-    "unpinned": "Nothing says which commit is meant, so what is loaded changes with the repo's main branch.",
-    "moving-revision": "The revision is a branch, a tag or a range, which can come to mean another commit.",
-    "undecidable-revision": "The revision is worked out when the program runs, so it cannot be checked here.",
-    "undecidable-name": "The name is not a literal and no commit is given, so it cannot be checked here.",
-    "undecidable-arguments": "The call is given a dictionary or list that may or may not name a commit.",
+RULES: dict[RuleName, str] = {
+    "unpinned": "No revision is given, so what is loaded changes whenever the repo's main branch does.",
+    "moving-revision": "The revision is a branch, a tag or a version range; the commit that it stands for can change.",
+    "undecidable-revision": "The revision is only known at run time, so it cannot be checked here.",
+    "undecidable-name": "The repo is only known at run time and no commit is given, so it cannot be checked here.",
+    "undecidable-arguments": "The call unpacks a dictionary or list that may or may not contain a commit.",
 }
-"""Every rule, and what is wrong where it applies."""
+"""Every rule, and what is wrong where it is reported."""
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnostic:
     """One place that loads from a Hub without naming a commit.
 
-    Lines and columns count from 1; columns count characters, and the end is the first column behind it.
+    Lines and columns count from 1. Columns count characters; ``end_column`` is the first column after the place.
     """
 
     path: str
@@ -34,43 +34,43 @@ class Finding:
     column: int
     end_line: int
     end_column: int
-    rule: Rule
+    rule: RuleName
     call: str
-    """What is called, as it is written: ``AutoModel.from_pretrained``, ``vllm serve``, ``hf://``."""
+    """What is called, as written in the source: ``AutoModel.from_pretrained``, ``vllm serve``, ``hf://``."""
 
     message: str
     name: str | None = None
-    """The repo, if it is known."""
+    """The repo; None if it is only known at run time."""
 
     kind: RepoKind | None = "models"
-    """What kind of repo it is; None if that is worked out when the program runs."""
+    """The kind of repo; None if it is only known at run time."""
 
     revision: str | None = None
-    """The revision that is given, if it is known."""
+    """The revision that is given; None if there is none or it is only known at run time."""
 
     cell: int | None = None
-    """Which cell of a notebook, counted from 1; lines then count within the cell."""
+    """The number of the notebook cell, from 1; lines then count within the cell."""
 
     fixable: bool = False
-    """Whether ``--fix`` knows where to write a commit."""
+    """Whether ``--fix`` can write a commit here."""
 
     position: int | None = None
-    """Where a revision can stand among the call's positional arguments, from 0."""
+    """Index of the revision among the positional arguments of the call; None if it can only be a keyword."""
 
     commit: str | None = None
     """The commit that ``--fix`` has written."""
 
     note: str = ""
-    """Why ``--fix`` has not."""
+    """Why ``--fix`` has not written one."""
 
     @property
     def place(self) -> str:
-        """Where it is, in the form that editors and terminals link: ``path:line:column``."""
+        """The place in the form that editors and terminals turn into a link: ``path:line:column``."""
         cell = f":cell {self.cell}" if self.cell else ""
         return f"{self.path}{cell}:{self.line}:{self.column}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the finding as plain data."""
+        """Return the diagnostic as plain data."""
         return {
             "path": self.path,
             "line": self.line,
@@ -90,8 +90,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Unread:
-    """A file, or a cell of a notebook, that could not be read, and why."""
+class UnreadSource:
+    """A file, or a cell of a notebook, that could not be read, and the reason."""
 
     path: str
     reason: str
@@ -99,33 +99,33 @@ class Unread:
 
     @property
     def place(self) -> str:
-        """The file, and the cell in it."""
+        """The file, with the cell if it is one."""
         return f"{self.path}:cell {self.cell}" if self.cell else self.path
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the check found.
+    """The result of a check.
 
     Attributes:
-        findings: What is not pinned, in the order of files and lines.
-        fixed: What was pinned by this run.
-        unread: Files that could not be read; the others were.
-        files: How many files were read.
+        findings: A diagnostic for each place that is not pinned, in the order of files and lines.
+        fixed: The diagnostics of places that this run has pinned, each with the commit written.
+        unread: Sources that could not be read; all others were checked.
+        files: The number of files read.
     """
 
-    findings: tuple[Finding, ...]
-    fixed: tuple[Finding, ...]
-    unread: tuple[Unread, ...]
+    findings: tuple[Diagnostic, ...]
+    fixed: tuple[Diagnostic, ...]
+    unread: tuple[UnreadSource, ...]
     files: int
 
     def to_json(self) -> dict[str, Any]:
-        """Give the report as plain data."""
+        """Return the report as plain data."""
         return {
             "pinned": not self.findings,
             "files": self.files,
-            "findings": [finding.to_json() for finding in self.findings],
-            "fixed": [finding.to_json() for finding in self.fixed],
-            "unread": [{"path": unread.path, "cell": unread.cell, "reason": unread.reason} for unread in self.unread],
-            "rules": dict(Counter(finding.rule for finding in self.findings)),
+            "findings": [diagnostic.to_json() for diagnostic in self.findings],
+            "fixed": [diagnostic.to_json() for diagnostic in self.fixed],
+            "unread": [{"path": source.path, "cell": source.cell, "reason": source.reason} for source in self.unread],
+            "rules": dict(Counter(diagnostic.rule for diagnostic in self.findings)),
         }

@@ -1,4 +1,4 @@
-"""Which files of a code base are read."""
+"""Which files of a code base are read, and as what."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ _SKIPPED = frozenset(
 
 
 def kind_of(path: Path) -> FileKind | None:
-    """Tell how a file is read, by its name; None if it is not."""
+    """Return how a file is read, by its name; None if files of that name are not read."""
     if path.name.split(".")[0] in ("Dockerfile", "Containerfile"):
         return "docker"
     return _KINDS.get(path.suffix.lower())
 
 
 def list_files(paths: Sequence[Path]) -> list[Path]:
-    """List the files to read, each once, in the order of the paths and their names.
+    """Return the files to read, each once, in the order of the paths and, within a folder, of their names.
 
-    Folders that hold other people's code are left out (``.git``, virtual environments, ``node_modules``), and links
-    within a folder are not followed, so that no loop is walked and nothing outside is read or changed.
+    Folders with code of others are skipped (``.git``, virtual environments, ``node_modules``). Links within a folder
+    are not followed, so that no loop is walked and nothing outside the folder is read or changed.
 
     Raises:
-        UsageError: A path is not there.
+        UsageError: A path does not exist.
     """
     found: dict[str, Path] = {}
     for path in paths:
         if not path.exists():
-            raise UsageError(f"There is no {path}.", "Name files or folders that are there, such as: hfver pins .")
+            raise UsageError(f"{path} does not exist.", "Pass files or folders that exist, for example: hfver pins .")
         for file in _walk(path) if path.is_dir() else [path]:
             found.setdefault(os.path.realpath(file), file)
     return list(found.values())
@@ -72,6 +72,7 @@ def list_files(paths: Sequence[Path]) -> list[Path]:
 def _walk(folder: Path) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
         here = Path(root)
+        # In place, because that is how os.walk is told which folders to enter.
         folders[:] = sorted(name for name in folders if not _is_skipped(here / name))
         for name in sorted(files):
             if kind_of(here / name) and not (here / name).is_symlink():
@@ -79,4 +80,5 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_skipped(folder: Path) -> bool:
+    # Every virtual environment has a pyvenv.cfg, whatever its folder is called.
     return folder.name in _SKIPPED or (folder / "pyvenv.cfg").exists()

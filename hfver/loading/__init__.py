@@ -1,1 +1,1 @@
-"""A proven commit onto disk and into memory: fetch, pull, verify, load."""
+"""Loading: a verified release onto disk (fetch, pull, verify) and into memory (load)."""

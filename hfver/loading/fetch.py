@@ -1,4 +1,4 @@
-"""Fetch: a pinned commit's files in the ordinary Hugging Face cache, every one compared with its recorded SHA-256."""
+"""Fetching a pinned commit's files into the ordinary Hugging Face cache, and checking each against its SHA-256."""
 
 from __future__ import annotations
 
@@ -12,160 +12,179 @@ from pathlib import Path
 from hfver.core.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest
 from hfver.core.progress import Progress, silent
 from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, HubNotFound, ObjectGone, VerificationError
-from hfver.hub import Hub, TreeFile
-from hfver.hub.download import cached_file, fetch, forget_cached, snapshot_folder
+from hfver.hub import TreeFile
+from hfver.hub.client import HubRepo
+from hfver.hub.download import cached_file, download, forget_cached, snapshot_folder
 from hfver.hub.memory import Memory
 from hfver.model.checkpoint import HashCache
 from hfver.registry.release_checks import check_against_tree, check_folder, check_names, check_tree
 from hfver.registry.resolve import Pinned, read_tree
 
-__all__ = ["Snapshot", "bring", "files_in"]
+__all__ = ["Snapshot", "fetch_snapshot", "files_in"]
 
 CLOCK_TICK = 0.02
-"""Seconds after which a file system's clock has moved on: Linux stamps files every 1 to 10 ms."""
+"""Seconds after which a write gets a new time stamp: Linux updates the clock for them every 1 to 10 ms."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Verified files of a commit in the Hugging Face cache."""
+    """The verified files of a commit: the folder that has them, and their sizes and SHA-256 by path."""
 
     path: Path
     files: Mapping[str, FileEntry]
 
 
-def everything(path: str) -> bool:  # noqa: ARG001 - a choice of paths like any other
-    """Want every path."""
+def every_path(path: str) -> bool:  # noqa: ARG001 - it has the signature of a filter
+    """Include every path."""
     return True
 
 
-def bring(
-    hub: Hub, pinned: Pinned, *, wanted: Callable[[str], bool] = everything, progress: Progress = silent
+def fetch_snapshot(
+    pinned: Pinned, *, include: Callable[[str], bool] = every_path, progress: Progress = silent
 ) -> Snapshot:
-    """Have a pinned commit's files in the cache, verified; a file that went bad there is fetched once more.
+    """Fetch and verify a pinned commit's files. A file that is damaged in the cache is downloaded again, once.
 
     Args:
-        hub: Where from.
         pinned: The commit.
-        wanted: Which paths, for a commit that hfver did not make; a release is always whole.
-        progress: Told the bytes.
+        include: Which paths to fetch of a commit that hfver did not make; a release is always fetched whole.
+        progress: Called with the number of bytes downloaded.
+
+    Raises:
+        VerificationError: A file is missing or differs.
+        HubError: The Hub does not answer, or refuses the request.
     """
     try:
-        return _bring(hub, pinned, wanted, progress)
+        return _fetch(pinned, include, progress)
     except (DigestMismatch, FileUnexpected):
-        if not _forget(pinned):
+        # The cache may be damaged, or hold files of another program. If it is not, the Hub's file is wrong.
+        if not _remove_damaged(pinned):
             raise
-        return _bring(hub, pinned, wanted, progress)
+        return _fetch(pinned, include, progress)
 
 
-def _bring(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progress: Progress) -> Snapshot:
+def _fetch(pinned: Pinned, include: Callable[[str], bool], progress: Progress) -> Snapshot:
     release = pinned.release
     if release.manifest is not None:
-        return _bring_release(hub, pinned, release.manifest, progress)
+        return _fetch_release(pinned, release.manifest, progress)
     if pinned.files is not None:
-        return _bring_files(hub, pinned, {path: one for path, one in pinned.files.items() if wanted(path)}, progress)
-    return _bring_commit(hub, pinned, wanted, progress)
+        return _fetch_locked(pinned, {path: one for path, one in pinned.files.items() if include(path)}, progress)
+    return _fetch_commit(pinned, include, progress)
 
 
-def _bring_release(hub: Hub, pinned: Pinned, manifest: Manifest, progress: Progress) -> Snapshot:
-    repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
+def _fetch_release(pinned: Pinned, manifest: Manifest, progress: Progress) -> Snapshot:
+    repo, commit, where = pinned.repo, pinned.release.commit, str(pinned.release)
     paths = {*manifest.files, *([] if pinned.release.adopted else [MANIFEST])}
-    if any(cached_file(repo, commit, path) is None for path in paths):
-        tree = pinned.tree or read_tree(hub, repo, commit, where)
+    if any(cached_file(repo.name, commit, path) is None for path in paths):
+        tree = pinned.tree or read_tree(repo, commit, where)
         check_tree(tree, manifest, where)
         if MANIFEST in paths - tree.keys():
-            raise FileMissing(f"{where}: {MANIFEST} is gone from its commit.")
-        # The signature comes along, so that it can be checked later, and by others, without asking again.
+            raise FileMissing(
+                f"{where}: {MANIFEST} is missing from its commit.", "Do not use it until its owner has explained this."
+            )
+        # The signature is fetched too, so that it can be checked later, and by other tools, without a request.
         paths |= {SIGNATURE} & tree.keys()
-        _fetch(hub, repo, commit, {path: tree[path] for path in paths}, where, progress)
-    folder = snapshot_folder(repo, commit)
-    _check_once(Memory(hub.identity, repo), commit, folder, manifest.files, where, progress)
+        _download(repo, commit, {path: tree[path] for path in paths}, where, progress)
+    folder = snapshot_folder(repo.name, commit)
+    _check_if_changed(repo.memory, commit, folder, manifest.files, where, progress)
     return Snapshot(folder, manifest.files)
 
 
-def _check_once(
+def _check_if_changed(
     memory: Memory, commit: str, folder: Path, files: Mapping[str, FileEntry], where: str, progress: Progress
 ) -> None:
-    """Compare files with their hashes, unless they look just as they did when that was last done."""
+    """Compare files with their hashes, unless their size, times and inodes are the same as when that was last done."""
     check_names(files_in(folder), files, where)
-    before = _look(folder, files, where)
+    before = _stats(folder, files, where)
     if memory.verified(commit) == before:
         return
     check_folder(folder, files, where, cache=HashCache(), progress=progress)
-    if _look(folder, files, where) == before:
+    # A file that was written while it was hashed must not be remembered as verified.
+    if _stats(folder, files, where) == before:
         memory.remember_verified(commit, before)
 
 
-def _look(folder: Path, files: Iterable[str], where: str) -> str:
-    """Describe files by device, inode, size and times; waits until a later write would show in the times."""
+def _stats(folder: Path, files: Iterable[str], where: str) -> str:
+    """Return the device, inode, size and times of files, as text.
+
+    If a file was just written, this waits for a clock tick first: a later write within the same tick would not change
+    the times.
+    """
     try:
         stats = {path: (folder / path).stat() for path in sorted(files)}
     except OSError as error:
-        raise FileMissing(f"{where}: {error.filename} cannot be read: {error.strerror}.") from None
+        raise FileMissing(
+            f"{where}: {error.filename} cannot be read: {error.strerror}.", "Run the command again."
+        ) from None
     newest = max((max(stat.st_mtime_ns, stat.st_ctime_ns) for stat in stats.values()), default=0)
     time.sleep(max(0.0, min(CLOCK_TICK, CLOCK_TICK - (time.time_ns() - newest) / 1e9)))
-    looks = {
+    facts = {
         path: (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
         for path, stat in stats.items()
     }
-    return json.dumps(looks)
+    return json.dumps(facts)
 
 
-def _bring_commit(hub: Hub, pinned: Pinned, wanted: Callable[[str], bool], progress: Progress) -> Snapshot:
-    repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
-    memory, folder = Memory(hub.identity, repo), snapshot_folder(repo, commit)
-    whole = wanted is everything
+def _fetch_commit(pinned: Pinned, include: Callable[[str], bool], progress: Progress) -> Snapshot:
+    """Fetch a commit that hfver did not make, and check it against what it had on an earlier run, or its tree."""
+    repo, commit, where = pinned.repo, pinned.release.commit, str(pinned.release)
+    memory, folder = repo.memory, snapshot_folder(repo.name, commit)
+    whole = include is every_path
     known = memory.files(commit, whole=True) or (None if whole else memory.files(commit, whole=False))
-    if known and all(cached_file(repo, commit, path) for path in known) and pinned.tree is None:
+    if known and all(cached_file(repo.name, commit, path) for path in known) and pinned.tree is None:
         check_folder(folder, known, where, cache=HashCache(), progress=progress)
-        return Snapshot(folder, {path: entry for path, entry in known.items() if wanted(path)})
-    tree = {path: file for path, file in (pinned.tree or hub.tree(repo, commit)).items() if wanted(path)}
-    _fetch(hub, repo, commit, tree, where, progress)
+        return Snapshot(folder, {path: entry for path, entry in known.items() if include(path)})
+    tree = {path: file for path, file in (pinned.tree or repo.tree(commit)).items() if include(path)}
+    _download(repo, commit, tree, where, progress)
     files = check_against_tree(folder, tree, where, cache=HashCache(), progress=progress)
     memory.remember_files(commit, files, whole=whole)
     return Snapshot(folder, files)
 
 
-def _bring_files(hub: Hub, pinned: Pinned, files: Mapping[str, FileEntry], progress: Progress) -> Snapshot:
-    """Have exactly the files of a commit that a lock holds."""
-    repo, commit, where = pinned.release.repo, pinned.release.commit, str(pinned.release)
-    if absent := [path for path in files if cached_file(repo, commit, path) is None]:
-        tree = hub.tree(repo, commit)
-        if gone := [path for path in absent if path not in tree]:
-            raise FileMissing(f"{where}: the lock holds {gone[0]}, and the commit does not.")
-        _fetch(hub, repo, commit, {path: tree[path] for path in absent}, where, progress)
-    folder = snapshot_folder(repo, commit)
+def _fetch_locked(pinned: Pinned, files: Mapping[str, FileEntry], progress: Progress) -> Snapshot:
+    """Fetch exactly the files that a lock records of a commit that hfver did not make."""
+    repo, commit, where = pinned.repo, pinned.release.commit, str(pinned.release)
+    if absent := [path for path in files if cached_file(repo.name, commit, path) is None]:
+        tree = repo.tree(commit)
+        if missing := [path for path in absent if path not in tree]:
+            raise FileMissing(
+                f"{where}: the lock records {missing[0]}, which the commit does not have.",
+                "Do not use this repo until its owner has explained this.",
+            )
+        _download(repo, commit, {path: tree[path] for path in absent}, where, progress)
+    folder = snapshot_folder(repo.name, commit)
     check_folder(folder, files, where, cache=HashCache(), progress=progress)
     return Snapshot(folder, files)
 
 
-def _fetch(hub: Hub, repo: str, commit: str, tree: Mapping[str, TreeFile], where: str, progress: Progress) -> None:
+def _download(repo: HubRepo, commit: str, tree: Mapping[str, TreeFile], where: str, progress: Progress) -> None:
     try:
-        fetch(hub, repo, commit, tree.values(), progress)
+        download(repo, commit, tree.values(), progress)
     except HubNotFound as error:
         raise ObjectGone(
-            f"{where}: a file of the release is gone from a repo that answers. {error.message}",
-            "Who has a copy can prove it with hfver verify DIR, and upload the very same bytes again.",
+            f"{where}: the repo does not have a file of this commit anymore. {error.message}",
+            "Contact the owner of the repo. Anybody who has a copy can check it (hfver verify DIR), "
+            "and upload the same bytes again.",
         ) from None
 
 
-def _forget(pinned: Pinned) -> bool:
-    """Remove from the cache what is not as released; tells whether there was anything."""
+def _remove_damaged(pinned: Pinned) -> bool:
+    """Remove the files of a release from the cache that are not as released, and return whether there were any."""
     release, manifest = pinned.release, pinned.release.manifest
     folder = snapshot_folder(release.repo, release.commit)
     if manifest is None:
         return False
-    bad = [path for path in files_in(folder) if path not in manifest.files and path != MANIFEST]
+    damaged = [path for path in files_in(folder) if path not in manifest.files and path != MANIFEST]
     for path, entry in manifest.files.items():
         try:
             check_folder(folder, {path: entry}, str(release), cache=None)
         except VerificationError:
-            bad.append(path)
-    for path in bad:
+            damaged.append(path)
+    for path in damaged:
         forget_cached(release.repo, release.commit, path)
-    return bool(bad)
+    return bool(damaged)
 
 
 def files_in(folder: Path) -> list[str]:
-    """List the files below a folder, without hfver's own marks."""
+    """List the paths of all files below a folder."""
     found = (Path(base, name).relative_to(folder).as_posix() for base, _, names in os.walk(folder) for name in names)
     return list(found)

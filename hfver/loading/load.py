@@ -10,14 +10,14 @@ from hfver.core.results import Loaded
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import BadCheckpoint, SmokeFailed
 from hfver.hub import Hub
-from hfver.loading.base import bring_base
-from hfver.loading.fetch import Snapshot, bring
+from hfver.loading.base import fetch_base
+from hfver.loading.fetch import Snapshot, fetch_snapshot
 from hfver.model.lineage.record import Lineage
 from hfver.model.runtime import LoadedModel, load_model
 from hfver.model.smoke import examine, run_smoke
 from hfver.registry.resolve import Pinned, warn_if_yanked
 from hfver.registry.resolve_locked import code_is_allowed, resolve_locked
-from hfver.registry.state import Terms
+from hfver.registry.state import TrustOptions
 
 __all__ = ["load", "smoke_release"]
 
@@ -25,7 +25,7 @@ __all__ = ["load", "smoke_release"]
 def load(
     hub: Hub,
     ref: Ref,
-    terms: Terms = Terms(),
+    trust: TrustOptions = TrustOptions(),
     *,
     device: str = "auto",
     dtype: str = "auto",
@@ -40,7 +40,7 @@ def load(
     Args:
         hub: The Hub to load from.
         ref: The release to load.
-        terms: The conditions under which the repo is trusted, and the lock.
+        trust: The conditions under which the repo is trusted, and the lock.
         device: ``auto`` (CUDA if available), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto`` keeps the stored dtype; else a torch dtype's name, such as ``bfloat16``.
         smoke: Run the smoke eval on the loaded model.
@@ -56,16 +56,16 @@ def load(
         VerificationError: The files are not those that were released.
         HubNotFound: There is no such release.
     """
-    pinned = resolve_locked(hub, ref, terms)
+    pinned = resolve_locked(hub, ref, trust)
     warn_if_yanked(pinned.release)
-    snapshot = bring(hub, pinned, progress=progress)
-    base = _base_of(hub, snapshot, str(pinned.release), terms, progress)
+    snapshot = fetch_snapshot(pinned, progress=progress)
+    base = _base_of(hub, snapshot, str(pinned.release), trust, progress)
     loaded = load_model(
         snapshot.path,
         device=device,
         dtype=dtype,
         base_directory=base.path if base else None,
-        trust_remote_code=trust_remote_code or code_is_allowed(hub, pinned.release, terms),
+        trust_remote_code=trust_remote_code or code_is_allowed(pinned, trust),
     )
     # With the smoke eval, its own check of the tensors reports a misfit, together with everything else that is wrong.
     if not loaded.is_complete and not smoke:
@@ -79,7 +79,7 @@ def load(
 def smoke_release(
     hub: Hub,
     ref: Ref,
-    terms: Terms = Terms(),
+    trust: TrustOptions = TrustOptions(),
     *,
     device: str = "auto",
     dtype: str = "auto",
@@ -91,7 +91,7 @@ def smoke_release(
     Args:
         hub: The Hub to load from.
         ref: The release to run.
-        terms: The conditions under which the repo is trusted, and the lock.
+        trust: The conditions under which the repo is trusted, and the lock.
         device: ``auto`` (CUDA if available), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto`` keeps the stored dtype; else a torch dtype's name, such as ``bfloat16``.
         trust_remote_code: Allow the release's own Python code to run.
@@ -104,26 +104,26 @@ def smoke_release(
         VerificationError: The files are not those that were released.
         HubNotFound: There is no such release.
     """
-    pinned: Pinned = resolve_locked(hub, ref, terms)
+    pinned: Pinned = resolve_locked(hub, ref, trust)
     warn_if_yanked(pinned.release)
-    snapshot = bring(hub, pinned, progress=progress)
-    base = _base_of(hub, snapshot, str(pinned.release), terms, progress)
+    snapshot = fetch_snapshot(pinned, progress=progress)
+    base = _base_of(hub, snapshot, str(pinned.release), trust, progress)
     return run_smoke(
         snapshot.path,
         device=device,
         dtype=dtype,
         base_directory=base.path if base else None,
-        trust_remote_code=trust_remote_code or code_is_allowed(hub, pinned.release, terms),
+        trust_remote_code=trust_remote_code or code_is_allowed(pinned, trust),
         content_digest=pinned.release.content_digest,
     )
 
 
-def _base_of(hub: Hub, snapshot: Snapshot, where: str, terms: Terms, progress: Progress) -> Snapshot | None:
+def _base_of(hub: Hub, snapshot: Snapshot, where: str, trust: TrustOptions, progress: Progress) -> Snapshot | None:
     if "adapter_config.json" not in snapshot.files:
         return None
     record = snapshot.path / LINEAGE
     lineage = Lineage.decode(record.read_bytes(), f"{where}: {LINEAGE}") if record.is_file() else Lineage()
-    return bring_base(hub, lineage.base_model, where, lock=terms.lock, progress=progress)
+    return fetch_base(hub, lineage.base_model, where, lock=trust.lock, progress=progress)
 
 
 def _misfit(loaded: LoadedModel) -> str:

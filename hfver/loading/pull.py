@@ -1,7 +1,8 @@
-"""Pull: a release's files onto this machine, every one compared with its recorded SHA-256.
+"""Pulling a release's files onto this machine, and checking each against its recorded SHA-256.
 
-Into the ordinary Hugging Face cache, or from there into a folder. A folder is marked while it is being filled and
-gets its manifest last: one without a manifest is never taken for whole.
+They are fetched into the ordinary Hugging Face cache, and from there copied to a folder if the user names one. The
+folder has a mark while it is being filled, and gets its manifest last, so that an incomplete folder never passes for a
+release.
 """
 
 from __future__ import annotations
@@ -17,85 +18,86 @@ from hfver.core.ref import Ref
 from hfver.core.results import Pulled
 from hfver.errors import FileUnexpected, UsageError
 from hfver.hub import Hub
-from hfver.hub.memory import Memory
 from hfver.hub.upload import copy_file
-from hfver.loading.fetch import Snapshot, bring, files_in
+from hfver.loading.fetch import Snapshot, fetch_snapshot, files_in
 from hfver.loading.verify import manifest_in
 from hfver.model.checkpoint import HashCache, hash_files, refuse_code
 from hfver.registry.release_checks import check_folder, check_names
 from hfver.registry.resolve import Pinned, warn_if_yanked
 from hfver.registry.resolve_locked import code_is_allowed, resolve_locked
-from hfver.registry.state import Terms
+from hfver.registry.state import TrustOptions
 
 __all__ = ["MARK", "check_code", "pull"]
 
 PART = ".hfver/pulling.part"
-"""The file that is being written: it gets its name when it is whole."""
+"""The file that is being written; it is renamed when it is complete."""
 
 
 def pull(
     hub: Hub,
     ref: Ref,
     directory: Path | None,
-    terms: Terms = Terms(),
+    trust: TrustOptions = TrustOptions(),
     *,
     trust_remote_code: bool = False,
     progress: Progress = silent,
 ) -> Pulled:
-    """Bring a release onto this machine and verify it.
+    """Fetch and verify a release's files, and copy them to a folder.
 
     Args:
-        hub: Where from.
-        ref: Which release.
-        directory: Where to; None leaves it in the Hugging Face cache.
-        terms: What must hold for the repo to be believed.
-        trust_remote_code: Allow configs that make libraries run code when they load the release.
-        progress: Told the bytes.
+        hub: The Hub that has the release.
+        ref: The reference of the release.
+        directory: The folder; None to leave the files in the Hugging Face cache.
+        trust: What must hold for the repo to be trusted.
+        trust_remote_code: Allow Python code, and configs that make libraries run code, in the release.
+        progress: Called with the number of bytes downloaded.
 
     Raises:
-        PolicyViolation: Loading the release would run code, and that is not allowed.
-        UsageError: The directory holds something else.
-        VerificationError: A file is not what was released.
+        PolicyViolation: Loading the release would run code, which was not allowed.
+        UsageError: The folder has other files.
+        VerificationError: A file is not as released.
     """
-    pinned = resolve_locked(hub, ref, terms)
+    pinned = resolve_locked(hub, ref, trust)
     warn_if_yanked(pinned.release)
     if directory is not None:
         _check_target(directory, pinned)
-    snapshot = bring(hub, pinned, progress=progress)
-    if not (trust_remote_code or code_is_allowed(hub, pinned.release, terms)):
-        check_code(hub, pinned, snapshot)
+    snapshot = fetch_snapshot(pinned, progress=progress)
+    if not (trust_remote_code or code_is_allowed(pinned, trust)):
+        check_code(pinned, snapshot)
     path = _fill(directory, snapshot, pinned) if directory is not None else snapshot.path
     return Pulled(path, pinned.release, len(snapshot.files))
 
 
-def check_code(hub: Hub, pinned: Pinned, snapshot: Snapshot) -> None:
-    """Refuse a release that would run code, before it gets a folder of its own; a commit is looked at once.
+def check_code(pinned: Pinned, snapshot: Snapshot) -> None:
+    """Refuse a release that would run code. The verdict on a commit is remembered.
 
     Raises:
-        PolicyViolation: It would.
+        PolicyViolation: It would run code.
     """
-    commit, memory = pinned.release.commit, Memory(hub.identity, pinned.release.repo)
+    commit, memory = pinned.release.commit, pinned.repo.memory
     if not memory.runs_no_code(commit):
         refuse_code(snapshot.path, name=str(pinned.release), paths=snapshot.files)
         memory.remember_no_code(commit)
 
 
 def _check_target(directory: Path, pinned: Pinned) -> None:
-    """Refuse to write into a folder that holds anything but a release of the same repo."""
-    if not directory.exists() or (directory.is_dir() and _is_bare(directory)):
+    """Refuse to write to a folder that has anything but a release of the same repo."""
+    if not directory.exists() or (directory.is_dir() and _is_empty(directory)):
         return
     repo = _repo_in(directory) if directory.is_dir() else None
     made_for = pinned.release.manifest.repo if pinned.release.manifest else pinned.release.repo
     if repo is None or repo.lower() not in (pinned.release.repo.lower(), made_for.lower()):
-        holds = f"a release of {repo}" if repo else "other files" if directory.is_dir() else "a file"
+        if not directory.is_dir():
+            raise UsageError(f"{directory} is a file, not a folder.", "Name a new folder.")
+        content = f"a release of {repo}" if repo else "files that are not a release"
         raise UsageError(
-            f"{directory} is not empty: it holds {holds}.",
-            "Name a new folder, or one pulled from the same repo.",
+            f"{directory} is not empty: it contains {content}.",
+            f"Name a new folder, or one with a release of {pinned.release.repo}.",
         )
 
 
-def _is_bare(directory: Path) -> bool:
-    """Tell whether a folder holds nothing, or no more than a pull that was killed before it wrote its mark."""
+def _is_empty(directory: Path) -> bool:
+    """Return whether a folder is empty, or has only what a pull leaves that is killed before it writes the mark."""
     own = directory / PART
     return all(path in (own, own.parent) for path in directory.rglob("*")) and not own.parent.is_symlink()
 
@@ -111,46 +113,48 @@ def _read_mark(directory: Path) -> dict[str, object]:
         mark = json.loads((directory / MARK).read_bytes())
         return {"repo": str(mark["repo"]), "files": [safe_path(path) for path in mark["files"]]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise UsageError(f"{directory / MARK} cannot be read.", "Delete the folder and pull again.") from None
+        raise UsageError(
+            f"{directory / MARK} cannot be read.", f"Delete the folder {directory}, then pull the release again."
+        ) from None
 
 
 def _fill(directory: Path, snapshot: Snapshot, pinned: Pinned) -> Path:
-    """Copy a snapshot into a folder: mark it, write what differs, drop what is stale, the manifest last."""
-    stale = _begin(directory, pinned, snapshot) - {*snapshot.files, MANIFEST}
+    """Copy a snapshot to a folder: the mark first, then the files that differ, and the manifest last."""
+    stale = _write_mark(directory, pinned, snapshot) - {*snapshot.files, MANIFEST}
     for path, entry in snapshot.files.items():
-        _place(directory, path, snapshot.path / path, entry)
+        _copy(directory, path, snapshot.path / path, entry)
     for path in stale:
         (directory / path).unlink(missing_ok=True)
     check_folder(directory, snapshot.files, str(pinned.release), cache=HashCache())
     if pinned.release.manifest is not None:
-        _place_signature(directory, snapshot.path / SIGNATURE)
-        _place_manifest(directory, snapshot.path / MANIFEST, pinned)
+        _copy_signature(directory, snapshot.path / SIGNATURE)
+        _copy_manifest(directory, snapshot.path / MANIFEST, pinned)
     (directory / PART).unlink(missing_ok=True)
     (directory / MARK).unlink()
-    _drop_empty(directory)
-    _warn_of_others(directory, snapshot, pinned)
+    _remove_empty_folders(directory)
+    _warn_about_other_files(directory, snapshot, pinned)
     return directory
 
 
-def _warn_of_others(directory: Path, snapshot: Snapshot, pinned: Pinned) -> None:
-    """Warn of files that somebody else put there: they are left alone, and the folder is more than the release."""
+def _warn_about_other_files(directory: Path, snapshot: Snapshot, pinned: Pinned) -> None:
+    """Warn about files that are not the release's. They stay, because somebody else put them there."""
     try:
         check_names(files_in(directory), snapshot.files, str(directory))
     except FileUnexpected as found:
-        warnings.warn(f"{found.message} Move it away if it should be {pinned.release} alone.", stacklevel=4)
+        warnings.warn(f"{found.message} Remove what is not part of {pinned.release}.", stacklevel=4)
 
 
-def _place_manifest(directory: Path, source: Path, pinned: Pinned) -> None:
-    """Put the manifest where the folder's files are; an adopted release's is not among its commit's files."""
+def _copy_manifest(directory: Path, source: Path, pinned: Pinned) -> None:
     if not pinned.release.adopted:
-        _place(directory, MANIFEST, source, None)
+        _copy(directory, MANIFEST, source, None)
     elif pinned.raw is not None:
+        # The commit of an adopted release has no manifest; it was read from main.
         (directory / PART).write_bytes(pinned.raw)
         (directory / PART).replace(directory / MANIFEST)
 
 
-def _begin(directory: Path, pinned: Pinned, snapshot: Snapshot) -> set[str]:
-    """Mark the folder as unfinished; returns the files that earlier pulls left there."""
+def _write_mark(directory: Path, pinned: Pinned, snapshot: Snapshot) -> set[str]:
+    """Mark the folder as incomplete, and return the paths that earlier pulls wrote."""
     before: set[str] = set()
     if (directory / MARK).is_file():
         before.update(map(str, _as_list(_read_mark(directory)["files"])))
@@ -169,8 +173,8 @@ def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _place(directory: Path, path: str, source: Path, entry: FileEntry | None) -> None:
-    """Copy a file into the folder, unless it is there as it should be; it appears whole or not at all."""
+def _copy(directory: Path, path: str, source: Path, entry: FileEntry | None) -> None:
+    """Copy a file to the folder atomically, unless the folder has the same file already."""
     target, part = directory / path, directory / PART
     if entry is not None and target.is_file() and hash_files({"": target}, cache=HashCache())[""] == entry:
         return
@@ -179,15 +183,15 @@ def _place(directory: Path, path: str, source: Path, entry: FileEntry | None) ->
     part.replace(target)
 
 
-def _place_signature(directory: Path, source: Path) -> None:
-    """Put the release's signature beside it; one of another release must not stay."""
+def _copy_signature(directory: Path, source: Path) -> None:
+    """Copy the release's signature, or delete the one of an earlier pull."""
     if source.is_file():
-        _place(directory, SIGNATURE, source, None)
+        _copy(directory, SIGNATURE, source, None)
     else:
         (directory / SIGNATURE).unlink(missing_ok=True)
 
 
-def _drop_empty(directory: Path) -> None:
+def _remove_empty_folders(directory: Path) -> None:
     for base, _, _ in os.walk(directory, topdown=False):
         if Path(base) != directory and not any(Path(base).iterdir()):
             Path(base).rmdir()

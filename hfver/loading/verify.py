@@ -1,4 +1,4 @@
-"""Verify: a release's files on this machine, every byte of them, against its manifest and the Hub's ledger."""
+"""Verifying a release's files on this machine against its manifest, and its manifest against the Hub's ledger."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hfver.core.results import Verified
 from hfver.core.version import parse_version
 from hfver.errors import DigestMismatch, UsageError, VerificationError
 from hfver.hub import Hub
-from hfver.loading.fetch import Snapshot, bring, files_in
+from hfver.loading.fetch import Snapshot, fetch_snapshot, files_in
 from hfver.model.checkpoint import HashCache
 from hfver.registry.release_checks import check_folder, check_names
 from hfver.registry.resolve import locate, warn_if_yanked
 from hfver.registry.signing import check_signed
 from hfver.registry.signing.enforce import check_folder_signed
-from hfver.registry.signing.keys import Trust
-from hfver.registry.state import Terms
+from hfver.registry.signing.keys import TrustedSigner
+from hfver.registry.state import TrustOptions
 
 __all__ = ["manifest_digest", "manifest_in", "verify_folder", "verify_release"]
 
@@ -26,51 +26,58 @@ __all__ = ["manifest_digest", "manifest_in", "verify_folder", "verify_release"]
 def verify_release(
     hub: Hub,
     ref: Ref,
-    terms: Terms = Terms(),
+    trust: TrustOptions = TrustOptions(),
     *,
-    trust: Trust | None = None,
+    trusted: TrustedSigner | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> Verified:
-    """Check a release on the Hub, and every byte of its files here.
+    """Verify a release on the Hub, and its files in the Hugging Face cache.
 
     Args:
-        hub: Where the release is.
-        ref: Which one.
-        terms: What must hold for the repo to be believed.
-        trust: Who must have signed it; None asks the policy.
-        force: Read every byte again; else files whose size and times did not change keep their verdict.
-        progress: Told the bytes.
+        hub: The Hub that has the release.
+        ref: The reference of the release.
+        trust: What must hold for the repo to be trusted.
+        trusted: Who must have signed it; None for what the policy says.
+        force: Read every byte again, instead of trusting files whose size and times did not change.
+        progress: Called with the number of bytes read.
 
     Raises:
         VerificationError: Something differs.
     """
-    pinned = locate(hub, ref, terms)
+    pinned = locate(hub, ref, trust)
     warn_if_yanked(pinned.release)
-    trust = check_signed(hub, pinned.release, trust, remembered=not force)
-    snapshot = bring(hub, pinned, progress=progress)
+    trusted = check_signed(pinned.repo, pinned.release, trusted, policy=trust.policy, remembered=not force)
+    snapshot = fetch_snapshot(pinned, progress=progress)
     where, release = str(pinned.release), pinned.release
     if force:
         check_folder(snapshot.path, snapshot.files, where, cache=None, progress=progress)
     evidence = "ledger" if release.published else "manifest" if release.manifest else "commit"
     names = release.version, release.commit, release.digest
-    return _verified(snapshot.path, release.repo, *names, snapshot, evidence, trust)
+    return _verified(snapshot.path, release.repo, *names, snapshot, evidence, trusted)
 
 
 def verify_folder(
-    hub: Hub | None, directory: Path, *, trust: Trust | None = None, force: bool = False, progress: Progress = silent
+    hub: Hub | None,
+    directory: Path,
+    trust: TrustOptions = TrustOptions(),
+    *,
+    trusted: TrustedSigner | None = None,
+    force: bool = False,
+    progress: Progress = silent,
 ) -> Verified:
-    """Check a pulled folder against its manifest, and its manifest against the Hub's ledger.
+    """Verify a pulled folder against its manifest, and its manifest against the Hub's ledger.
 
     Args:
-        hub: Whose ledger to ask; None checks the folder alone.
+        hub: The Hub that has the ledger; None to verify only the folder.
         directory: A folder that ``pull`` filled, or a snapshot in the cache.
-        trust: Who must have signed it; None asks the policy.
-        force: Read every byte again.
-        progress: Told the bytes.
+        trust: What must hold for the repo to be trusted; only its policy is used.
+        trusted: Who must have signed it; None for what the policy says.
+        force: Read every byte again, instead of trusting files whose size and times did not change.
+        progress: Called with the number of bytes read.
 
     Raises:
-        UsageError: The folder holds no release.
+        UsageError: The folder does not contain a release.
         VerificationError: Something differs.
     """
     manifest = manifest_in(directory)
@@ -79,34 +86,42 @@ def verify_folder(
     if hub is not None:
         release = locate(hub, Ref(manifest.repo, parse_version(manifest.version))).release
         if release.digest != digest:
-            raise DigestMismatch(f"{where}: its manifest is {digest}; the ledger says {release.digest}.")
+            raise DigestMismatch(
+                f"{where}: its manifest has the digest {digest}; the ledger says {release.digest}.",
+                "Delete the folder and pull the release again.",
+            )
         warn_if_yanked(release)
         commit, evidence = release.commit, "ledger"
-    trust = check_folder_signed(directory, manifest, digest, trust)
+    trusted = check_folder_signed(directory, manifest, digest, trusted, policy=trust.policy)
     check_names((path for path in files_in(directory) if path != MARK), manifest.files, where)
     check_folder(directory, manifest.files, where, cache=None if force else HashCache(), progress=progress)
     snapshot = Snapshot(directory, manifest.files)
-    return _verified(directory, manifest.repo, manifest.version, commit, digest, snapshot, evidence, trust)
+    return _verified(directory, manifest.repo, manifest.version, commit, digest, snapshot, evidence, trusted)
 
 
 def manifest_in(directory: Path) -> Manifest:
     """Read the manifest of a pulled folder.
 
     Raises:
-        UsageError: The folder holds no release.
-        VerificationError: It was only pulled in part, or its manifest is broken.
+        UsageError: The folder does not contain a release.
+        VerificationError: The pull was not finished, or the manifest is invalid.
     """
     if not directory.is_dir():
-        raise UsageError(f"{directory} is not a folder.", "Name a pulled folder, or a release: ns/name@1.2.0")
+        raise UsageError(f"{directory} is not a folder.", "Name a pulled folder, or a release such as ns/name@1.2.0.")
     if (directory / MARK).exists():
-        raise VerificationError(f"{directory} is half pulled.", "Pull it again; it goes on where it stopped.")
+        raise VerificationError(
+            f"{directory} is incomplete: a pull was interrupted.",
+            "Pull the release again, which continues where it stopped.",
+        )
     if not (directory / MANIFEST).is_file():
-        raise UsageError(f"{directory} holds no release: it has no {MANIFEST}.", "Pull one: hfver pull ns/name DIR")
+        raise UsageError(
+            f"{directory} does not contain a release: it has no {MANIFEST}.", "Pull one: hfver pull ns/name DIR"
+        )
     return Manifest.decode((directory / MANIFEST).read_bytes(), str(directory))
 
 
 def manifest_digest(directory: Path) -> str:
-    """Name the release in a pulled folder by the digest of its manifest."""
+    """Return the digest of the release in a pulled folder."""
     return digest_of((directory / MANIFEST).read_bytes())
 
 
@@ -118,8 +133,8 @@ def _verified(
     digest: str | None,
     snapshot: Snapshot,
     evidence: str,
-    trust: Trust | None,
+    trusted: TrustedSigner | None,
 ) -> Verified:
     total = sum(entry.size for entry in snapshot.files.values())
-    signed_by = str(trust) if trust else None
+    signed_by = str(trusted) if trusted else None
     return Verified(path, repo, version, commit, digest, len(snapshot.files), total, evidence, signed_by)

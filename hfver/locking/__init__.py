@@ -1,1 +1,1 @@
-"""``hfver.lock`` kept true: from requirements to exact commits, digests and files, and back onto disk."""
+"""Locking: from a project's requirements to exact commits and files in ``hfver.lock``, and to those files on disk."""

@@ -1,4 +1,4 @@
-"""Outdated: how what is locked stands against what its repos have now."""
+"""Comparing the locked versions with the newest ones in their repos."""
 
 from __future__ import annotations
 
@@ -7,68 +7,76 @@ from pathlib import Path
 
 from hfver.core.ledger import Entry
 from hfver.core.lockfile import Package, read_lock
-from hfver.core.lockfile.results import Outdated, Standing
+from hfver.core.lockfile.results import Outdated, PackageStatus
 from hfver.core.version import Version, bump_between, parse_version
 from hfver.errors import HubNotFound, Refused
 from hfver.hub import Hub
 from hfver.locking.lock import newest_for
-from hfver.locking.requirements import Asked, Wish, gather
-from hfver.registry.resolve_locked import terms_for
-from hfver.registry.state import RepoState, Terms, read_state
+from hfver.locking.requirements import LockRequest, Requirement, collect_requirements
+from hfver.registry.resolve_locked import trust_for
+from hfver.registry.state import RepoState, TrustOptions, read_state
 
 __all__ = ["outdated"]
 
 
-def outdated(hub: Hub, path: Path, asked: Asked) -> Outdated:
-    """Compare every locked version with the newest that its spec allows, and with the newest at all.
+def outdated(hub: Hub, path: Path, request: LockRequest) -> Outdated:
+    """Compare every locked version with the newest one that its spec allows, and with the newest one of all.
+
+    Args:
+        hub: The Hub that has the locked repos.
+        path: The lock.
+        request: The requirements of ``hfver.toml``; nothing else of it counts.
 
     Raises:
-        BadConfig: The lock is missing or broken.
-        Refused: All that it holds is on other Hubs.
-        HubError: A repo is gone, or there is no answer.
-        VerificationError: A ledger does not hold what the lock saw.
+        BadConfig: The lock does not exist or is broken.
+        Refused: All of its packages are on other Hubs.
+        HubError: A repo does not exist anymore, or the Hub does not answer.
+        VerificationError: A ledger does not contain what the lock recorded.
     """
     lock = read_lock(path)
-    terms = Terms(lock=lock)
-    wishes = gather(replace(asked, refs=(), remove=(), allow_code=False), lock, hub.identity)
-    rows = (_stand(read_state(hub, wish.repo, terms_for(wish.package, terms)), wish) for wish in wishes if wish.package)
-    packages = tuple(rows)
+    trust = TrustOptions(lock=lock)
+    request = replace(request, refs=(), remove=(), allow_code=False)
+    packages = tuple(
+        _status(read_state(hub.repo(one.repo), trust_for(one.package, trust)), one, one.package)
+        for one in collect_requirements(request, lock, hub.identity)
+        if one.package
+    )
     if not packages and lock.direct:
-        raise _elsewhere(lock.direct[0])
+        raise _all_on_other_hubs(lock.direct[0])
     return Outdated(path, packages)
 
 
-def _elsewhere(package: Package) -> Refused:
-    """Say that nothing was compared: an empty list would read as everything being up to date."""
-    message = f"{package}: it is on another Hub ({package.hub}), and so is all else that is locked."
+def _all_on_other_hubs(package: Package) -> Refused:
+    # An empty list would mean that everything is up to date, although nothing was compared.
+    message = f"{package} is on a different Hub ({package.hub}), and so are all other locked packages."
     return Refused(message, f"Run: hfver outdated --hub {package.place}")
 
 
-def _stand(state: RepoState, wish: Wish) -> Standing:
-    package = wish.package
-    locked = parse_version(package.version) if package and package.version else None
-    entry = state.ledger.at_commit(package.commit) if package else None
-    allowed = _allowed(state, wish)
+def _status(state: RepoState, requirement: Requirement, package: Package) -> PackageStatus:
+    locked = parse_version(package.version) if package.version else None
+    entry = state.ledger.at_commit(package.commit)
+    allowed = _newest_allowed(state, requirement)
     newest = state.ledger.newest()
-    return Standing(
-        repo=wish.repo,
-        spec=wish.text,
-        locked=str(locked or (package.commit if package else "")),
+    return PackageStatus(
+        repo=requirement.repo,
+        spec=requirement.spec,
+        locked=str(locked or package.commit),
         allowed=str(allowed.version) if allowed else None,
         newest=str(newest.version) if newest else None,
-        allowed_bump=_rise(locked, allowed),
-        newest_bump=_rise(locked, newest),
+        allowed_bump=_bump(locked, allowed),
+        newest_bump=_bump(locked, newest),
         yanked=entry.yanked if entry else None,
     )
 
 
-def _allowed(state: RepoState, wish: Wish) -> Entry | None:
+def _newest_allowed(state: RepoState, requirement: Requirement) -> Entry | None:
     try:
-        return newest_for(state, wish)
+        return newest_for(state, requirement)
     except (HubNotFound, Refused):
         return None
 
 
-def _rise(locked: Version | None, entry: Entry | None) -> str | None:
-    rises = locked is not None and entry is not None and entry.version > locked
-    return str(bump_between(locked, entry.version)) if rises and entry else None
+def _bump(locked: Version | None, entry: Entry | None) -> str | None:
+    if locked is None or entry is None or entry.version <= locked:
+        return None
+    return str(bump_between(locked, entry.version))

@@ -1,4 +1,4 @@
-"""Describe: everything that proves a pinned commit, written down as a package of a lock."""
+"""The package of a pinned commit in a lock: everything that proves the commit."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from hfver.core.progress import Progress, silent
 from hfver.core.ref import Ref
 from hfver.core.results import Release
 from hfver.errors import CommitGone, HubNotFound, VerificationError
-from hfver.hub import Hub, TreeFile
-from hfver.hub.download import cached_file, fetch, snapshot_folder
+from hfver.hub import TreeFile
+from hfver.hub.download import cached_file, download, snapshot_folder
 from hfver.loading.base import base_ref, is_loadable
 from hfver.model.checkpoint import HashCache
 from hfver.model.lineage.record import Lineage
 from hfver.registry.release_checks import check_against_tree, read_verified
 from hfver.registry.resolve import Pinned
 
-__all__ = ["base_of", "describe"]
+__all__ = ["base_of", "commit_gone", "package_of"]
 
 
-def describe(
-    hub: Hub,
+def package_of(
     pinned: Pinned,
     *,
     ledger: str | None = None,
@@ -33,27 +32,26 @@ def describe(
     allow_code: bool = False,
     progress: Progress = silent,
 ) -> Package:
-    """Write down a pinned commit: its files, and what it was made from.
+    """Return the package of a pinned commit, with its files and the datasets that it was trained on.
 
     Args:
-        hub: Where it is.
         pinned: The commit.
-        ledger: Head of its repo's ledger; None for a commit that hfver did not make.
-        spec: What was asked for; None for a base, of which only what is loaded is written down.
+        ledger: The head of its repo's ledger; None for a commit that hfver did not make.
+        spec: The required spec; None for a base, of which only the files that are loaded are recorded.
         base: The package that it is loaded onto.
-        allow_code: Whether its own Python code may run.
-        progress: Told the bytes.
+        allow_code: Whether its Python code may run.
+        progress: Called with the number of bytes downloaded.
 
     Raises:
-        VerificationError: It holds what no lock may hold, such as an unsafe path.
+        VerificationError: It contains what a lock must not contain, such as an unsafe path.
     """
     release = pinned.release
     manifest = release.manifest
-    files = manifest.files if manifest else _plain_files(hub, pinned, whole=spec is not None, progress=progress)
+    files = manifest.files if manifest else _plain_files(pinned, whole=spec is not None, progress=progress)
     try:
         return Package(
             repo=release.repo,
-            hub=hub.identity,
+            hub=pinned.repo.hub.identity,
             spec=spec,
             version=release.version,
             commit=release.commit,
@@ -61,7 +59,7 @@ def describe(
             ledger=ledger,
             allow_code=allow_code,
             base=base.id if base else None,
-            datasets=tuple(_datasets(_lineage(hub, release))),
+            datasets=tuple(_datasets(_lineage(pinned))),
             files=files,
         )
     except ValidationError as error:
@@ -69,35 +67,44 @@ def describe(
         raise _unlockable(release, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def base_of(hub: Hub, release: Release) -> Ref | None:
-    """Name the commit that a release is loaded onto: an adapter's base. None for a model that stands alone.
+def base_of(pinned: Pinned) -> Ref | None:
+    """Return the reference of an adapter's base; None for a full model.
 
     Raises:
-        UsageError: It is an adapter, and its lineage pins no base.
+        UsageError: It is an adapter, and its lineage does not pin a base.
     """
-    if release.manifest is None or "adapter_config.json" not in release.manifest.files:
+    manifest = pinned.release.manifest
+    if manifest is None or "adapter_config.json" not in manifest.files:
         return None
-    return base_ref(_lineage(hub, release).base_model, str(release))
+    return base_ref(_lineage(pinned).base_model, str(pinned.release))
 
 
-def _plain_files(hub: Hub, pinned: Pinned, *, whole: bool, progress: Progress) -> dict[str, FileEntry]:
-    """Hash the files of a commit that has no manifest; large ones have their hash on the Hub, and stay there."""
+def _plain_files(pinned: Pinned, *, whole: bool, progress: Progress) -> dict[str, FileEntry]:
+    """Hash the files of a commit without a manifest. LFS objects are not downloaded: their id is their SHA-256."""
     release = pinned.release
-    listed = pinned.tree if pinned.tree is not None else _tree(hub, release)
+    listed = pinned.tree if pinned.tree is not None else _tree(pinned)
     _check_paths(listed, release)
     tree = {path: file for path, file in listed.items() if whole or is_loadable(path)}
     small = {path: file for path, file in tree.items() if not file.sha256}
-    fetch(hub, release.repo, release.commit, small.values(), progress)
+    download(pinned.repo, release.commit, small.values(), progress)
     folder = snapshot_folder(release.repo, release.commit)
     hashed = check_against_tree(folder, small, str(release), cache=HashCache()) if small else {}
     return hashed | {path: FileEntry(size=one.size, sha256=one.sha256) for path, one in tree.items() if one.sha256}
 
 
-def _tree(hub: Hub, release: Release) -> Mapping[str, TreeFile]:
+def _tree(pinned: Pinned) -> Mapping[str, TreeFile]:
     try:
-        return hub.tree(release.repo, release.commit)
+        return pinned.repo.tree(pinned.release.commit)
     except HubNotFound:
-        raise CommitGone(f"{release}: no such commit in a repo that answers.", "Ask the repo's owner.") from None
+        raise commit_gone(str(pinned.repo), pinned.release.commit) from None
+
+
+def commit_gone(repo: str, commit: str) -> CommitGone:
+    """Return the error for a repo that lacks a commit which is required or locked."""
+    return CommitGone(
+        f"{repo} does not have commit {commit}.",
+        "Check the commit. If it was there before, the history of the repo was rewritten: contact its owner.",
+    )
 
 
 def _check_paths(tree: Mapping[str, TreeFile], release: Release) -> None:
@@ -108,15 +115,15 @@ def _check_paths(tree: Mapping[str, TreeFile], release: Release) -> None:
             raise _unlockable(release, str(error)) from None
 
 
-def _lineage(hub: Hub, release: Release) -> Lineage:
-    """Read the lineage of a release, from the cache where it is there as released."""
-    manifest = release.manifest
+def _lineage(pinned: Pinned) -> Lineage:
+    """Read the lineage of a release: from the cache if it is intact there, otherwise from the Hub."""
+    release, manifest = pinned.release, pinned.release.manifest
     if manifest is None or LINEAGE not in manifest.files:
         return Lineage()
-    here = cached_file(release.repo, release.commit, LINEAGE)
-    raw = here.read_bytes() if here else b""
+    cached = cached_file(release.repo, release.commit, LINEAGE)
+    raw = cached.read_bytes() if cached else b""
     if digest_of(raw) != f"sha256:{manifest.files[LINEAGE].sha256}":
-        raw = read_verified(hub, release, manifest, LINEAGE)
+        raw = read_verified(pinned.repo, release, manifest, LINEAGE)
     return Lineage.decode(raw, f"{release}: {LINEAGE}")
 
 
@@ -125,5 +132,5 @@ def _datasets(lineage: Lineage) -> Iterator[LockedDataset]:
         yield LockedDataset(name=one.name, source=one.source, revision=one.revision, hash=one.hash)
 
 
-def _unlockable(release: Release, why: str) -> VerificationError:
-    return VerificationError(f"{release} cannot be locked: {why}.", f"See what it holds: hfver show {release}")
+def _unlockable(release: Release, reason: str) -> VerificationError:
+    return VerificationError(f"{release} cannot be locked: {reason}.", f"List its files: hfver show {release}")

@@ -1,7 +1,7 @@
-"""Wish: which versions of which repos a project wants, from the command line, ``hfver.toml`` and the lock itself.
+"""A project's requirements: which versions of which repos it needs, by ``hfver.toml``, the command line and the lock.
 
-``hfver.toml`` is the standing wish, and a reference on the command line chooses within it. A repo that it does not
-name is wanted as the command line says, and from then on as the lock remembers.
+``hfver.toml`` always applies, and a reference on the command line chooses within it. A repo that is not in
+``hfver.toml`` is required as the command line says, and from then on as the lock records.
 """
 
 from __future__ import annotations
@@ -10,26 +10,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hfver.core.lockfile import LOCK, Lock, Package
+from hfver.core.policy import Policy
 from hfver.core.ref import Latest, PullRequest, Spec, parse_ref
 from hfver.core.version import Range
 from hfver.errors import BadRef, UsageError
 
-__all__ = ["COMMAND_LINE", "Asked", "Demand", "Wish", "gather"]
+__all__ = ["COMMAND_LINE", "Constraint", "LockRequest", "Requirement", "collect_requirements"]
 
 COMMAND_LINE = "the command line"
+"""How messages name the source of a constraint that was typed."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a lock is asked to become.
+class LockRequest:
+    """How a lock is to be changed.
 
     Attributes:
-        refs: References as typed.
-        models: Repo to spec, from ``hfver.toml``.
-        models_from: What to call that file.
-        upgrade: Take the newest that the specs allow; of ``refs`` only, if there are any.
-        remove: Repos to take out.
-        allow_code: Allow the own Python code of the commits that ``refs`` come to.
+        refs: The references that the user typed.
+        models: The spec of each repo in ``[models]`` of ``hfver.toml``.
+        models_from: The name of that file, for messages.
+        upgrade: Choose the newest releases that the specs allow; only for ``refs``, if there are any.
+        remove: The repos to remove.
+        allow_code: Allow the Python code of the commits that are chosen for ``refs``.
+        policy: Decides which releases must be signed; None for the nearest file.
     """
 
     refs: tuple[str, ...] = ()
@@ -38,11 +41,12 @@ class Asked:
     upgrade: bool = False
     remove: tuple[str, ...] = ()
     allow_code: bool = False
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True)
-class Demand:
-    """One spec, and who demands it."""
+class Constraint:
+    """A spec that a release must satisfy, and where it is written."""
 
     spec: Spec
     source: str
@@ -52,85 +56,103 @@ class Demand:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is wanted of one repo: every demand must be met."""
+class Requirement:
+    """What a project requires of one repo.
+
+    Attributes:
+        repo: The repo.
+        constraints: The specs; a release must satisfy all of them.
+        spec: The one spec that the lock records.
+        package: The package that is locked now.
+        upgrade: Whether to choose the newest release even if the locked one satisfies the constraints.
+        allow_code: Whether to allow the Python code of the commit.
+    """
 
     repo: str
-    demands: tuple[Demand, ...]
-    text: str
-    """What the lock keeps as ``spec``."""
+    constraints: tuple[Constraint, ...]
+    spec: str
     package: Package | None
-    """What is locked now."""
-    renew: bool = False
-    """Take the newest, whatever is locked."""
+    upgrade: bool = False
     allow_code: bool = False
 
     @property
-    def is_met(self) -> bool:
-        """Whether what is locked meets every demand."""
-        return self.package is not None and all(self.package.answers(one.spec) for one in self.demands)
+    def is_satisfied(self) -> bool:
+        """Whether the locked package satisfies every constraint."""
+        return self.package is not None and all(self.package.satisfies(one.spec) for one in self.constraints)
 
 
-def gather(asked: Asked, lock: Lock, hub: str) -> tuple[Wish, ...]:
-    """List what is wanted on a Hub, by repo.
+def collect_requirements(request: LockRequest, lock: Lock, hub: str) -> tuple[Requirement, ...]:
+    """Collect the requirements of a project on one Hub, sorted by repo.
+
+    Args:
+        request: How the lock is to be changed.
+        lock: The lock as it is.
+        hub: The identity of the Hub.
 
     Raises:
         BadRef: A reference has no known form, or names a pull request.
-        UsageError: A repo to remove is not in the lock, or ``hfver.toml`` wants it.
+        UsageError: A repo to remove is not in the lock, or ``hfver.toml`` requires it.
     """
-    typed = _typed(asked.refs)
-    models = {repo.lower(): (repo, spec) for repo, spec in (asked.models or {}).items()}
+    typed = _by_repo(request.refs)
+    models = {repo.lower(): (repo, spec) for repo, spec in (request.models or {}).items()}
     locked = {one.repo.lower(): one for one in lock.direct if one.hub == hub}
-    removed = _removed(asked, set(locked), set(models))
-    if asked.allow_code and not typed:
-        raise UsageError("Code is allowed for what is named.", "Name it: hfver lock --trust-remote-code NS/NAME")
+    removed = _removed(request, set(locked), set(models))
+    if request.allow_code and not typed:
+        raise UsageError(
+            "Code can only be allowed for models that are named.", "Name them: hfver lock --trust-remote-code NS/NAME"
+        )
     keys = sorted((typed.keys() | models.keys() | locked.keys()) - removed)
-    return tuple(_wish(key, typed.get(key, ()), models.get(key), locked.get(key), asked) for key in keys)
+    return tuple(_requirement(key, typed.get(key, ()), models.get(key), locked.get(key), request) for key in keys)
 
 
-def _typed(refs: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Sort references by repo."""
+def _by_repo(refs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Group references by repo."""
     typed: dict[str, tuple[str, ...]] = {}
     for text in refs:
         ref = parse_ref(text)
         if isinstance(ref.spec, PullRequest):
-            raise BadRef(f"{text}: a pull request moves.", f"Lock what it became: {ref.repo}@<version>.")
+            raise BadRef(
+                f"{text} cannot be locked: a pull request can change.",
+                f"Lock the release that it becomes: {ref.repo}@<version>",
+            )
         typed[ref.repo.lower()] = (*typed.get(ref.repo.lower(), ()), text)
     return typed
 
 
-def _removed(asked: Asked, locked: set[str], models: set[str]) -> set[str]:
-    names = {name.lower(): name for name in asked.remove}
+def _removed(request: LockRequest, locked: set[str], models: set[str]) -> set[str]:
+    names = {name.lower(): name for name in request.remove}
     for key, name in names.items():
         if key not in locked:
-            raise UsageError(f"{name} is not in {LOCK}.", f"It has: {', '.join(sorted(locked)) or 'nothing'}")
+            hint = f"Name one of: {', '.join(sorted(locked))}" if locked else "There is nothing to remove."
+            raise UsageError(f"{name} is not in {LOCK}.", hint)
         if key in models:
-            raise UsageError(f"{asked.models_from} wants {name}.", "Take it out there first.")
+            raise UsageError(f"{request.models_from} requires {name}.", f"Remove it from {request.models_from} first.")
     return set(names)
 
 
-def _wish(
-    key: str, typed: tuple[str, ...], model: tuple[str, str] | None, package: Package | None, asked: Asked
-) -> Wish:
-    explicit = [Demand(parse_ref(text).spec, COMMAND_LINE) for text in typed if "@" in text]
-    standing = [Demand(parse_ref(f"a/b@{model[1]}").spec, asked.models_from)] if model else []
-    demands = [*explicit, *standing]
-    if not demands:
-        demands = [Demand(package.wanted, LOCK) if package else Demand(Latest(), COMMAND_LINE)]
+def _requirement(
+    key: str, typed: tuple[str, ...], model: tuple[str, str] | None, package: Package | None, request: LockRequest
+) -> Requirement:
+    explicit = [Constraint(parse_ref(text).spec, COMMAND_LINE) for text in typed if "@" in text]
+    permanent = [Constraint(parse_ref(f"a/b@{model[1]}").spec, request.models_from)] if model else []
+    constraints = [*explicit, *permanent]
+    if not constraints:
+        constraints = [Constraint(package.parsed_spec, LOCK) if package else Constraint(Latest(), COMMAND_LINE)]
     repo = package.repo if package else parse_ref(typed[0]).repo if typed else model[0] if model else key
-    return Wish(
+    return Requirement(
         repo,
-        tuple(demands),
-        _text(standing or demands),
+        tuple(constraints),
+        # What is typed once only chooses a release within hfver.toml, so it is not recorded beside it.
+        _combined_spec(permanent or constraints),
         package,
-        renew=asked.upgrade and (bool(typed) or not asked.refs),
-        allow_code=asked.allow_code and bool(typed),
+        upgrade=request.upgrade and (bool(typed) or not request.refs),
+        allow_code=request.allow_code and bool(typed),
     )
 
 
-def _text(demands: list[Demand]) -> str:
-    """Write demands as one spec: the exact one if there is one, else all ranges together."""
-    specs = list(dict.fromkeys(str(one.spec) for one in demands))
-    exact = [str(one.spec) for one in demands if not isinstance(one.spec, Range | Latest)]
-    ranges = [str(one.spec) for one in demands if isinstance(one.spec, Range)]
+def _combined_spec(constraints: list[Constraint]) -> str:
+    """Combine constraints to one spec: an exact one if there is one, otherwise all ranges."""
+    specs = list(dict.fromkeys(str(one.spec) for one in constraints))
+    exact = [str(one.spec) for one in constraints if not isinstance(one.spec, Range | Latest)]
+    ranges = [str(one.spec) for one in constraints if isinstance(one.spec, Range)]
     return exact[0] if exact else ", ".join(dict.fromkeys(ranges)) or specs[0]

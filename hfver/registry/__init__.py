@@ -1,1 +1,1 @@
-"""A repo's releases as they stand on a Hub: reading, resolving, checking and appending."""
+"""A repo's releases on a Hub: reading its state, resolving references, checking releases, appending to the ledger."""

@@ -1,6 +1,6 @@
-"""Append: an event becomes the last line of the ledger, by compare-and-swap of ``main``.
+"""Appending lines to the ledger by a compare-and-swap of ``main``.
 
-Every change of a repo's state goes through here, so the history of ``main`` is the audit log.
+Every change of a repo's state is such a commit, so the history of ``main`` is the audit log.
 """
 
 from __future__ import annotations
@@ -13,25 +13,24 @@ from dataclasses import dataclass, replace
 from hfver.core.ledger import Line
 from hfver.core.manifest import LEDGER
 from hfver.errors import Conflict
-from hfver.hub import Hub, Operation, Put, Stale
-from hfver.hub.memory import Memory
+from hfver.hub import AddFile, Operation, ParentMoved
 from hfver.registry.state import RepoState, read_state
 
-__all__ = ["Event", "append"]
+__all__ = ["LedgerUpdate", "append"]
 
 ATTEMPTS = 25
-"""How often a change of ``main`` is tried again when somebody else was first."""
+"""How often a commit to ``main`` is attempted while other writers move it."""
 
 
 @dataclass(frozen=True)
-class Event:
-    """What happened, and what it changes on ``main``.
+class LedgerUpdate:
+    """Lines to append to the ledger, and what else their commit changes on ``main``.
 
     Attributes:
-        lines: The lines to append, in order; their ``before`` is filled in.
-        summary: The commit's title.
-        description: The commit's message.
-        operations: What else changes on ``main``.
+        lines: The lines, in order; their ``before`` is filled in.
+        summary: The title of the commit.
+        description: The description of the commit.
+        operations: The other changes on ``main``.
     """
 
     lines: Sequence[Line]
@@ -40,48 +39,48 @@ class Event:
     operations: Sequence[Operation] = ()
 
 
-def append(hub: Hub, state: RepoState, decide: Callable[[RepoState], Event | None]) -> RepoState:
-    """Append an event to the ledger, whoever else writes to ``main`` meanwhile.
+def append(state: RepoState, decide: Callable[[RepoState], LedgerUpdate | None]) -> RepoState:
+    """Append lines to the ledger, even if others write to ``main`` at the same time.
 
     Args:
-        hub: Where to.
-        state: What the repo says now.
-        decide: Makes the event from what the repo says. Asked anew whenever ``main`` moved, which may be this very
-            event, whose answer was lost: None says that nothing is left to do.
+        state: The state of the repo.
+        decide: Returns what to append to a given state; None if nothing is left to do. It is called again with the new
+            state whenever ``main`` moved, because another writer may have changed what is right to append. It may also
+            have been moved by the first attempt, if the answer to that was lost.
 
     Returns:
-        What the repo says afterwards.
+        The state afterwards.
 
     Raises:
-        Conflict: ``main`` never stood still.
+        Conflict: Other writers moved ``main`` before every attempt.
     """
     for attempt in range(ATTEMPTS):
-        event = decide(state)
-        if event is None:
+        update = decide(state)
+        if update is None:
             return state
         try:
-            return _commit(hub, state, event)
-        except Stale:
+            return _commit(state, update)
+        except ParentMoved:
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - spreads writers, guards nothing
-            state = read_state(hub, state.repo, state.terms)
+            state = read_state(state.repo, state.trust)
     raise Conflict(
-        f"{state.repo}: main changed {ATTEMPTS} times while a line was to be appended to its ledger.",
+        f"{state.repo}: other writers changed main {ATTEMPTS} times, so nothing was appended to its ledger.",
         "Run the same command again: it finishes what is left to do.",
     )
 
 
-def _commit(hub: Hub, state: RepoState, event: Event) -> RepoState:
+def _commit(state: RepoState, update: LedgerUpdate) -> RepoState:
     ledger = state.ledger
-    for line in event.lines:
+    for line in update.lines:
         ledger = ledger.append(line)
-    head = hub.commit(
-        state.repo,
+    # The Hub refuses the commit if main is not at this parent: that is the compare-and-swap.
+    head = state.repo.commit(
         "main",
-        [Put(LEDGER, ledger.raw), *event.operations],
-        summary=event.summary,
-        description=event.description,
+        [AddFile(LEDGER, ledger.raw), *update.operations],
+        summary=update.summary,
+        description=update.description,
         parent=state.refs.main,
     )
-    Memory(hub.identity, state.repo).remember_ledger(head, ledger.raw)
+    state.repo.memory.remember_ledger(head, ledger.raw)
     refs = replace(state.refs, branches={**state.refs.branches, "main": head})
     return replace(state, refs=refs, ledger=ledger)

@@ -1,4 +1,4 @@
-"""Show: make ``main`` hold the newest stable release's files, beside the repo's own state."""
+"""What ``main`` shows: the files of the newest stable release, beside the repo's state."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from dataclasses import dataclass, field
 
 from hfver.core.ledger import Ledger
 from hfver.core.manifest import CARD, is_state
-from hfver.hub import Delete, Hub, Operation, Put, PutLfs, TreeFile
+from hfver.hub import AddFile, AddLfsFile, DeleteFile, Operation, TreeFile
+from hfver.hub.client import HubRepo
 from hfver.model.card import with_yanks
 from hfver.registry.release_checks import git_blob_id
 from hfver.registry.state import RepoState
 
-__all__ = ["Shown", "show_on_main"]
+__all__ = ["CommittedRelease", "main_operations"]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A release's commit, to be shown on ``main``.
+class CommittedRelease:
+    """A release that ``main`` is to show.
 
     Attributes:
-        commit: The commit S.
-        tree: Its files.
-        content: Regular files that are at hand; the others are read from the Hub.
+        commit: The release's commit.
+        tree: The files of the commit.
+        content: The regular files in memory, by path; the others are read from the Hub.
     """
 
     commit: str
@@ -30,36 +31,35 @@ class Shown:
     content: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
-def show_on_main(hub: Hub, state: RepoState, shown: Shown, after: Ledger) -> Iterator[Operation]:
-    """Say what must change for ``main`` to show a release, large files by reference.
+def main_operations(state: RepoState, release: CommittedRelease, after: Ledger) -> Iterator[Operation]:
+    """Return the operations after which ``main`` shows a release; large files are not sent again.
 
     Args:
-        hub: Where the repo is.
-        state: What the repo says now.
-        shown: The release.
-        after: The ledger as it will be: the card on ``main`` names what was yanked.
+        state: The state of the repo.
+        release: The release.
+        after: The ledger after the commit: the card on ``main`` names the yanked versions.
     """
-    main = hub.tree(state.repo, state.refs.main)
-    for path, file in shown.tree.items():
+    main = state.repo.tree(state.refs.main)
+    for path, file in release.tree.items():
         if path == CARD and after.yanks:
-            yield from _card(hub, state.repo, shown, main.get(CARD), after)
+            yield from _card(state.repo, release, main.get(CARD), after)
         elif path not in main or main[path].blob != file.blob:
-            yield _copy(hub, state.repo, shown, file)
-    yield from (Delete(path) for path in main if path not in shown.tree and not is_state(path))
+            yield _copy(state.repo, release, file)
+    yield from (DeleteFile(path) for path in main if path not in release.tree and not is_state(path))
 
 
-def _card(hub: Hub, repo: str, shown: Shown, now: TreeFile | None, after: Ledger) -> Iterator[Operation]:
-    card = with_yanks(_read(hub, repo, shown, CARD), after.yanks)
+def _card(repo: HubRepo, release: CommittedRelease, now: TreeFile | None, after: Ledger) -> Iterator[Operation]:
+    card = with_yanks(_read(repo, release, CARD), after.yanks)
     if now is None or now.blob != git_blob_id(card):
-        yield Put(CARD, card)
+        yield AddFile(CARD, card)
 
 
-def _copy(hub: Hub, repo: str, shown: Shown, file: TreeFile) -> Operation:
+def _copy(repo: HubRepo, release: CommittedRelease, file: TreeFile) -> Operation:
     if file.sha256:
-        return PutLfs(file.path, file.sha256, file.size)
-    return Put(file.path, _read(hub, repo, shown, file.path))
+        return AddLfsFile(file.path, file.sha256, file.size)
+    return AddFile(file.path, _read(repo, release, file.path))
 
 
-def _read(hub: Hub, repo: str, shown: Shown, path: str) -> bytes:
-    known = shown.content.get(path)
-    return known if known is not None else hub.read(repo, shown.commit, path)
+def _read(repo: HubRepo, release: CommittedRelease, path: str) -> bytes:
+    known = release.content.get(path)
+    return known if known is not None else repo.read(release.commit, path)

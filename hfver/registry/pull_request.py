@@ -1,17 +1,19 @@
-"""The commit S behind the head of a pull request.
+"""The release's commit S behind the head of a pull request.
 
-**Why a pull request's head is not S.** S holds a release and nothing else, so it lacks the repo's state: the ledger
-and the stages, which live on ``main``. A merge applies what changed between the merge base and the head. With S as
-the head, that would be the removal of the ledger: a click in a web page would take all releases away. So the head is
-R, a child of S that puts the state back, byte for byte as in the commit of ``main`` that S was made from:
+**Why the head of a pull request is not S.** S contains a release and nothing else. In particular it lacks the repo's
+state, the ledger and the stages, which are on ``main``. A merge applies what changed between the merge base and the
+head. If S were the head, that would include the removal of the ledger: one click in a web page would delete all
+releases. So the head is R, a child of S that restores the state, byte for byte as in the commit of ``main`` that S was
+created from:
 
     main ── S ── R = refs/pr/N      tree of S: the release;  tree of R: the release and the state of main
 
-Between main and R the state does not differ, so no merge touches it, be it squashed, rebased or a merge commit, and
-also when ``main`` got yanks or stages meanwhile. When ``main`` got another release, both sides changed ``VERSION``:
-the web page says conflict, and nobody can merge what was compared with an outdated release. The refreshed head is
-then a merge of the old head and a new R, so that the merge base is the new ``main``. S stays reachable all along, is
-what was tested, and is what is tagged. Where ``main`` has no state yet (a first release), S itself is the head.
+The state does not differ between main and R, so no merge changes it: not a squash, a rebase or a merge commit, and not
+after yanks or stages were added to ``main``. After another release, both sides changed ``VERSION``, so the web page
+reports a conflict, and nobody can merge a release that was compared with an outdated one. When the pull request is
+updated, its new head is a merge of the old head and a new R, so that the merge base is the new ``main``. S stays
+reachable all the time; it is the commit that was tested, and the one that is tagged. If ``main`` has no state yet (at
+a first release), S itself is the head.
 """
 
 from __future__ import annotations
@@ -22,60 +24,63 @@ from collections.abc import Mapping
 from hfver.core.ledger import Ledger
 from hfver.core.manifest import LEDGER, MANIFEST, Manifest, is_state
 from hfver.errors import VerificationError
-from hfver.hub import Hub, Operation, Put, PutLfs, TreeFile
+from hfver.hub import AddFile, AddLfsFile, Operation, TreeFile
+from hfver.hub.client import HubRepo
 from hfver.hub.discussions import message_of
 from hfver.registry.release_checks import check_tree
 
-__all__ = ["behind", "holds_release", "pointer_to", "put_state_back"]
+__all__ = ["holds_release", "release_commit_line", "release_commit_of", "restore_state"]
 
-_POINTER = re.compile(r"^Release commit: ([0-9a-f]{40})$", re.MULTILINE)
+_RELEASE_COMMIT = re.compile(r"^Release commit: ([0-9a-f]{40})$", re.MULTILINE)
 
 
-def pointer_to(commit: str) -> str:
-    """Write the line of a commit's message that leads to S."""
+def release_commit_line(commit: str) -> str:
+    """Return the line of R's commit message that names S."""
     return f"Release commit: {commit}"
 
 
-def put_state_back(hub: Hub, repo: str, main: str) -> list[Operation]:
-    """Say what a child of S must hold for its merge to leave the repo's state alone."""
-    state = {path: file for path, file in hub.tree(repo, main).items() if is_state(path)}
-    return [_copy(hub, repo, main, file) for file in state.values()]
+def restore_state(repo: HubRepo, main: str) -> list[Operation]:
+    """Return the operations that turn S into R: they restore the repo's state as it is in a commit of ``main``."""
+    state = {path: file for path, file in repo.tree(main).items() if is_state(path)}
+    return [_copy(repo, main, file) for file in state.values()]
 
 
-def _copy(hub: Hub, repo: str, main: str, file: TreeFile) -> Operation:
+def _copy(repo: HubRepo, main: str, file: TreeFile) -> Operation:
     if file.sha256:
-        return PutLfs(file.path, file.sha256, file.size)
-    return Put(file.path, hub.read(repo, main, file.path))
+        return AddLfsFile(file.path, file.sha256, file.size)
+    return AddFile(file.path, repo.read(main, file.path))
 
 
-def behind(hub: Hub, repo: str, head: str) -> str:
-    """Find the commit S that the head of a pull request stands for; the head itself if it stands for no other.
+def release_commit_of(repo: HubRepo, head: str) -> str:
+    """Find the commit S behind the head of a pull request.
 
-    It is believed only if S holds exactly the head's files without the repo's state, and the head's ledger ends with
-    the line that S was made after. So neither a file nor a ledger line that somebody else added to the pull request
-    is ever taken for the release.
+    Returns:
+        S; the head itself if it is not an intact R. Then the checks of a release see every file of the head, and refuse
+        what somebody else added to the pull request.
     """
-    tree = hub.tree(repo, head)
+    tree = repo.tree(head)
     if MANIFEST not in tree or not any(is_state(path) for path in tree):
         return head
-    found = _POINTER.search(message_of(hub, repo, head))
-    if found is None or _blobs(hub.tree(repo, found[1])) != _blobs(tree):
+    # Anybody can write a commit message. So S must have exactly the head's files without the repo's state, and the
+    # head's ledger must end with the line that S was made after: nobody added a file or a ledger line.
+    found = _RELEASE_COMMIT.search(message_of(repo, head))
+    if found is None or _blobs(repo.tree(found[1])) != _blobs(tree):
         return head
-    return found[1] if _ends_where_it_began(hub, repo, head, found[1]) else head
+    return found[1] if _has_ledger_of(repo, head, found[1]) else head
 
 
-def _ends_where_it_began(hub: Hub, repo: str, head: str, commit: str) -> bool:
-    """Tell whether a head carries the very ledger that its candidate's manifest names."""
-    manifest = Manifest.decode(hub.find(repo, commit, MANIFEST) or b"", f"{repo}@{commit[:12]}")
-    return Ledger(hub.find(repo, head, LEDGER) or b"", ()).head == manifest.ledger_head
+def _has_ledger_of(repo: HubRepo, head: str, commit: str) -> bool:
+    """Return whether a head has exactly the ledger that the manifest of a candidate names."""
+    manifest = Manifest.decode(repo.find(commit, MANIFEST) or b"", f"{repo}@{commit[:12]}")
+    return Ledger(repo.find(head, LEDGER) or b"", ()).head == manifest.ledger_head
 
 
-def holds_release(hub: Hub, repo: str, head: str) -> bool:
-    """Tell whether a commit holds exactly the files that its manifest names, and at most the repo's state beside."""
-    files = {path: file for path, file in hub.tree(repo, head).items() if not is_state(path)}
+def holds_release(repo: HubRepo, head: str) -> bool:
+    """Return whether a commit has exactly the files that its manifest lists, and nothing else but the repo's state."""
+    files = {path: file for path, file in repo.tree(head).items() if not is_state(path)}
     where = f"{repo}@{head[:12]}"
     try:
-        check_tree(files, Manifest.decode(hub.find(repo, head, MANIFEST) or b"", where), where)
+        check_tree(files, Manifest.decode(repo.find(head, MANIFEST) or b"", where), where)
     except VerificationError:
         return False
     return True

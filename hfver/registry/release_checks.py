@@ -1,4 +1,4 @@
-"""Verify: what a Hub lists and what a disk holds, compared with what a manifest says."""
+"""The checks of a release: what a Hub lists and what a disk holds, compared with the manifest and the ledger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hfver.core.ledger import Entry, Ledger
 from hfver.core.manifest import ATTRIBUTES, MANIFEST, SIGNATURE, FileEntry, Manifest, digest_of
 from hfver.core.progress import Progress, silent
 from hfver.core.results import Release
-from hfver.core.version import tag_of
 from hfver.errors import (
     DigestMismatch,
     FileMissing,
@@ -20,9 +19,8 @@ from hfver.errors import (
     ManifestMismatch,
     ObjectGone,
     ReleaseReplayed,
-    TagMoved,
 )
-from hfver.hub import Hub, TreeFile
+from hfver.hub import HubRepo, TreeFile
 from hfver.model.checkpoint import HashCache, hash_files
 
 __all__ = [
@@ -33,132 +31,134 @@ __all__ = [
     "check_folder",
     "check_names",
     "check_past",
-    "check_tag",
     "check_tree",
     "git_blob_id",
     "read_verified",
 ]
 
 UNLISTED = frozenset({MANIFEST, ATTRIBUTES, SIGNATURE})
-"""Files of a release's commit that its manifest does not list; the signature signs the manifest."""
+"""Files of a release's commit that its manifest does not list: itself, the signature over it, and git's own file."""
+
+
+_NOT_AS_RELEASED = "Do not use this commit until the owner of the repo has explained this."
 
 
 def check_tree(tree: Mapping[str, TreeFile], manifest: Manifest, where: str) -> None:
     """Compare a commit's listing with its manifest: paths, sizes, and the SHA-256 of LFS objects.
 
+    Args:
+        tree: The files of the commit.
+        manifest: The manifest.
+        where: Names the release in error messages.
+
     Raises:
-        FileMissing: The manifest names a file that the commit lacks.
-        FileUnexpected: The commit holds a file that the manifest does not name.
+        FileMissing: The commit lacks a file that the manifest lists.
+        FileUnexpected: The commit has a file that the manifest does not list.
         DigestMismatch: A size or an LFS object differs.
     """
     check_names(tree, manifest.files, where)
     for path, entry in manifest.files.items():
         file = tree[path]
         if file.size != entry.size:
-            raise DigestMismatch(f"{where}: {path} has {file.size} bytes; the manifest says {entry.size}.")
+            raise DigestMismatch(
+                f"{where}: {path} has {file.size} bytes; the manifest says {entry.size}.", _NOT_AS_RELEASED
+            )
         if file.sha256 and file.sha256 != entry.sha256:
-            raise DigestMismatch(f"{where}: {path} is sha256:{file.sha256}; the manifest says sha256:{entry.sha256}.")
-
-
-def check_tag(repo: str, tags: Mapping[str, str], entry: Entry) -> None:
-    """Compare a release's tag with its line in the ledger.
-
-    Raises:
-        TagMoved: The tag is gone, or points to another commit.
-    """
-    tag = tag_of(entry.version)
-    found = tags.get(tag)
-    if found == entry.commit:
-        return
-    now = f"points to {found}" if found else "is gone"
-    raise TagMoved(
-        f"{repo}: tag {tag} {now}; the ledger says {entry.commit}.",
-        f"Somebody moved it. The released bytes are at {repo}@{entry.commit}; "
-        "ask who has write access before you trust either.",
-    )
+            raise DigestMismatch(
+                f"{where}: {path} is sha256:{file.sha256}; the manifest says sha256:{entry.sha256}.", _NOT_AS_RELEASED
+            )
 
 
 def check_digest(raw: bytes, entry: Entry, where: str) -> None:
     """Compare a manifest's bytes with the digest in the ledger.
 
     Raises:
-        ManifestMismatch: It is another one.
+        ManifestMismatch: They differ.
     """
     if digest_of(raw) != entry.line.digest:
         raise ManifestMismatch(
-            f"{where}: its manifest is {digest_of(raw)}; the ledger says {entry.line.digest}.",
-            "One of the two was rewritten. The history of the repo's main tells who changed the ledger, and when.",
+            f"{where}: its manifest has the digest {digest_of(raw)}; the ledger says {entry.line.digest}.",
+            "One of the two was rewritten. The history of the repo's main shows who changed the ledger, and when.",
         )
 
 
 def check_binding(manifest: Manifest, names: Collection[str], version: str, where: str) -> None:
-    """Compare what a manifest says it is with where it was found.
+    """Check that a manifest was made for the repo and the version under which it was found.
 
     Args:
         manifest: The manifest.
-        names: Repos, in lower case, whose releases may be found there.
-        version: The version that was asked for.
-        where: Names the release in errors.
+        names: The repos, in lower case, whose releases count as releases of this one.
+        version: The requested version.
+        where: Names the release in error messages.
 
     Raises:
-        ReleaseReplayed: It was made for another repo or version.
+        ReleaseReplayed: It was made for a different repo or version.
     """
     if manifest.version != version or manifest.repo.lower() not in names:
         raise ReleaseReplayed(
-            f"{where}: its manifest is that of {manifest.repo}@{manifest.version}.",
-            f"It was published as {manifest.repo}@{manifest.version}, and as nothing else: load it under that name, "
-            f"or allow a copy of the repo knowingly: --mirror-of {manifest.repo}",
+            f"{where}: its manifest is the one of {manifest.repo}@{manifest.version}.",
+            f"It was published only as {manifest.repo}@{manifest.version}: load it under that name. "
+            f"If the repo is a copy that you trust, add: --mirror-of {manifest.repo}",
         )
 
 
 def check_content_digest(manifest: Manifest, entry: Entry, where: str) -> None:
-    """Compare the line's content digest with that of the manifest, which was checked against its files.
+    """Compare the content digest in the ledger with the one in the manifest.
 
     Raises:
-        ManifestMismatch: It is another one.
+        ManifestMismatch: They differ.
     """
-    said = entry.line.content_digest
-    if said not in (None, manifest.content_digest):
+    in_ledger = entry.line.content_digest
+    if in_ledger not in (None, manifest.content_digest):
         raise ManifestMismatch(
-            f"{where}: the ledger says content {said}; its manifest says {manifest.content_digest}.",
-            "The ledger was written anew. The history of the repo's main tells who did it, and when.",
+            f"{where}: the ledger says content digest {in_ledger}; its manifest says {manifest.content_digest}.",
+            "The ledger was rewritten. The history of the repo's main shows who did it, and when.",
         )
 
 
 def check_past(ledger: Ledger, manifest: Manifest, digest: str, where: str) -> None:
-    """Check that what a release was made after is in the ledger, before the release's own line.
+    """Check that the ledger has what a release was made after, before the release's own line.
 
-    So every release vouches for the lines before it, and who rewrites one must make all that followed anew.
+    A manifest names the head of the ledger and the previous release. So every release vouches for the lines before it,
+    and whoever rewrites a line must also make every later release again.
+
+    Args:
+        ledger: The ledger.
+        manifest: The release's manifest.
+        digest: The release's digest.
+        where: Names the release in error messages.
 
     Raises:
-        LedgerRewritten: The ledger's end, or the release, that the manifest names is not there.
+        LedgerRewritten: The ledger lacks the line or the release that the manifest names, or has it later.
     """
     own = ledger.digests.get(digest, len(ledger.lines))
-    hint = "The ledger was written anew around this release. The history of main may tell when."
+    hint = "The ledger was rewritten before this release. The history of the repo's main may show who did it, and when."
     if manifest.ledger_head is not None and ledger.heads.get(manifest.ledger_head, own) >= own:
         raise LedgerRewritten(
             f"{where}: it was made when the ledger ended with line {manifest.ledger_head}; "
-            "the ledger has no such line before it.",
+            "the ledger has no such line before the release.",
             hint,
         )
     if manifest.previous is not None and ledger.digests.get(manifest.previous, own) >= own:
         raise LedgerRewritten(
-            f"{where}: it was made after release {manifest.previous}; the ledger has no such release before it.", hint
+            f"{where}: it was made after the release with digest {manifest.previous}; "
+            "the ledger has no such release before it.",
+            hint,
         )
 
 
 def check_names(found: Iterable[str], expected: Iterable[str], where: str) -> None:
-    """Compare two sets of paths, apart from those that a manifest does not list.
+    """Compare two sets of paths, without those that a manifest never lists.
 
     Raises:
-        FileMissing: An expected path is not found.
-        FileUnexpected: A found path is not expected.
+        FileMissing: An expected path was not found.
+        FileUnexpected: A path was found that is not expected.
     """
     found, expected = set(found) - UNLISTED, set(expected)
     if missing := sorted(expected - found):
-        raise FileMissing(f"{where}: {_listed(missing)} named by the manifest and not there.")
+        raise FileMissing(f"{where}: {_listed(missing)} listed in the manifest, but missing.")
     if extra := sorted(found - expected):
-        raise FileUnexpected(f"{where}: {_listed(extra)} there and not named by the manifest.")
+        raise FileUnexpected(f"{where}: {_listed(extra)} not listed in the manifest.")
 
 
 def check_folder(
@@ -169,18 +169,18 @@ def check_folder(
     cache: HashCache | None,
     progress: Progress = silent,
 ) -> None:
-    """Compare the content of files on disk with their size and SHA-256, several at once.
+    """Compare the content of files on disk with their recorded size and SHA-256, several files at once.
 
     Args:
-        folder: What the paths are relative to.
+        folder: The folder that the paths are relative to.
         files: The files to check.
-        where: Names the release in errors.
-        cache: Remembers hashes of files that did not change; None reads every byte.
-        progress: Told the bytes that were read.
+        where: Names the release in error messages.
+        cache: Has the hashes of files that did not change; None reads every byte.
+        progress: Called with the number of bytes read.
 
     Raises:
-        FileMissing: A file is not there.
-        DigestMismatch: A file's content is another.
+        FileMissing: A file does not exist.
+        DigestMismatch: The content of a file differs.
     """
     missing = [path for path in files if not (folder / path).is_file()]
     if missing:
@@ -190,33 +190,39 @@ def check_folder(
     if wrong:
         path = wrong[0]
         raise DigestMismatch(
-            f"{where}: {_listed(wrong)} not what was released. {path} is sha256:{found[path].sha256} "
+            f"{where}: {_listed(wrong)} not as released. {path} is sha256:{found[path].sha256} "
             f"({found[path].size} bytes), expected sha256:{files[path].sha256} ({files[path].size} bytes).",
             "Delete the file and pull the release again.",
         )
 
 
 def _listed(paths: list[str]) -> str:
+    """Return the first paths and the verb that follows them."""
     names = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
     return f"{names} {'is' if len(paths) == 1 else 'are'}"
 
 
-def read_verified(hub: Hub, release: Release, manifest: Manifest, path: str) -> bytes:
-    """Read a small file of a release and compare it with the manifest.
+def read_verified(repo: HubRepo, release: Release, manifest: Manifest, path: str) -> bytes:
+    """Read a small file of a release, and compare it with the manifest.
 
     Raises:
-        FileMissing: The manifest does not name it, or the Hub lacks it.
-        DigestMismatch: Its content is another.
+        FileMissing: The manifest does not list it, or the Hub does not have it.
+        DigestMismatch: Its content differs.
     """
     expected = manifest.files.get(path)
     if expected is None:
-        raise FileMissing(f"{release}: {path} is not in its manifest.")
+        raise FileMissing(f"{release}: {path} is not listed in its manifest.")
     try:
-        content = hub.read(release.repo, release.commit, path)
+        content = repo.read(release.commit, path)
     except HubNotFound:
-        raise ObjectGone(f"{release}: {path} is gone from a repo that answers.") from None
+        raise ObjectGone(
+            f"{release}: the manifest lists {path}, which the repo does not have anymore.",
+            "Contact the owner of the repo: a file of the release was deleted.",
+        ) from None
     if digest_of(content) != f"sha256:{expected.sha256}":
-        raise DigestMismatch(f"{release}: {path} is {digest_of(content)}; the manifest says sha256:{expected.sha256}.")
+        raise DigestMismatch(
+            f"{release}: {path} is {digest_of(content)}; the manifest says sha256:{expected.sha256}.", _NOT_AS_RELEASED
+        )
     return content
 
 
@@ -231,20 +237,24 @@ def check_against_tree(
     """Compare files on disk with a commit that has no manifest: LFS objects by SHA-256, others by git blob id.
 
     Returns:
-        Size and SHA-256 of every file, for the next time.
+        The size and SHA-256 of every file, to compare with the next time.
 
     Raises:
-        FileMissing: A file is not there.
-        DigestMismatch: A file's content is another.
+        FileMissing: A file does not exist.
+        DigestMismatch: The content of a file differs.
     """
     large = {path: FileEntry(size=file.size, sha256=file.sha256) for path, file in tree.items() if file.sha256}
     check_folder(folder, large, where, cache=cache, progress=progress)
     for path, file in tree.items():
         if not file.sha256 and git_blob_id((folder / path).read_bytes()) != file.blob:
-            raise DigestMismatch(f"{where}: {path} is not git blob {file.blob}.", "Delete the file and try again.")
+            found = git_blob_id((folder / path).read_bytes())
+            raise DigestMismatch(
+                f"{where}: {path} is git blob {found}, expected {file.blob}.",
+                "Delete the file and run the command again.",
+            )
     return hash_files({path: folder / path for path in tree}, cache=cache)
 
 
 def git_blob_id(content: bytes) -> str:
-    """Name a file's content as git does: SHA-1 over ``blob``, its size and its bytes."""
+    """Return git's id of a file's content: the SHA-1 of ``blob``, its size and its bytes."""
     return hashlib.sha1(b"blob %d\x00" % len(content) + content, usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""Heed the lock: what ``ns/name`` means in a project that has an ``hfver.lock``, and whether that is still true."""
+"""Resolving a reference in a project that has an ``hfver.lock``, and checking the lock against the ledger."""
 
 from __future__ import annotations
 
@@ -11,104 +11,119 @@ from hfver.core.ref import Commit, Ref
 from hfver.core.results import Release
 from hfver.core.version import Range, parse_version, tag_of
 from hfver.errors import DigestMismatch, LedgerRewritten, Refused
-from hfver.hub import Hub
+from hfver.hub import Hub, HubRepo
 from hfver.hub.download import cached_file
-from hfver.hub.memory import Memory
 from hfver.registry.resolve import Pinned, locate, pin
 from hfver.registry.signing import check_signed
-from hfver.registry.state import RepoState, Terms
+from hfver.registry.state import RepoState, TrustOptions
 
-__all__ = ["code_is_allowed", "confirm", "locate_locked", "pin_locked", "resolve_locked", "terms_for"]
+__all__ = ["code_is_allowed", "confirm", "locate_locked", "pin_locked", "resolve_locked", "trust_for"]
 
 
-def resolve_locked(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
-    """Find the release that a reference means, by the lock where it speaks of it, else by the ledger.
+def resolve_locked(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
+    """Find the release that a reference means: by the lock if it has the repo, otherwise by the ledger.
 
-    What the lock holds and this machine verified before costs no request.
+    A release that is locked and was verified on this machine before needs no request.
+
+    Args:
+        hub: The Hub.
+        ref: The reference.
+        trust: What must hold for the repo to be trusted, with the lock.
 
     Raises:
-        Refused: The lock holds a version that is not in the range asked for.
-        HubError: There is no such release, or no answer.
-        VerificationError: Something is not what the lock, the ledger or a manifest says.
-        SignatureInvalid: The policy asks for a signature that is not there.
+        Refused: The locked version is not in the requested range.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: Something does not match the lock, the ledger or a manifest.
+        SignatureInvalid: The signature that the policy requires is missing or wrong.
     """
-    pinned = locate_locked(hub, ref, terms)
-    check_signed(hub, pinned.release)
+    pinned = locate_locked(hub, ref, trust)
+    check_signed(pinned.repo, pinned.release, policy=trust.policy)
     return pinned
 
 
-def locate_locked(hub: Hub, ref: Ref, terms: Terms = Terms()) -> Pinned:
-    """Resolve a reference without asking for a signature: for a base, which its lineage pins to a commit."""
-    package = _answer(hub, ref, terms.lock) if terms.lock else None
-    return pin_locked(hub, package, terms) if package else locate(hub, ref, terms)
+def locate_locked(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
+    """Resolve a reference as `resolve_locked` does, but without a signature check (see `locate`)."""
+    package = _locked_package(hub, ref, trust.lock) if trust.lock else None
+    return pin_locked(hub, package, trust) if package else locate(hub, ref, trust)
 
 
-def pin_locked(hub: Hub, package: Package, terms: Terms = Terms()) -> Pinned:
-    """Pin what a lock holds, without a request where that can be proven here.
+def pin_locked(hub: Hub, package: Package, trust: TrustOptions = TrustOptions()) -> Pinned:
+    """Pin a package of a lock, without a request if this machine has what proves it.
 
     Raises:
-        DigestMismatch: The lock contradicts the manifest of the very commit that it names.
-        LedgerRewritten: The ledger was asked, and does not name that commit.
+        DigestMismatch: The lock does not match the manifest of the commit that it names.
+        LedgerRewritten: The ledger had to be read, and does not contain that commit.
     """
+    repo = hub.repo(package.repo)
     if package.digest is None:
-        release = Release(package.repo, package.commit, hub.url(package.repo, package.commit), published=False)
-        return Pinned(release, files=package.files)
-    _learn_from_cache(hub, package)
-    pinned = locate(hub, Ref(package.repo, Commit(package.commit)), terms_for(package, terms))
+        release = Release(package.repo, package.commit, repo.url(package.commit), published=False)
+        return Pinned(repo, release, files=package.files)
+    _remember_cached_manifest(repo, package)
+    pinned = locate(hub, Ref(package.repo, Commit(package.commit)), trust_for(package, trust))
     if pinned.tree is not None and not pinned.release.published:
-        raise _unnamed(package, _name(terms.lock))
-    return _checked(pinned, package, _name(terms.lock))
+        raise _not_in_ledger(package, _name(trust.lock))
+    return _check_package(pinned, package, _name(trust.lock))
 
 
-def confirm(hub: Hub, state: RepoState, package: Package, name: str = LOCK) -> Pinned:
-    """Ask a repo's ledger whether it still says what a lock holds of a release.
+def confirm(state: RepoState, package: Package, name: str = LOCK) -> Pinned:
+    """Check a package of a lock against the ledger of its repo.
+
+    Args:
+        state: The state of the repo.
+        package: The package, which must be a release.
+        name: The name of the lock, for error messages.
 
     Raises:
-        LedgerRewritten: The ledger does not have the release any more.
-        DigestMismatch: It is another one now.
+        LedgerRewritten: The ledger does not contain the release anymore.
+        DigestMismatch: The release differs from what the lock records.
     """
     entry = state.ledger.at_commit(package.commit)
     if entry is None:
-        raise _unnamed(package, name)
-    return _checked(pin(hub, state, entry), package, name)
+        raise _not_in_ledger(package, name)
+    return _check_package(pin(state, entry), package, name)
 
 
-def code_is_allowed(hub: Hub, release: Release, terms: Terms) -> bool:
-    """Tell whether the lock allows the own Python code of exactly this commit to run."""
-    return terms.lock is not None and terms.lock.allows_code(release.repo, release.commit, hub.identity)
+def code_is_allowed(pinned: Pinned, trust: TrustOptions) -> bool:
+    """Return whether the lock allows the Python code of exactly this commit to run."""
+    return trust.lock is not None and trust.lock.allows_code(
+        pinned.release.repo, pinned.release.commit, pinned.repo.hub.identity
+    )
 
 
-def terms_for(package: Package | None, terms: Terms = Terms()) -> Terms:
-    """Ask the ledger to hold the line that was its head when the package was locked."""
-    return replace(terms, seen=package.ledger, seen_by=_name(terms.lock)) if package and package.ledger else terms
+def trust_for(package: Package | None, trust: TrustOptions = TrustOptions()) -> TrustOptions:
+    """Require that the ledger still contains the line that was its head when the package was locked."""
+    if package is None or package.ledger is None:
+        return trust
+    return replace(trust, ledger_head=package.ledger, recorded_by=_name(trust.lock))
 
 
-def _answer(hub: Hub, ref: Ref, lock: Lock) -> Package | None:
-    """Find what the lock says of a reference, or None where it says nothing."""
+def _locked_package(hub: Hub, ref: Ref, lock: Lock) -> Package | None:
+    """Find the package that a reference means, or None if the lock has none."""
     if isinstance(ref.spec, Commit):
         return lock.at(ref.repo, ref.spec.sha, hub.identity)
     package = lock.find(ref.repo, hub.identity)
     if package is None:
-        _warn_of_another_hub(hub, ref, lock)
+        _warn_if_locked_elsewhere(hub, ref, lock)
         return None
-    if isinstance(ref.spec, Range) and not package.answers(ref.spec):
+    if isinstance(ref.spec, Range) and not package.satisfies(ref.spec):
         raise Refused(
-            f"{ref} is asked for, and {_name(lock)} has {package.version or package.commit} (for {package.spec}).",
-            f"Lock another version: hfver lock '{ref}', or leave the lock aside: --no-lock (lock=False)",
+            f"{ref} was requested, but {_name(lock)} has {package.version or package.commit} (for {package.spec}).",
+            f"Lock a version in that range: hfver lock '{ref}', or ignore the lock: --no-lock (lock=False)",
         )
-    return package if package.answers(ref.spec) else None
+    # An exact version (or pull request) other than the locked one is asked for on purpose: the ledger resolves it.
+    return package if package.satisfies(ref.spec) else None
 
 
-def _warn_of_another_hub(hub: Hub, ref: Ref, lock: Lock) -> None:
+def _warn_if_locked_elsewhere(hub: Hub, ref: Ref, lock: Lock) -> None:
     others = sorted({one.hub for one in lock.direct if one.repo.lower() == ref.repo.lower()})
     if others:
-        message = f"{_name(lock)} holds {ref.repo} of {others[0]}; it says nothing of {hub.place}, which is asked"
+        message = f"{_name(lock)} locks {ref.repo} on {others[0]}, so it does not apply to {hub.place}"
         warnings.warn(message, UserWarning, stacklevel=5)
 
 
-def _learn_from_cache(hub: Hub, package: Package) -> None:
-    """Believe a manifest in the Hugging Face cache if it has the digest that the lock holds."""
-    memory = Memory(hub.identity, package.repo)
+def _remember_cached_manifest(repo: HubRepo, package: Package) -> None:
+    """Accept a manifest from the Hugging Face cache if it has the digest that the lock records."""
+    memory = repo.memory
     found = cached_file(package.repo, package.commit, MANIFEST)
     if found is None or memory.manifest(package.commit) is not None:
         return
@@ -117,31 +132,33 @@ def _learn_from_cache(hub: Hub, package: Package) -> None:
         memory.remember_manifest(package.commit, raw)
 
 
-def _unnamed(package: Package, name: str) -> LedgerRewritten:
+def _not_in_ledger(package: Package, name: str) -> LedgerRewritten:
     return LedgerRewritten(
-        f"{package}: {name} holds commit {package.commit}, and the ledger does not name it.",
-        "Trust nothing of this repo until its owner explains that.",
+        f"{package}: {name} records commit {package.commit}, which is not in the ledger.",
+        "Do not use this repo until its owner has explained this.",
     )
 
 
-def _checked(pinned: Pinned, package: Package, name: str) -> Pinned:
+def _check_package(pinned: Pinned, package: Package, name: str) -> Pinned:
+    """Compare a commit with what the lock records: digest, version, and every file's size and SHA-256."""
     release = pinned.release
-    for what, found, held in (
+    for what, found, locked in (
         ("digest", release.digest, package.digest),
         ("version", release.version, package.version),
         *_files(release, package),
     ):
-        if found != held:
+        if found != locked:
             raise DigestMismatch(
-                f"{package}: {name} says {what} {held}; commit {package.commit} says {found}.",
-                f"If {name} was edited, bring it back: git checkout -- {LOCK}. Else the repo is another one now.",
+                f"{package}: {name} records {what} {locked}; commit {package.commit} has {found}.",
+                f"If {name} was edited, restore it: git checkout -- {LOCK}. Otherwise the release was replaced: "
+                "do not use this repo until its owner has explained this.",
             )
     tag = tag_of(parse_version(str(package.version)))
     return replace(pinned, release=replace(release, published=True, tag=tag))
 
 
 def _files(release: Release, package: Package) -> list[tuple[str, object, object]]:
-    """List the files with what manifest and lock say of them."""
+    """Pair what the manifest and the lock say about each file."""
     listed = release.manifest.files if release.manifest else {}
     return [(path, listed.get(path), package.files.get(path)) for path in sorted({*listed, *package.files})]
 

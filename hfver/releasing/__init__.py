@@ -1,1 +1,1 @@
-"""A folder becomes a version: what goes out, which version it is, the commit, its tag and its ledger line."""
+"""Publishing: a checkpoint folder becomes a version, from choosing the version to its commit, tag and ledger line."""

@@ -1,7 +1,8 @@
-"""Adopt: releases that were made without hfver come under the ledger, and nothing is rewritten.
+"""Adopt: add releases that were made without hfver to the ledger, without rewriting anything.
 
-A tag ``vX.Y.Z`` that hfver did not make gets a line in the ledger. Its commit stays as it is, so its manifest lies on
-``main``, below ``.hfver/adopted/``. All of it is one commit. A repo that was moved notes its new name the same way.
+Every tag ``vX.Y.Z`` that hfver did not create gets a line in the ledger. Its commit cannot change, so its manifest is
+stored on ``main``, below ``.hfver/adopted/``. All of this is one commit. The new name of a repo that was moved is
+recorded in the ledger the same way.
 """
 
 from __future__ import annotations
@@ -14,102 +15,107 @@ from functools import partial
 from hfver.core.ledger import Line
 from hfver.core.manifest import ADOPTED, LEDGER, FileEntry, Manifest, content_digest, digest_of
 from hfver.core.results import Adopted, Adoption, Skipped
-from hfver.core.version import Version, bump_between, tag_of, version_of_tag
+from hfver.core.version import Bump, Version, bump_between, tag_of, version_of_tag
 from hfver.errors import Refused
-from hfver.hub import Hub, Put
+from hfver.hub import AddFile
+from hfver.hub.client import HubRepo
 from hfver.hub.git.clone import Clone, GitTree, with_clone
 from hfver.hub.lfs_objects import lacking_objects
-from hfver.registry.append import Event, append
+from hfver.registry.append import LedgerUpdate, append
 from hfver.registry.release_checks import UNLISTED
-from hfver.registry.state import RepoState, Terms, read_state
+from hfver.registry.state import RepoState, TrustOptions, read_state
 from hfver.releasing.publish import complete_pending
 
 __all__ = ["adopt", "note_rename"]
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A tagged commit that can be adopted: what its files are, when it was made and by whom."""
+class _TaggedCommit:
+    """A tagged commit that can be adopted: its files, its date and its author."""
 
     version: Version
     commit: str
     files: Mapping[str, FileEntry] = field(repr=False)
-    made_at: datetime
-    made_by: str
+    created_at: datetime
+    created_by: str
 
 
-def adopt(hub: Hub, repo: str, *, dry_run: bool = False) -> Adoption:
-    """Bring tags that hfver did not make under the ledger; run again, it takes up what came since.
+def adopt(repo: HubRepo, trust: TrustOptions = TrustOptions(), *, dry_run: bool = False) -> Adoption:
+    """Add version tags that hfver did not create to the ledger. A later run adds those that were created since.
 
     Args:
-        hub: Where the repo is.
-        repo: Its name.
-        dry_run: Say what would be adopted and write nothing.
+        repo: The repo.
+        trust: What must hold for the repo to be trusted.
+        dry_run: Report what would be adopted, and write nothing.
 
     Raises:
-        UsageError: There is no git program.
-        VerificationError: The ledger is broken, or another than was seen before.
-        HubError: There is no such repo, or it may not be written.
-        Conflict: ``main`` never stood still.
+        UsageError: git is not installed.
+        VerificationError: The ledger is broken, or does not continue the one seen before.
+        HubError: The repo does not exist, or the caller may not write to it.
+        Conflict: Other writers kept changing ``main``.
     """
-    state = read_state(hub, repo)
+    state = read_state(repo, trust)
     if not dry_run:
-        state = complete_pending(hub, state)
-    found, skipped = with_clone(hub, repo, partial(_look, hub, state))
-    if found and not dry_run:
-        state = append(hub, state, lambda now: _event(hub, now, found))
+        state = complete_pending(state)
+    adoptable, skipped = with_clone(repo, partial(_read_commits, state))
+    if adoptable and not dry_run:
+        state = append(state, lambda now: _adoption(now, adoptable))
     left = sorted(tag for tag in state.refs.tags if version_of_tag(tag) is None)
     releases = tuple(
         Adopted(str(one.version), one.commit, len(one.files), sum(entry.size for entry in one.files.values()))
-        for one in found
+        for one in adoptable
     )
-    return Adoption(repo, releases, skipped, tuple(left), dry_run)
+    return Adoption(repo.name, releases, skipped, tuple(left), dry_run)
 
 
-def note_rename(hub: Hub, repo: str, old: str) -> Adoption:
-    """Note in the ledger that the repo was moved here, so that its releases under the old name are its own.
+def note_rename(repo: HubRepo, old: str) -> Adoption:
+    """Record in the ledger that the repo was moved here, so that releases under the old name count as its own.
 
     Raises:
-        Refused: The ledger is not that of ``old``, or ``old`` is still there: this one is a copy.
-        VerificationError: The ledger is broken, or another than was seen before.
-        HubError: There is no such repo, or it may not be written.
+        Refused: The ledger is not that of ``old``, or ``old`` still exists, so that this repo is a copy.
+        VerificationError: The ledger is broken, or does not continue the one seen before.
+        HubError: The repo does not exist, or the caller may not write to it.
     """
-    state = read_state(hub, repo, Terms(mirror_of=old))
-    done = Adoption(repo, renamed_from=old)
-    if state.ledger.lines and state.ledger.lines[-1].repo.lower() == repo.lower():
-        return done
+    state = read_state(repo, TrustOptions(mirror_of=old))
+    adoption = Adoption(repo.name, renamed_from=old)
+    if state.ledger.lines and state.ledger.lines[-1].repo.lower() == repo.name.lower():
+        return adoption
     if old.lower() not in state.ledger.names:
-        raise Refused(f"The ledger of {repo} has no release of {old}.", f"See whose they are: hfver versions {repo}")
-    _check_moved(hub, state, old)
-    append(hub, state, lambda now: _rename(hub, now, old))
-    return done
+        raise Refused(
+            f"The ledger of {repo} has no release of {old}.", f"See which repo it belongs to: hfver versions {repo}"
+        )
+    _check_moved(state, old)
+    append(state, lambda now: _rename(now, old))
+    return adoption
 
 
-def _look(hub: Hub, state: RepoState, clone: Clone) -> tuple[tuple[_Found, ...], tuple[Skipped, ...]]:
-    """Read every tagged commit without a line: ordinary files by content, large ones by their LFS pointers."""
+def _read_commits(state: RepoState, clone: Clone) -> tuple[tuple[_TaggedCommit, ...], tuple[Skipped, ...]]:
+    """Read every tagged commit without a ledger line: regular files by content, large ones by their LFS pointers."""
     pending = sorted(state.pending.items())
-    clone.bring(commit for _, commit in pending)
+    clone.fetch(commit for _, commit in pending)
     trees = {commit: clone.tree(commit) for _, commit in pending}
-    why = {commit: _obstacle(tree) for commit, tree in trees.items()}
-    clone.bring(blob for commit, tree in trees.items() if tree and not why[commit] for blob in tree.blobs.values())
-    files = {commit: _files(clone, tree) for commit, tree in trees.items() if tree and not why[commit]}
-    why |= _without_objects(hub, state.repo, clone, trees, files)
-    found = (
-        _Found(version, commit, files[commit], *clone.made(commit)) for version, commit in pending if not why[commit]
+    reasons = {commit: _reason_to_skip(tree) for commit, tree in trees.items()}
+    clone.fetch(blob for commit, tree in trees.items() if tree and not reasons[commit] for blob in tree.blobs.values())
+    files = {commit: _files(clone, tree) for commit, tree in trees.items() if tree and not reasons[commit]}
+    reasons |= _missing_objects(state.repo, clone, trees, files)
+    adoptable = (
+        _TaggedCommit(version, commit, files[commit], *clone.date_and_author(commit))
+        for version, commit in pending
+        if not reasons[commit]
     )
-    skipped = (Skipped(tag_of(version), commit, why[commit]) for version, commit in pending if why[commit])
-    return tuple(found), tuple(skipped)
+    skipped = (Skipped(tag_of(version), commit, reasons[commit]) for version, commit in pending if reasons[commit])
+    return tuple(adoptable), tuple(skipped)
 
 
-def _obstacle(tree: GitTree | None) -> str:
-    """Say why a commit cannot be a release; empty if it can."""
+def _reason_to_skip(tree: GitTree | None) -> str:
+    """Return why a commit cannot become a release; empty if it can."""
     if tree is None:
-        return "its commit is gone"
+        return "its commit is missing"
     if tree.odd:
-        path, what = min(tree.odd.items())
-        return f"{path} is {what}; a release has files only"
+        path, kind = min(tree.odd.items())
+        return f"{path} is {kind}; a release holds regular files only"
     if own := next((path for path in sorted(tree.blobs) if path.startswith(".hfver/")), None):
-        return f"it holds {own}: it is a release of hfver's for another name, or a commit of main"
+        return f"it contains {own}, so it is an hfver release of a different repo, or a commit of main"
     if not tree.blobs.keys() - UNLISTED:
         return "it has no files"
     try:
@@ -123,85 +129,93 @@ def _files(clone: Clone, tree: GitTree) -> dict[str, FileEntry]:
     return {path: clone.entry(blob) for path, blob in tree.blobs.items() if path not in UNLISTED}
 
 
-def _without_objects(
-    hub: Hub,
-    repo: str,
+def _missing_objects(
+    repo: HubRepo,
     clone: Clone,
     trees: Mapping[str, GitTree | None],
     files: Mapping[str, Mapping[str, FileEntry]],
 ) -> dict[str, str]:
-    """Find commits whose large files are gone from the Hub: nobody could load them."""
+    """Find commits whose large files are missing from the Hub: nobody could load them."""
     large = {
         commit: {path: entry for path, entry in entries.items() if clone.is_pointer(tree.blobs[path])}
         for commit, entries in files.items()
         for tree in [trees[commit]]
         if tree
     }
-    lacking = lacking_objects(hub, repo, (entry for entries in large.values() for entry in entries.values()))
-    gone = {
+    lacking = lacking_objects(repo, (entry for entries in large.values() for entry in entries.values()))
+    missing = {
         commit: next((path for path, entry in sorted(entries.items()) if entry.sha256 in lacking), None)
         for commit, entries in large.items()
     }
-    return {commit: f"the content of {path} is gone from the Hub" for commit, path in gone.items() if path}
+    return {commit: f"the content of {path} is missing from the Hub" for commit, path in missing.items() if path}
 
 
-def _event(hub: Hub, state: RepoState, found: Iterable[_Found]) -> Event | None:
-    """Make a line and a manifest for each that has no line yet, the lower version first."""
-    wanted = [one for one in found if state.pending.get(one.version) == one.commit]
-    if not wanted:
+def _adoption(state: RepoState, adoptable: Iterable[_TaggedCommit]) -> LedgerUpdate | None:
+    """Return a ledger line and a manifest for each commit that has no line yet, lower versions first."""
+    # Decided again each time main moves: another writer may have adopted some of them, or moved their tags.
+    left = [one for one in adoptable if state.pending.get(one.version) == one.commit]
+    if not left:
         return None
-    repo = state.ledger.lines[-1].repo if state.ledger.lines else state.repo
+    repo = state.ledger.lines[-1].repo if state.ledger.lines else state.repo.name
     digests = {entry.version: str(entry.line.digest) for entry in state.ledger.entries}
     now, lines, files = datetime.now(UTC).replace(microsecond=0), [], []
-    for one in wanted:
+    for one in left:
         before = max((version for version in digests if version < one.version), default=None)
-        manifest = Manifest(
-            repo=repo,
-            version=str(one.version),
-            previous=digests[before] if before else None,
-            ledger_head=state.ledger.head,
-            content_digest=content_digest(one.files),
-            bump=bump_between(before, one.version),
-            created_at=one.made_at,
-            created_by=one.made_by,
-            files=one.files,
-        )
+        previous = digests[before] if before else None
+        manifest = _manifest(one, repo, previous, state.ledger.head, bump_between(before, one.version))
         raw = manifest.encode()
         digests[one.version] = digest_of(raw)
-        files.append(Put(f"{ADOPTED}{one.version}.json", raw))
-        lines.append(
-            Line(
-                event="adopt",
-                repo=repo,
-                version=str(one.version),
-                commit=one.commit,
-                digest=digest_of(raw),
-                content_digest=manifest.content_digest,
-                bump=manifest.bump,
-                date=now,
-                author=hub.user,
-            )
-        )
-    names = ", ".join(str(one.version) for one in wanted[:5]) + (", …" if len(wanted) > 5 else "")
-    return Event(lines, f"Adopt {names}", "Made without hfver; nothing was rewritten.", files)
+        files.append(AddFile(f"{ADOPTED}{one.version}.json", raw))
+        lines.append(_line(one, manifest, digest_of(raw), now, state.repo.hub.user))
+    names = ", ".join(str(one.version) for one in left[:5]) + (", …" if len(left) > 5 else "")
+    return LedgerUpdate(lines, f"Adopt {names}", "Made without hfver; nothing was rewritten.", files)
 
 
-def _check_moved(hub: Hub, state: RepoState, old: str) -> None:
-    """Tell a repo that was moved from a copy: the old name leads here, or to nothing that has these releases."""
-    name = hub.find_name(old)
-    if name is None or name.lower() == state.repo.lower():
+def _manifest(commit: _TaggedCommit, repo: str, previous: str | None, ledger_head: str | None, bump: Bump) -> Manifest:
+    return Manifest(
+        repo=repo,
+        version=str(commit.version),
+        previous=previous,
+        ledger_head=ledger_head,
+        content_digest=content_digest(commit.files),
+        bump=bump,
+        created_at=commit.created_at,
+        created_by=commit.created_by,
+        files=commit.files,
+    )
+
+
+def _line(commit: _TaggedCommit, manifest: Manifest, digest: str, now: datetime, author: str) -> Line:
+    return Line(
+        event="adopt",
+        repo=manifest.repo,
+        version=manifest.version,
+        commit=commit.commit,
+        digest=digest,
+        content_digest=manifest.content_digest,
+        bump=manifest.bump,
+        date=now,
+        author=author,
+    )
+
+
+def _check_moved(state: RepoState, old: str) -> None:
+    """Refuse a copy: the old name of a moved repo redirects here, or to a repo without these releases."""
+    former = state.repo.hub.repo(old)
+    name = former.find_name()
+    if name is None or name.lower() == state.repo.name.lower():
         return
-    theirs = hub.find(old, hub.refs(old).main, LEDGER) or b""
-    if theirs.splitlines()[:1] == state.ledger.raw.splitlines()[:1]:
+    former_ledger = former.find(former.refs().main, LEDGER) or b""
+    if former_ledger.splitlines()[:1] == state.ledger.raw.splitlines()[:1]:
         raise Refused(
-            f"{old} is still there with these releases: {state.repo} is a copy of it, and not the same repo moved.",
-            f"Read it knowingly: hfver versions {state.repo} --mirror-of {old}",
+            f"{old} still exists with these releases, so {state.repo} is a copy of it, not the same repo moved.",
+            f"To read the copy: hfver versions {state.repo} --mirror-of {old}",
         )
 
 
-def _rename(hub: Hub, state: RepoState, old: str) -> Event | None:
-    if state.ledger.lines[-1].repo.lower() == state.repo.lower():
+def _rename(state: RepoState, old: str) -> LedgerUpdate | None:
+    if state.ledger.lines[-1].repo.lower() == state.repo.name.lower():
         return None
     now = datetime.now(UTC).replace(microsecond=0)
-    line = Line(event="rename", repo=state.repo, date=now, author=hub.user)
-    return Event([line], f"Note that {old} was renamed to {state.repo}")
+    line = Line(event="rename", repo=state.repo.name, date=now, author=state.repo.hub.user)
+    return LedgerUpdate([line], f"Record that {old} was renamed to {state.repo}")

@@ -1,4 +1,4 @@
-"""Find what a checkpoint was made from: its base, pinned to an exact commit."""
+"""The base model of a checkpoint, pinned to an exact commit: the one that the user names, or that the folder names."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from hfver.registry.state import state_at
 
 __all__ = ["find_base"]
 
-
 _SHA = re.compile(r"[0-9a-f]{40}")
+_CACHE_PATH = re.compile(r"models--([^/\\]+)--([^/\\]+)[/\\]snapshots[/\\]([0-9a-f]{40})")
 
 
-_IN_CACHE = re.compile(r"models--([^/\\]+)--([^/\\]+)[/\\]snapshots[/\\]([0-9a-f]{40})")
-
-
-def find_base(hub: Hub, checkpoint: Checkpoint, wanted: str | None) -> BaseModelLink | None:
-    """Pin the base that the user named, or that the folder itself names.
+def find_base(hub: Hub, checkpoint: Checkpoint, named: str | None) -> BaseModelLink | None:
+    """Pin the base that the user named, or else the one that the folder names.
 
     Args:
-        hub: Where to look it up.
+        hub: The Hub to look it up on.
         checkpoint: The folder; an adapter must have a base.
-        wanted: ``ns/name``, ``ns/name@SPEC``, or None.
+        named: What the user named: ``ns/name``, ``ns/name@SPEC``, or None.
+
+    Returns:
+        The base; None if there is none. The base of a full model that is not on this Hub is not pinned to a commit.
 
     Raises:
         HubNotFound: The base that the user named is not on this Hub.
         UsageError: An adapter's base cannot be pinned.
     """
-    if wanted:
+    if named:
         relation = _relation(checkpoint, None)
-        return _look_up(hub, *_split(wanted), relation)
-    hint = _recognise(checkpoint.base)
+        return _look_up(hub, *_split(named), relation)
+    hint = _resolve_cache_path(checkpoint.base)
     if hint is None:
-        _check_needs_none(checkpoint)
+        _check_not_adapter(checkpoint)
         return None
     try:
         return _look_up(hub, hint.name, hint.revision, _relation(checkpoint, hint))
@@ -48,29 +48,30 @@ def find_base(hub: Hub, checkpoint: Checkpoint, wanted: str | None) -> BaseModel
         if checkpoint.kind != "adapter":
             return BaseModelLink(name=hint.name, source=_public_id(hint.name), relation=_relation(checkpoint, hint))
         raise UsageError(
-            f"{checkpoint.directory}: its base {hint.name!r} cannot be pinned: {error.message}",
-            "Name it: --base ns/name@<version or 40 hex digits>",
+            f"{checkpoint.directory}: the adapter's base {hint.name!r} cannot be pinned: {error.message}",
+            "Name the base: --base ns/name@<version or 40 hex digits>",
         ) from None
 
 
-def _check_needs_none(checkpoint: Checkpoint) -> None:
+def _check_not_adapter(checkpoint: Checkpoint) -> None:
     if checkpoint.kind == "adapter":
         raise UsageError(
-            f"{checkpoint.directory} is an adapter that does not say of which base.",
-            "Name it: --base ns/name@<version or 40 hex digits>",
+            f"{checkpoint.directory} is an adapter that does not name its base.",
+            "Name the base: --base ns/name@<version or 40 hex digits>",
         )
 
 
-def _split(wanted: str) -> tuple[str, str | None]:
-    name, _, revision = wanted.partition("@")
+def _split(named: str) -> tuple[str, str | None]:
+    name, _, revision = named.partition("@")
     return name, revision or None
 
 
 def _look_up(hub: Hub, name: str, revision: str | None, relation: str) -> BaseModelLink:
-    if "/" in check_model_id(name) and state_at(hub, name, hub.refs(name)).ledger.entries:
+    repo = hub.repo(check_model_id(name))
+    if "/" in name and state_at(repo, repo.refs()).ledger.entries:
         spec = f"@{revision}" if revision and revision != "main" else ""
         return _release_link(locate(hub, parse_ref(f"{name}{spec}")), relation)
-    commit = revision if revision and _SHA.fullmatch(revision) else hub.commit_of(name, revision or "main")
+    commit = revision if revision and _SHA.fullmatch(revision) else repo.commit_of(revision or "main")
     return BaseModelLink(name=PurePath(name).name, source=name, revision=commit, relation=relation)
 
 
@@ -86,9 +87,9 @@ def _release_link(pinned: Pinned, relation: str) -> BaseModelLink:
     )
 
 
-def _recognise(hint: BaseHint | None) -> BaseHint | None:
-    """See through a path into the Hugging Face cache: it names repo and commit exactly."""
-    match = _IN_CACHE.search(hint.name) if hint else None
+def _resolve_cache_path(hint: BaseHint | None) -> BaseHint | None:
+    """Turn a path into the Hugging Face cache into the repo and commit that it stands for."""
+    match = _CACHE_PATH.search(hint.name) if hint else None
     if hint is None or match is None:
         return hint
     return BaseHint(f"{match[1]}/{match[2]}", match[3], hint.relation)
@@ -101,5 +102,5 @@ def _relation(checkpoint: Checkpoint, hint: BaseHint | None) -> str:
 
 
 def _public_id(name: str) -> str | None:
-    """Give the name as a repo id, unless it is a path of the author's machine."""
+    """Return the name if it can be a repo id; None for a path of the author's machine, which must not be published."""
     return name if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) and not name.startswith(".") else None

@@ -1,4 +1,4 @@
-"""Candidates: a draft becomes one commit on a short-lived branch, and a commit is recognised as what a draft became."""
+"""Candidates: committing a draft to a short-lived branch, and finding the candidate that a pending tag points to."""
 
 from __future__ import annotations
 
@@ -15,23 +15,31 @@ from hfver.core.progress import Progress
 from hfver.core.smoke_report import SmokeSummary
 from hfver.core.version import Version, parse_version
 from hfver.errors import Conflict, HubError, HubNotFound, VerificationError
-from hfver.hub import Delete, Hub, Operation, Put, PutLfs, Stale, Taken, TreeFile
-from hfver.hub.client import Upload
+from hfver.hub import AddFile, AddLfsFile, AlreadyExists, DeleteFile, Operation, ParentMoved, TreeFile
+from hfver.hub.client import HubRepo
+from hfver.hub.listing import Upload
 from hfver.hub.upload import Source, upload_objects
 from hfver.model.checkpoint import check_unchanged
-from hfver.registry.pull_request import behind
+from hfver.registry.pull_request import release_commit_of
 from hfver.registry.release_checks import check_past, check_tree, git_blob_id
 from hfver.registry.resolve import candidate_release
 from hfver.registry.signing import check_signed
 from hfver.registry.state import RepoState
 from hfver.releasing.draft import Draft
 
-__all__ = ["Candidate", "check_publishable", "commit_candidate", "drop_branch", "drop_left", "find_candidate"]
+__all__ = [
+    "Candidate",
+    "check_publishable",
+    "commit_candidate",
+    "delete_branch",
+    "delete_leftover_branch",
+    "find_candidate",
+]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A commit that holds a release and is not yet a version."""
+    """The commit of a release that is not a version yet."""
 
     commit: str
     manifest: Manifest
@@ -39,93 +47,103 @@ class Candidate:
     tree: Mapping[str, TreeFile] = field(repr=False)
     bytes_sent: int = 0
     content: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    """Regular files that are at hand; the others are read from the Hub when they are needed."""
+    """The regular files in memory, by path; the others are read from the Hub when they are needed."""
 
     @property
     def version(self) -> Version:
-        """The version that it wants to be."""
+        """The version that it is to become."""
         return parse_version(self.manifest.version)
 
 
-def commit_candidate(hub: Hub, state: RepoState, draft: Draft, progress: Progress) -> Candidate:
-    """Upload what the Hub lacks and commit the release on its own branch, made from ``main``.
+def commit_candidate(state: RepoState, draft: Draft, progress: Progress) -> Candidate:
+    """Upload the objects that the Hub lacks, and commit the release to a branch of its own, created from ``main``.
+
+    Args:
+        state: The repo to commit to.
+        draft: The release.
+        progress: Called with the number of bytes uploaded.
 
     Raises:
         BadCheckpoint: A file changed since it was read.
-        Conflict: Another process releases the same content at the same time.
-        VerificationError: The commit is not what was sent.
+        Conflict: Another process is releasing the same content at the same time.
+        VerificationError: The commit on the Hub differs from what was sent.
     """
     repo, main = state.repo, state.refs.main
-    base = hub.tree(repo, main)
+    base = repo.tree(main)
     files = {**draft.manifest.files, **{path: _entry(data) for path, data in draft.unlisted.items()}}
     sources: dict[str, Source] = {**draft.sources, **draft.unlisted}
-    large = _large_files(hub, repo, sources, files, base)
-    sent = upload_objects(hub, repo, {path: sources[path] for path in large}, files, progress)
+    large = _large_files(repo, sources, files, base)
+    sent = upload_objects(repo, {path: sources[path] for path in large}, files, progress)
     check_unchanged(draft.checkpoint)
     sources[ATTRIBUTES] = lfs_attributes(large)
     content = {path: _content(source) for path, source in sources.items() if path not in large}
     operations = [
         *_changes(base, content, {path: files[path] for path in large}),
-        *(Delete(path) for path in base if path not in sources),
+        *(DeleteFile(path) for path in base if path not in sources),
     ]
-    _start_branch(hub, state, draft.branch)
-    commit = _commit(hub, repo, draft, operations, parent=main)
-    tree = _check_candidate(hub, repo, commit, draft.manifest, content)
+    _create_branch(state, draft.branch)
+    commit = _commit(repo, draft, operations, parent=main)
+    tree = _check_candidate(repo, commit, draft.manifest, content)
     return Candidate(commit, draft.manifest, draft.digest, tree, sent, content)
 
 
-def find_candidate(hub: Hub, state: RepoState, version: Version, commit: str) -> Candidate | None:
-    """Read a pending tag's commit as a candidate, after the checks that it would have had; None for any other."""
+def find_candidate(state: RepoState, version: Version, commit: str) -> Candidate | None:
+    """Read a pending tag's commit as a candidate, after the same checks as for a new one; None for any other commit."""
     where = f"{state.repo}@{version}"
     try:
-        raw = hub.read(state.repo, commit, MANIFEST)
+        raw = state.repo.read(commit, MANIFEST)
         manifest = Manifest.decode(raw, where)
-        tree = hub.tree(state.repo, commit)
+        tree = state.repo.tree(commit)
         check_tree(tree, manifest, where)
         check_publishable(state.ledger, manifest, digest_of(raw), where)
-        check_signed(hub, candidate_release(hub, state.repo, commit, manifest, digest_of(raw)))
+        release = candidate_release(state.repo, commit, manifest, digest_of(raw))
+        check_signed(state.repo, release, policy=state.trust.policy)
     except (VerificationError, HubNotFound):
         return None
-    ours = manifest.repo.lower() == state.repo.lower() and manifest.version == str(version)
+    ours = manifest.repo.lower() == state.repo.name.lower() and manifest.version == str(version)
     return Candidate(commit, manifest, digest_of(raw), tree) if ours else None
 
 
 def check_publishable(ledger: Ledger, manifest: Manifest, digest: str, where: str) -> None:
-    """Check of a candidate's manifest what no reader could undo once it has its line.
+    """Check what would break the ledger for every reader, once the candidate's line is appended to it.
 
     Raises:
-        LedgerRewritten: It was made after something that is not in the ledger.
-        VerificationError: What it says of its smoke eval is no summary of one.
+        LedgerRewritten: The manifest names a previous release or a ledger line that is not in the ledger.
+        VerificationError: The summary of the smoke eval in the manifest is malformed.
     """
     check_past(ledger, manifest, digest, where)
     try:
         if manifest.smoke:
             SmokeSummary.model_validate(manifest.smoke)
     except ValidationError:
-        raise VerificationError(f"The manifest of {where} is broken: smoke is no summary of a smoke eval.") from None
+        raise VerificationError(
+            f"The manifest of {where} is invalid: its key smoke is not a summary of a smoke eval.",
+            "Release the checkpoint again.",
+        ) from None
 
 
-def _start_branch(hub: Hub, state: RepoState, branch: str) -> None:
-    """Make the branch anew: one that an earlier run left is of no use, its objects are."""
+def _create_branch(state: RepoState, branch: str) -> None:
+    """Create the branch, after deleting one that an interrupted run left. The objects that it uploaded are reused."""
     if branch in state.refs.branches:
-        hub.delete_branch(state.repo, branch)
-    # A branch that is there now is ours (the answer was lost) or a twin's: the commit's parent decides who goes on.
-    with suppress(Taken):
-        hub.create_branch(state.repo, branch, state.refs.main)
+        state.repo.delete_branch(branch)
+    # If the branch exists now, either the answer to our own request was lost, or another process releases the same
+    # content. Only one of them can commit, because each names the parent that it expects.
+    with suppress(AlreadyExists):
+        state.repo.create_branch(branch, state.refs.main)
 
 
 def _large_files(
-    hub: Hub,
-    repo: str,
+    repo: HubRepo,
     sources: Mapping[str, Source],
     files: Mapping[str, FileEntry],
     base: Mapping[str, TreeFile],
 ) -> set[str]:
-    """Decide which files go to Git-LFS: by our own rules, and by the Hub's for those that are new to it."""
+    """Choose the files to store in Git-LFS: by hfver's own rules, and by the Hub's for files that are new to it."""
     large = {path for path in sources if wants_lfs(path, files[path].size)}
     unsure = [path for path in sources if path not in large and files[path].size and path not in base]
     uploads = [Upload(path, files[path].size, _sample(sources[path])) for path in unsure]
-    modes = hub.upload_modes(repo, "main", uploads) if uploads else {}
+    modes = repo.upload_modes("main", uploads) if uploads else {}
+    # A file that main has in Git-LFS stays there, so that it does not change places from release to release.
     kept = {path for path, file in base.items() if file.sha256 and path in sources and files[path].size}
     return large | kept | {path for path, mode in modes.items() if mode == "lfs"}
 
@@ -148,54 +166,59 @@ def _entry(content: bytes) -> FileEntry:
 def _changes(
     base: Mapping[str, TreeFile], content: Mapping[str, bytes], large: Mapping[str, FileEntry]
 ) -> Iterator[Operation]:
-    """Write what differs from a tree: regular files by their git blob id, LFS objects by their SHA-256."""
+    """Return the operations that turn a tree into the release, without files that are the same already."""
     for path, data in sorted(content.items()):
         file = base.get(path)
         if file is None or file.sha256 or file.blob != git_blob_id(data):
-            yield Put(path, data)
+            yield AddFile(path, data)
     for path, entry in sorted(large.items()):
         file = base.get(path)
         if file is None or file.sha256 != entry.sha256:
-            yield PutLfs(path, entry.sha256, entry.size)
+            yield AddLfsFile(path, entry.sha256, entry.size)
 
 
-def _commit(hub: Hub, repo: str, draft: Draft, operations: Iterable[Operation], parent: str) -> str:
+def _commit(repo: HubRepo, draft: Draft, operations: Iterable[Operation], parent: str) -> str:
     digests = f"Release digest: {draft.digest}\nContent digest: {draft.manifest.content_digest}\n"
-    description = f"{draft.message}\n\n{digests}".lstrip()
+    description = f"{draft.description}\n\n{digests}".lstrip()
     try:
-        return hub.commit(repo, draft.branch, operations, summary=draft.summary, description=description, parent=parent)
-    except Stale:
-        head = hub.refs(repo).branches.get(draft.branch)
-        if head and hub.find(repo, head, MANIFEST) == draft.manifest_bytes:
-            return behind(hub, repo, head)
+        return repo.commit(draft.branch, operations, summary=draft.title, description=description, parent=parent)
+    except ParentMoved:
+        # Our own commit, if the first answer to it was lost. With a pull request, the state may be on top of it.
+        head = repo.refs().branches.get(draft.branch)
+        if head and repo.find(head, MANIFEST) == draft.manifest_bytes:
+            return release_commit_of(repo, head)
     except HubNotFound:
-        pass
+        pass  # another process deleted the branch
     raise Conflict(
-        f"{repo}: branch {draft.branch} was changed meanwhile; the same content is being released elsewhere.",
+        f"{repo}: branch {draft.branch} changed in the meantime; another process is releasing the same content.",
         "Wait for it to finish, then run the command again.",
     )
 
 
 def _check_candidate(
-    hub: Hub, repo: str, commit: str, manifest: Manifest, content: Mapping[str, bytes]
+    repo: HubRepo, commit: str, manifest: Manifest, content: Mapping[str, bytes]
 ) -> dict[str, TreeFile]:
-    """Compare what the Hub made of the commit with what was sent."""
+    """Compare the commit on the Hub with what was sent."""
     where = f"{repo}@{commit[:12]}"
-    tree = hub.tree(repo, commit)
+    tree = repo.tree(commit)
     check_tree(tree, manifest, where)
     for path, data in content.items():
         if path not in tree or tree[path].blob != git_blob_id(data):
-            raise VerificationError(f"{where}: the Hub holds another {path} than was sent.")
+            found = f"git blob {tree[path].blob}" if path in tree else "no such file"
+            raise VerificationError(
+                f"{where}: {path} was sent as git blob {git_blob_id(data)}, and the Hub has {found}.",
+                "Run the command again; the commit was not tagged.",
+            )
     return tree
 
 
-def drop_branch(hub: Hub, repo: str, branch: str) -> None:
-    """Remove the candidate's branch; one that stays is removed by the next run."""
+def delete_branch(repo: HubRepo, branch: str) -> None:
+    """Delete the candidate's branch, if the Hub answers; the next run deletes one that is left."""
     with suppress(HubError):
-        hub.delete_branch(repo, branch)
+        repo.delete_branch(branch)
 
 
-def drop_left(hub: Hub, state: RepoState, branch: str) -> None:
-    """Remove the branch of a run that was killed when all but that was done."""
+def delete_leftover_branch(state: RepoState, branch: str) -> None:
+    """Delete the branch of an earlier run that was killed after it published the release."""
     if branch in state.refs.branches:
-        drop_branch(hub, state.repo, branch)
+        delete_branch(state.repo, branch)

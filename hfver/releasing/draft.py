@@ -1,4 +1,4 @@
-"""Prepare: from a checkpoint and what the Hub holds to every byte of the next release, writing nothing."""
+"""Drafts: every byte of the next release, prepared in memory from a checkpoint and the state of the repo."""
 
 from __future__ import annotations
 
@@ -19,57 +19,62 @@ from hfver.core.manifest import (
     Manifest,
     digest_of,
 )
-from hfver.core.policy import Policy, find_policy
+from hfver.core.policy import Policy
 from hfver.core.smoke_report import SmokeReport
-from hfver.core.version import Bump, Version
+from hfver.core.version import Version
 from hfver.errors import HubNotFound
-from hfver.hub import Hub
+from hfver.hub.client import HubRepo
 from hfver.hub.upload import Source
-from hfver.model.card import CardFacts, ChangelogEntry, MetricDelta, render_card, render_changelog, with_yanks
+from hfver.model.card import CardFacts, render_card, render_changelog, with_yanks
 from hfver.model.checkpoint import Checkpoint, encode_tensors
-from hfver.model.compare import Difference
-from hfver.model.lineage import Wishes, capture
+from hfver.model.lineage import LineageOptions, capture
 from hfver.model.lineage.record import BaseModelLink, Lineage, metrics_of
-from hfver.model.secrets import refuse_secrets
+from hfver.model.secrets import refuse_secrets, scan_texts
 from hfver.registry.diff import describe_checkpoint
 from hfver.registry.state import RepoState
-from hfver.releasing.next_version import Offer, Step, Wanted, take_step
-from hfver.releasing.request import Request
+from hfver.releasing.next_version import ReleaseContent, VersionChoice, VersionRequest, choose_version
+from hfver.releasing.notes import changelog_entry, commit_description, commit_title, grouped_changes
+from hfver.releasing.request import ReleaseRequest
 
-__all__ = ["Draft", "branch_of", "prepare"]
+__all__ = ["Draft", "branch_of", "prepare_draft"]
 
-MAX_MESSAGE = 20_000
-"""Characters of a commit's message; the changelog has all of it, and Hubs take so much and no more."""
-
-
-SAID = 3
-"""How many of the changes are told right after a release; the changelog has all."""
+MAX_SHOWN = 3
+"""How many of the changes are shown right after a release; the changelog has all of them."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A release that is not on the Hub yet: every file, and the manifest that names them."""
+    """A release that is not on the Hub yet: every file, and the manifest that lists them.
+
+    Attributes:
+        version: The version that it is to become.
+        checkpoint: The checkpoint to release.
+        manifest: The manifest.
+        manifest_bytes: The manifest as it will be stored.
+        sources: Where to read each file of the manifest: a path, or the bytes themselves.
+        title: The title of its commit.
+        description: The description of its commit: the author's message, and what changed.
+        choice: How the version was chosen.
+        metrics: The metrics of the release.
+        author_message: What the author wrote about the release.
+        signature: The Model Signing bundle over all of it; None for an unsigned release.
+    """
 
     version: Version
     checkpoint: Checkpoint = field(repr=False)
     manifest: Manifest
     manifest_bytes: bytes
     sources: Mapping[str, Source] = field(repr=False)
-    """Where to read each file of the manifest: a path, or the bytes themselves."""
-    summary: str
-    message: str
-    """What changed, in the author's words and by the difference."""
-    step: Step = field(repr=False)
-    """From which release it comes, and how it differs."""
+    title: str
+    description: str
+    choice: VersionChoice = field(repr=False)
     metrics: Mapping[str, float] = field(repr=False)
-    words: str | None = None
-    """What changed, in the author's words alone."""
+    author_message: str | None = None
     signature: bytes | None = field(default=None, repr=False)
-    """The Model Signing bundle over all of it, where it is signed."""
 
     @property
     def unlisted(self) -> dict[str, bytes]:
-        """The files that the manifest does not list: itself, and the signature over it."""
+        """The files that the manifest does not list: the manifest itself, and the signature."""
         return {MANIFEST: self.manifest_bytes, **({SIGNATURE: self.signature} if self.signature else {})}
 
     @property
@@ -79,136 +84,126 @@ class Draft:
 
     @property
     def why(self) -> tuple[str, ...]:
-        """The changes that made the version the bump that it is, a sentence each: the first few."""
-        return next(iter(_groups(self.step.difference).values()), ())[:SAID]
+        """The changes that decided the bump, one sentence each; at most ``MAX_SHOWN``."""
+        return next(iter(grouped_changes(self.choice.difference).values()), ())[:MAX_SHOWN]
 
     @property
     def branch(self) -> str:
-        """The short-lived branch that holds the candidate."""
+        """The short-lived branch for the candidate."""
         return branch_of(self.manifest.content_digest)
 
 
 def branch_of(content_digest: str) -> str:
-    """Name the branch of candidates with this content."""
+    """Return the name of the branch for candidates with this content."""
     return f"hfver/{content_digest.removeprefix('sha256:')[:12]}"
 
 
-def prepare(
-    hub: Hub,
+def prepare_draft(
+    repo: HubRepo,
     state: RepoState | None,
     checkpoint: Checkpoint,
     base: BaseModelLink | None,
     smoke: SmokeReport | None,
-    request: Request,
+    request: ReleaseRequest,
+    policy: Policy,
 ) -> Draft:
-    """Write every file of the next release in memory.
+    """Prepare every file of the next release in memory.
 
     Args:
-        hub: Where the previous release and datasets are looked up.
-        state: The repo, or None if it does not exist yet.
-        checkpoint: What goes out.
-        base: What it was made from.
-        smoke: The smoke eval of the folder, if it ran.
+        repo: The repo to release to; datasets are looked up on the same Hub.
+        state: The state of the repo; None if it does not exist yet.
+        checkpoint: The checkpoint to release.
+        base: The model that it was made from.
+        smoke: The report of the smoke eval of the folder, if it ran.
         request: What the user asked for.
+        policy: The budgets, rule levels and allowed secrets that apply.
 
     Raises:
         ReleaseExists: The version is published, or nothing changed since the newest release.
-        SecretFound: What was gathered or written beside the checkpoint holds a secret.
-        VerificationError: The previous release is not what the ledger says.
+        PolicyViolation: A metric is beyond its budget, or the requested version is lower than the change requires.
+        SecretFound: The card, the lineage or another generated text contains a secret.
+        VerificationError: The previous release does not match the ledger.
     """
     now = datetime.now(UTC).replace(microsecond=0)
-    policy = find_policy(Path.cwd())
-    lineage = _lineage(hub, checkpoint, base, request, now)
-    facts = _facts(hub, checkpoint, lineage, smoke, request, now)
-    after = describe_checkpoint(checkpoint, lineage, render_card(facts))
-    wanted = Wanted(request.version, request.bump, request.pre, request.because)
-    offer = Offer(after, checkpoint.content_digest, metrics_of(lineage.evaluation))
-    step = take_step(hub, state, offer, wanted, policy)
-    sources = _sources(checkpoint, lineage, facts, step, offer.metrics, state.ledger.yanks if state else {})
-    manifest = _manifest(hub, state, checkpoint, sources, smoke, step, policy, request, now)
-    message = _message(request, step)
-    ours = {path: source for path, source in sources.items() if isinstance(source, bytes)}
-    refuse_secrets(
-        {**ours, MANIFEST: manifest.encode(), "the commit's message": message.encode()}, policy.secrets.allow
-    )
+    lineage = _lineage(repo, checkpoint, base, request, now)
+    facts = _facts(repo, checkpoint, lineage, smoke, request, now)
+    described = describe_checkpoint(checkpoint, lineage, render_card(facts))
+    content = ReleaseContent(described, checkpoint.content_digest, metrics_of(lineage.evaluation))
+    wanted = VersionRequest(request.exact, request.level, request.pre, request.because)
+    choice = choose_version(state, content, wanted, policy)
+    sources = _sources(checkpoint, lineage, facts, choice, content.metrics, state.ledger.yanks if state else {})
+    manifest = _manifest(repo, state, checkpoint, sources, smoke, choice, policy, request, now)
+    description = commit_description(request.message, choice)
+    # The author's files were scanned when they were read; these are the texts that hfver wrote.
+    ours = {path: data for path, data in sources.items() if path not in checkpoint.files and isinstance(data, bytes)}
+    texts = {**ours, MANIFEST: manifest.encode(), "the commit's message": description.encode()}
+    refuse_secrets(scan_texts(texts), policy.secrets.allow)
     return Draft(
-        step.version,
+        choice.version,
         checkpoint,
         manifest,
         manifest.encode(),
         sources,
-        _title(step.version, request),
-        message,
-        step,
-        offer.metrics,
+        commit_title(choice.version, request.message),
+        description,
+        choice,
+        content.metrics,
         request.message,
     )
 
 
 def _manifest(
-    hub: Hub,
+    repo: HubRepo,
     state: RepoState | None,
     checkpoint: Checkpoint,
     sources: Mapping[str, Source],
     smoke: SmokeReport | None,
-    step: Step,
+    choice: VersionChoice,
     policy: Policy,
-    request: Request,
+    request: ReleaseRequest,
     now: datetime,
 ) -> Manifest:
     return Manifest(
         repo=request.repo,
-        version=str(step.version),
-        previous=step.previous.line.digest if step.previous else None,
+        version=str(choice.version),
+        previous=choice.previous.line.digest if choice.previous else None,
         ledger_head=state.ledger.head if state else None,
         content_digest=checkpoint.content_digest,
-        bump=step.bump,
-        because=step.because,
+        bump=choice.bump,
+        because=choice.because,
         levels=policy.rules or None,
         created_at=now,
-        created_by=hub.user,
+        created_by=repo.hub.user,
         smoke=smoke.summary().model_dump() if smoke else None,
         files={path: checkpoint.files.get(path) or _entry(source) for path, source in sorted(sources.items())},
     )
 
 
-def _title(version: Version, request: Request) -> str:
-    words = (request.message or "").strip().splitlines()
-    return f"Release {version}" + (f": {words[0][:120]}" if words else "")
-
-
-def _message(request: Request, step: Step) -> str:
-    """Say in the commit what the changelog says: the author first, then what the change means to a consumer."""
-    parts = [request.message.strip()] if request.message else []
-    for title, lines in _groups(step.difference).items():
-        parts.append("\n".join([f"{title}:", *(f"- {line}" for line in lines)]))
-    if step.because:
-        parts.append(f"Released as less than the change says, because: {step.because}")
-    return "\n\n".join(parts)[:MAX_MESSAGE]
-
-
-def _lineage(hub: Hub, checkpoint: Checkpoint, base: BaseModelLink | None, request: Request, now: datetime) -> Lineage:
-    wishes = Wishes(tuple(request.datasets), request.metrics, request.lineage)
+def _lineage(
+    repo: HubRepo, checkpoint: Checkpoint, base: BaseModelLink | None, request: ReleaseRequest, now: datetime
+) -> Lineage:
+    files = (Path(file) if file else None for file in (request.metrics, request.lineage))
+    options = LineageOptions(tuple(request.datasets), *files)
 
     def resolve_dataset(name: str, revision: str | None) -> str | None:
         try:
-            return hub.commit_of(name, revision or "main", kind="datasets")
+            return repo.hub.repo(name, "datasets").commit_of(revision or "main")
         except HubNotFound:
             return None
 
-    record = capture(checkpoint, wishes, base=base, resolve_dataset=resolve_dataset, now=now, author=hub.user)
+    record = capture(checkpoint, options, base=base, resolve_dataset=resolve_dataset, now=now, author=repo.hub.user)
     return record.model_copy(update={"model_version": None, "model_name": request.repo.partition("/")[2]})
 
 
 def _facts(
-    hub: Hub,
+    repo: HubRepo,
     checkpoint: Checkpoint,
     lineage: Lineage,
     smoke: SmokeReport | None,
-    request: Request,
+    request: ReleaseRequest,
     now: datetime,
 ) -> CardFacts:
-    """Gather what the card says, but for the version and what changed: those come from comparing."""
+    """Collect what the card shows, without the version and the changes: they follow from comparing this card too."""
     return CardFacts(
         repo=request.repo,
         version="0.0.0",
@@ -222,7 +217,7 @@ def _facts(
         lineage=lineage,
         smoke=smoke,
         files=checkpoint.files,
-        endpoint=hub.endpoint,
+        endpoint=repo.hub.endpoint,
     )
 
 
@@ -230,56 +225,29 @@ def _sources(
     checkpoint: Checkpoint,
     lineage: Lineage,
     facts: CardFacts,
-    step: Step,
+    choice: VersionChoice,
     metrics: Mapping[str, float],
     yanks: Mapping[str, str],
 ) -> dict[str, Source]:
-    """Collect every file of the release: the author's as paths, ours as bytes."""
-    named = lineage.model_copy(update={"model_version": str(step.version)})
-    told = replace(
+    """Collect every file of the release: as bytes, except for the author's large files, which stay paths."""
+    named = lineage.model_copy(update={"model_version": str(choice.version)})
+    card = replace(
         facts,
-        version=str(step.version),
-        bump=step.bump if step.previous else None,
-        previous_version=str(step.previous.version) if step.previous else None,
-        changes=tuple(line for group in _groups(step.difference).values() for line in group),
+        version=str(choice.version),
+        bump=choice.bump if choice.previous else None,
+        previous_version=str(choice.previous.version) if choice.previous else None,
+        changes=tuple(sentence for group in grouped_changes(choice.difference).values() for sentence in group),
         lineage=named,
     )
-    sources: dict[str, Source] = {path: checkpoint.directory / path for path in checkpoint.files}
-    sources[VERSION_FILE] = f"{step.version}\n".encode()
+    entry = changelog_entry(choice, facts.message, facts.date.date(), metrics)
+    content: Mapping[str, Source] = checkpoint.content
+    sources: dict[str, Source] = {path: content.get(path, checkpoint.directory / path) for path in checkpoint.files}
+    sources[VERSION_FILE] = f"{choice.version}\n".encode()
     sources[LINEAGE] = named.encode()
     sources[TENSORS] = encode_tensors(checkpoint.tensors)
-    sources[CARD] = with_yanks(render_card(told), yanks)
-    sources[CHANGELOG] = render_changelog(step.changelog, _changes(step, facts, metrics), facts.repo)
+    sources[CARD] = with_yanks(render_card(card), yanks)
+    sources[CHANGELOG] = render_changelog(choice.previous_changelog, entry, facts.repo)
     return sources
-
-
-def _changes(step: Step, facts: CardFacts, metrics: Mapping[str, float]) -> ChangelogEntry:
-    before = step.metrics or {}
-    deltas = tuple(MetricDelta(name, before.get(name), metrics.get(name)) for name in sorted({*before, *metrics}))
-    return ChangelogEntry(
-        version=str(step.version),
-        date=facts.date.date(),
-        message=facts.message,
-        groups=_groups(step.difference),
-        metrics=deltas,
-        because=step.because,
-        is_first=step.previous is None,
-    )
-
-
-_GROUPS = {Bump.MAJOR: "Breaking", Bump.MINOR: "Changed", Bump.PATCH: "Fixed"}
-
-
-def _groups(difference: Difference) -> dict[str, tuple[str, ...]]:
-    """Say what the changes mean, a sentence each, by level; that the documents are new is no news."""
-    lines: dict[str, list[str]] = {title: [] for title in _GROUPS.values()}
-    for change in difference.changes:
-        if change.rule != "docs" and change.message not in lines[_GROUPS[change.level]]:
-            lines[_GROUPS[change.level]].append(change.message)
-    moved = difference.weights
-    if moved.moved:
-        lines["Changed"].append(f"{moved.share:.1%} of the weights moved ({moved.moved} of {moved.total} tensors).")
-    return {title: tuple(found) for title, found in lines.items() if found}
 
 
 def _entry(source: Source) -> FileEntry:

@@ -1,4 +1,4 @@
-"""Step: from which release to which version, and why. The change itself says how far."""
+"""Choosing the next version: which release to compare with, how far the change raises it, and what overrides that."""
 
 from __future__ import annotations
 
@@ -10,40 +10,39 @@ from hfver.core.manifest import CHANGELOG, LINEAGE
 from hfver.core.policy import Policy, metric_breaches
 from hfver.core.version import Bump, Version, bump_between, next_prerelease, next_version, tag_of
 from hfver.errors import PolicyViolation, ReleaseExists
-from hfver.hub import Hub
 from hfver.model.compare import Change, Difference
 from hfver.model.lineage.record import Lineage, metrics_of
 from hfver.registry.diff import Described, compare_described, describe_release
 from hfver.registry.resolve import pin
 from hfver.registry.state import RepoState
 
-__all__ = ["Offer", "Step", "Wanted", "take_step"]
+__all__ = ["ReleaseContent", "VersionChoice", "VersionRequest", "choose_version"]
 
 
 @dataclass(frozen=True)
-class Offer:
-    """What goes out.
+class ReleaseContent:
+    """What is to be released.
 
     Attributes:
-        described: The checkpoint, as comparing sees it.
-        content: Its content digest.
+        described: The checkpoint, described for comparison.
+        content_digest: Its content digest.
         metrics: Its metrics.
     """
 
     described: Described
-    content: str
+    content_digest: str
     metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """How the user steers the version. All empty: the change alone decides.
+class VersionRequest:
+    """What the user asked for. If nothing is set, the change alone decides.
 
     Attributes:
-        version: Exactly this one.
+        version: Exactly this version.
         bump: At least this level, or a lower one with ``because``.
         pre: Name of a prerelease line, such as ``rc``.
-        because: Why the version may say less than the change.
+        because: Why the version may be lower than the change requires.
     """
 
     version: Version | None = None
@@ -53,17 +52,17 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Step:
-    """The way from the previous release to the next.
+class VersionChoice:
+    """The next version, and what it was chosen from.
 
     Attributes:
-        previous: What was compared with; None for a first release.
+        previous: The release that was compared with; None for a first release.
         version: The next version.
-        bump: What the version says.
-        difference: What the change says.
-        because: Why the version says less, where it does.
-        changelog: The previous release's changelog.
-        metrics: The previous release's metrics.
+        bump: The level by which the version rises.
+        difference: What changed since the previous release.
+        because: Why the version is lower than the change requires, or a metric beyond its budget, if so.
+        previous_changelog: The previous release's changelog.
+        previous_metrics: The previous release's metrics.
     """
 
     previous: Entry | None
@@ -71,78 +70,78 @@ class Step:
     bump: Bump
     difference: Difference = field(default_factory=lambda: Difference(None))
     because: str | None = None
-    changelog: bytes | None = None
-    metrics: Mapping[str, float] | None = None
+    previous_changelog: bytes | None = None
+    previous_metrics: Mapping[str, float] | None = None
 
 
-def take_step(hub: Hub, state: RepoState | None, offer: Offer, wanted: Wanted, policy: Policy) -> Step:
+def choose_version(
+    state: RepoState | None, content: ReleaseContent, request: VersionRequest, policy: Policy
+) -> VersionChoice:
     """Choose the next version.
 
     Args:
-        hub: Where the previous release is read.
         state: The repo, or None if it does not exist yet.
-        offer: What goes out.
-        wanted: What the user asked for.
-        policy: The repo's budgets and rule levels.
+        content: What is to be released.
+        request: What the user asked for.
+        policy: The budgets and rule levels that apply.
 
     Raises:
         ReleaseExists: Nothing changed, or the version is taken.
-        PolicyViolation: A metric is beyond its budget, or the version asked for says less than the change.
-        VerificationError: The previous release is not what the ledger says.
+        PolicyViolation: A metric is beyond its budget, or the requested version is lower than the change requires.
+        VerificationError: The previous release does not match the ledger.
     """
-    previous = _previous(state, wanted.version)
+    previous = _previous(state, request.version)
     if state is not None and previous is not None:
-        _check_changed(state, previous, offer.content, wanted)
-        return _step_from(hub, state, previous, offer, wanted, policy)
-    breaches = _check_budgets(policy, {}, offer.metrics, wanted)
-    version = wanted.version or _free(state.refs.tags if state else {}, None, Bump.MAJOR, wanted.pre)
-    _check_free(state, version, offer.content)
-    return Step(None, version, Bump.MAJOR, because=wanted.because if breaches else None)
+        _check_changed(state, previous, content.content_digest, request)
+        return _choose_after(state, previous, content, request, policy)
+    breaches = _check_budgets(policy, {}, content.metrics, request)
+    version = request.version or _next_free(state.refs.tags if state else {}, None, Bump.MAJOR, request.pre)
+    _check_free(state, version, content.content_digest)
+    return VersionChoice(None, version, Bump.MAJOR, because=request.because if breaches else None)
 
 
-def _step_from(hub: Hub, state: RepoState, previous: Entry, offer: Offer, wanted: Wanted, policy: Policy) -> Step:
-    before = describe_release(hub, pin(hub, state, previous))
-    old = metrics_of(_lineage(before).evaluation)
-    breaches = _check_budgets(policy, old, offer.metrics, wanted)
-    difference = _with_breaches(compare_described(before, offer.described, policy.rules), breaches)
-    asked = difference.level or Bump.PATCH
-    version = wanted.version or _free(state.refs.tags, previous.version, wanted.bump or asked, wanted.pre)
+def _choose_after(
+    state: RepoState, previous: Entry, content: ReleaseContent, request: VersionRequest, policy: Policy
+) -> VersionChoice:
+    before = describe_release(pin(state, previous))
+    old_metrics = metrics_of(_lineage(before).evaluation)
+    breaches = _check_budgets(policy, old_metrics, content.metrics, request)
+    difference = _with_breaches(compare_described(before, content.described, policy.rules), breaches)
+    required = difference.level or Bump.PATCH
+    version = request.version or _next_free(state.refs.tags, previous.version, request.bump or required, request.pre)
     bump = bump_between(previous.version, version)
-    if bump.height < asked.height and not wanted.because:
-        raise _says_too_little(difference, asked, bump, version)
-    _check_free(state, version, offer.content)
-    because = wanted.because if bump.height < asked.height or breaches else None
+    if bump.height < required.height and not request.because:
+        raise _too_low(difference, required, bump, version)
+    _check_free(state, version, content.content_digest)
+    because = request.because if bump.height < required.height or breaches else None
     changelog = before.read(CHANGELOG) if CHANGELOG in before.documents else None
-    return Step(previous, version, bump, difference, because, changelog, old)
+    return VersionChoice(previous, version, bump, difference, because, changelog, old_metrics)
 
 
 def _previous(state: RepoState | None, version: Version | None) -> Entry | None:
-    """Choose what to compare with: the highest stable version, below the one the user fixed.
-
-    Prereleases are steps towards a version, not something that anybody pinned: the change is measured from the
-    release before them.
-    """
+    """Choose the release to compare with: the highest stable one, below the exact version if one was asked for."""
+    # Prereleases are skipped: nobody pins them with a range, so the change is measured from the release before them.
     entries = state.ledger.entries if state else ()
     below = [entry for entry in entries if version is None or entry.version < version]
     stable = [entry for entry in below if not entry.version.prerelease]
     return max(stable, key=lambda entry: entry.version, default=None)
 
 
-def _check_changed(state: RepoState, previous: Entry, content: str, wanted: Wanted) -> None:
-    """Refuse to publish the same thing twice, unless the user names a version or a level on purpose."""
-    if wanted.version or wanted.bump:
+def _check_changed(state: RepoState, previous: Entry, content_digest: str, request: VersionRequest) -> None:
+    """Refuse to publish the same content twice, unless the user asked for a version or a level."""
+    if request.version or request.bump:
         return
     newest = max(state.ledger.entries, key=lambda entry: entry.version)
-    for entry in {previous.version: previous, **({newest.version: newest} if wanted.pre else {})}.values():
-        if entry.line.content_digest == content:
+    for entry in {previous.version: previous, **({newest.version: newest} if request.pre else {})}.values():
+        if entry.line.content_digest == content_digest:
             raise ReleaseExists(
-                f"Nothing changed: the folder equals {state.repo}@{entry.version} ({content}).",
-                "Release it again on purpose with --bump patch (new card and lineage) or --version.",
+                f"Nothing changed: the folder equals {state.repo}@{entry.version} ({content_digest}).",
+                "To release it again with a new card and lineage, add --bump patch or --version.",
             )
 
 
-def _free(tags: Iterable[str], newest: Version | None, bump: Bump, pre: str | None) -> Version:
-    """Raise the version until no tag has it; a tag that is no release of ours stays where it is."""
+def _next_free(tags: Iterable[str], newest: Version | None, bump: Bump, pre: str | None) -> Version:
+    """Raise the version until no tag has it: a tag that hfver did not create takes its version too."""
     version = next_version(newest, bump)
     if pre:
         return next_prerelease(version, pre, tags)
@@ -151,31 +150,33 @@ def _free(tags: Iterable[str], newest: Version | None, bump: Bump, pre: str | No
     return version
 
 
-def _check_free(state: RepoState | None, version: Version, content: str) -> None:
+def _check_free(state: RepoState | None, version: Version, content_digest: str) -> None:
     if state is None:
         return
     if entry := state.ledger.find(version):
-        same = entry.line.content_digest == content
+        same = entry.line.content_digest == content_digest
         raise ReleaseExists(
-            f"{state.repo}@{version} is published already, with {'the same' if same else 'other'} content.",
-            f"Load it: hfver pull {state.repo}@{version}" if same else "A version never changes: choose another one.",
+            f"{state.repo}@{version} is published already, with {'the same' if same else 'different'} content.",
+            f"Load it: hfver pull {state.repo}@{version}"
+            if same
+            else "A version never changes. Choose another one, or leave --version out.",
         )
     if tag_of(version) in state.refs.tags:
         raise ReleaseExists(
-            f"{state.repo} has a tag {tag_of(version)} that is no hfver release.",
-            f"Choose another version, or take the tag up as a release: hfver adopt {state.repo}",
+            f"{state.repo} has a tag {tag_of(version)} that is not an hfver release.",
+            f"Choose another version, or make the tag a release: hfver adopt {state.repo}",
         )
 
 
 def _check_budgets(
-    policy: Policy, before: Mapping[str, float], after: Mapping[str, float], wanted: Wanted
+    policy: Policy, before: Mapping[str, float], after: Mapping[str, float], request: VersionRequest
 ) -> tuple[Change, ...]:
-    """Refuse metrics beyond their budget; with a reason they count as MAJOR changes instead."""
+    """Refuse metrics beyond their budgets; if the user gave a reason, return them as MAJOR changes instead."""
     breaches = metric_breaches(policy, before, after)
-    if breaches and not wanted.because:
+    if breaches and not request.because:
         raise PolicyViolation(
             "A metric is beyond its budget: " + "; ".join(breach.message for breach in breaches) + ".",
-            'Release a better model, or release this one as MAJOR with --because "…".',
+            'Release a better model, or release this one as MAJOR and say why: --because "…"',
         )
     return tuple(
         Change("metric-regression", Bump.MAJOR, f"lineage.yaml:{breach.metric}", breach.before, breach.after, text)
@@ -190,12 +191,12 @@ def _with_breaches(difference: Difference, breaches: tuple[Change, ...]) -> Diff
     return replace(difference, level=Bump.MAJOR, changes=(*breaches, *difference.changes))
 
 
-def _says_too_little(difference: Difference, asked: Bump, bump: Bump, version: Version) -> PolicyViolation:
-    why = next((change for change in difference.changes if change.level == asked), None)
+def _too_low(difference: Difference, required: Bump, bump: Bump, version: Version) -> PolicyViolation:
+    change = next((change for change in difference.changes if change.level == required), None)
     return PolicyViolation(
-        f"The change is {asked.upper()}, and {version} says {bump.upper()}"
-        + (f": {why.message} ({why.rule}, {why.where})" if why else "."),
-        f'Release it as --bump {asked}, or say why it may be less: --because "…".',
+        f"The change is {required.upper()}, but {version} would be a {bump.upper()} release"
+        + (f": {change.message} ({change.rule}, {change.where})" if change else "."),
+        f'Release it with --bump {required}, or say why a lower level is right: --because "…"',
     )
 
 

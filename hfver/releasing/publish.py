@@ -1,7 +1,7 @@
-"""Publish: a candidate gets its tag, and the tag its line in the ledger.
+"""Publish: tag a candidate, then append the tag's line to the ledger.
 
-Each station looks before it gives up: a name that is taken, or a head that moved, may be our own request whose answer
-was lost. Whatever stops this halfway leaves no version, and what it left is found again.
+Every step checks before it fails: a tag that exists or a head that moved may be the result of our own request whose
+answer was lost. A run that stops halfway leaves no version, and the next writer finds and completes what it left.
 """
 
 from __future__ import annotations
@@ -10,75 +10,81 @@ from hfver.core.ledger import Entry, Line
 from hfver.core.smoke_report import SmokeSummary
 from hfver.core.version import Version, bump_between, tag_of
 from hfver.errors import Conflict
-from hfver.hub import Hub, Taken
-from hfver.registry.append import Event, append
-from hfver.registry.main_branch import Shown, show_on_main
+from hfver.hub import AlreadyExists
+from hfver.hub.client import HubRepo
+from hfver.registry.append import LedgerUpdate, append
+from hfver.registry.main_branch import CommittedRelease, main_operations
 from hfver.registry.state import RepoState, read_state
 from hfver.releasing.candidate import Candidate, find_candidate
 
 __all__ = ["complete_pending", "publish", "tag_candidate"]
 
 
-def tag_candidate(hub: Hub, repo: str, candidate: Candidate) -> None:
-    """Give the candidate its tag, which nobody else can have.
+def tag_candidate(repo: HubRepo, candidate: Candidate) -> None:
+    """Create the candidate's tag, which decides between writers: a tag can only be created once.
 
     Raises:
-        Conflict: The tag exists on another commit.
+        Conflict: The tag exists on a different commit.
     """
     tag = tag_of(candidate.version)
     message = f"{repo} {candidate.version}\n\nRelease digest: {candidate.digest}\n"
     try:
-        hub.create_tag(repo, tag, candidate.commit, message)
-    except Taken:
-        found = hub.refs(repo).tags.get(tag)
+        repo.create_tag(tag, candidate.commit, message)
+    except AlreadyExists:
+        # If the tag is on our commit, this request was sent again after its first answer was lost.
+        found = repo.refs().tags.get(tag)
         if found != candidate.commit:
             raise Conflict(
-                f"{repo}: somebody else took {tag} meanwhile (commit {found}).",
+                f"{repo}: another writer created the tag {tag} in the meantime (on commit {found}).",
                 "Run the command again: it compares with what was published, and takes the next version.",
             ) from None
 
 
-def publish(hub: Hub, state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> Entry:
-    """Append the release to the ledger on ``main``: from here on it is a version.
+def publish(state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> Entry:
+    """Append the release to the ledger on ``main``, which makes it a version.
 
     Raises:
-        Conflict: The version was published with another commit, or ``main`` never stood still.
+        Conflict: The version was published with a different commit, or other writers kept changing ``main``.
     """
 
-    def decide(state: RepoState) -> Event | None:
+    def decide(state: RepoState) -> LedgerUpdate | None:
         entry = state.ledger.find(candidate.version)
         if entry and entry.commit != candidate.commit:
-            raise Conflict(f"{state.repo}@{entry.version} was published meanwhile, as commit {entry.commit}.")
-        return None if entry else _event(hub, state, candidate, smoke)
+            raise Conflict(
+                f"{state.repo}@{entry.version} was published by another writer in the meantime, "
+                f"as commit {entry.commit}.",
+                "Run the command again: it compares with what was published, and takes the next version.",
+            )
+        return None if entry else _update(state, candidate, smoke)
 
-    entry = append(hub, state, decide).ledger.find(candidate.version)
+    entry = append(state, decide).ledger.find(candidate.version)
     if entry is None:
-        raise AssertionError("a line that was appended is in the ledger")
+        raise AssertionError("the appended line is missing from the ledger")
     return entry
 
 
-def complete_pending(hub: Hub, state: RepoState) -> RepoState:
-    """Publish releases that were tagged and not finished, after the checks that they would have had.
+def complete_pending(state: RepoState) -> RepoState:
+    """Publish releases that were tagged but not finished, after the same checks as for a new release.
 
-    Tags that are no such release stay as they are: they are somebody else's.
+    Tags on any other commit were created without hfver, and stay as they are.
     """
     for version, commit in sorted(state.pending.items()):
-        candidate = find_candidate(hub, state, version, commit)
+        candidate = find_candidate(state, version, commit)
         if candidate is not None:
-            publish(hub, state, candidate, None)
-            state = read_state(hub, state.repo)
+            publish(state, candidate, None)
+            state = read_state(state.repo, state.trust)
     return state
 
 
-def _event(hub: Hub, state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> Event:
+def _update(state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> LedgerUpdate:
     line = _line(state, candidate, smoke)
-    shown = Shown(candidate.commit, candidate.tree, candidate.content)
+    release = CommittedRelease(candidate.commit, candidate.tree, candidate.content)
     newest = _is_newest(state, candidate.version)
-    return Event(
+    return LedgerUpdate(
         [line],
         summary=f"Publish {candidate.version}",
         description=f"Release commit: {candidate.commit}\nRelease digest: {candidate.digest}\n",
-        operations=list(show_on_main(hub, state, shown, state.ledger.append(line))) if newest else (),
+        operations=list(main_operations(state, release, state.ledger.append(line))) if newest else (),
     )
 
 
@@ -86,7 +92,7 @@ def _line(state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) ->
     manifest = candidate.manifest
     earlier = (entry for entry in state.ledger.entries if entry.line.digest == manifest.previous)
     previous = next(earlier, None)
-    early = SmokeSummary.model_validate(manifest.smoke) if manifest.smoke else None
+    of_folder = SmokeSummary.model_validate(manifest.smoke) if manifest.smoke else None
     return Line(
         event="release",
         repo=manifest.repo,
@@ -98,10 +104,11 @@ def _line(state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) ->
         because=manifest.because,
         date=manifest.created_at,
         author=manifest.created_by,
-        smoke=smoke or early,
+        smoke=smoke or of_folder,
     )
 
 
 def _is_newest(state: RepoState, version: Version) -> bool:
+    """Return whether ``main`` is to show this version: it is stable, and higher than all that are not yanked."""
     newest = state.ledger.newest()
     return not version.prerelease and (newest is None or version > newest.version)

@@ -1,11 +1,13 @@
 """Release: one transaction from a checkpoint folder to a published version.
 
-Nothing is written to the Hub before the folder was read, run and described. The commit that was checked is the commit
-that is tagged, and the ledger line that follows is the publication.
+Nothing is written to the Hub before the folder was read, the model was run, and the next version was chosen. The commit
+that was checked is the commit that is tagged. Only the ledger line that follows publishes it: a run that stops earlier
+leaves no version, and running the command again finishes the work.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,169 +15,191 @@ from pathlib import Path
 
 from hfver.core.lfs import wants_lfs
 from hfver.core.manifest import CARD
-from hfver.core.policy import find_policy
+from hfver.core.policy import Policy
 from hfver.core.progress import Progress, silent
 from hfver.core.results import Release
 from hfver.core.smoke_report import SmokeReport
 from hfver.core.version import tag_of
 from hfver.errors import Conflict
 from hfver.hub import Hub
-from hfver.hub.memory import Memory
-from hfver.hub.upload import Source, missing_objects
+from hfver.hub.client import HubRepo
+from hfver.hub.upload import missing_objects
 from hfver.model.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code
 from hfver.model.lineage.record import BaseModelLink
 from hfver.model.secrets import refuse_secrets
 from hfver.registry.resolve import candidate_release, release_of
 from hfver.registry.signing import check_may_release, sign_manifest
-from hfver.registry.state import RepoState, observe, read_state
+from hfver.registry.state import RepoState, TrustOptions, find_state, read_state
 from hfver.releasing.base import find_base
-from hfver.releasing.candidate import Candidate, commit_candidate, drop_branch, drop_left
-from hfver.releasing.draft import Draft, prepare
+from hfver.releasing.candidate import Candidate, commit_candidate, delete_branch, delete_leftover_branch
+from hfver.releasing.draft import Draft, prepare_draft
 from hfver.releasing.publish import complete_pending, publish, tag_candidate
-from hfver.releasing.receipt import done_before, remember_receipt
-from hfver.releasing.request import Request
-from hfver.releasing.review import propose, under_review
-from hfver.releasing.smoke_gate import try_candidate, try_folder
+from hfver.releasing.receipt import find_published, remember_receipt
+from hfver.releasing.request import ReleaseRequest
+from hfver.releasing.review import find_review, propose
+from hfver.releasing.smoke_gate import smoke_candidate, smoke_folder
 
-__all__ = ["Request", "release"]
+__all__ = ["release"]
 
 ATTEMPTS = 8
-"""How often the next version is taken when somebody else was first."""
+"""How many versions are tried in turn when other writers publish at the same time."""
+
+MAX_STATE_AGE = 2.0
+"""Seconds after which the state of the repo is read again: during a smoke eval, others may have released."""
 
 Say = Callable[[str], None]
 
 
-def release(hub: Hub, request: Request, *, say: Say = lambda _: None, progress: Progress = silent) -> Release:
+def release(
+    hub: Hub,
+    request: ReleaseRequest,
+    folder: Path,
+    policy: Policy,
+    *,
+    say: Say = lambda _: None,
+    progress: Progress = silent,
+) -> Release:
     """Publish a checkpoint folder as the next version of a repo.
 
     Args:
-        hub: Where to.
-        request: What, and how.
-        say: Told in a sentence what is about to be written, and what was left out.
-        progress: Told the bytes.
+        hub: The Hub to publish on.
+        request: What to release, and how.
+        folder: The folder to publish: the user's own, or a converted copy of it.
+        policy: The rules that the release must meet.
+        say: Called with a sentence about each exclusion, and about what is about to be written.
+        progress: Called with the number of bytes processed.
 
     Returns:
-        The release; with ``dry_run`` the one that it would be, with an empty commit.
+        The release; with ``dry_run`` the one that would be published, with an empty commit.
 
     Raises:
-        BadCheckpoint: The folder is no checkpoint, or is unsafe.
-        PolicyViolation: Loading the model would run code, and that is not allowed.
-        SecretFound: A file that would go out holds a secret.
-        PolicyViolation: The policy asks for a signature that this would not have.
-        SmokeFailed: The model does not run as it should.
+        BadCheckpoint: The folder is not a checkpoint, or contains unsafe files.
+        PolicyViolation: Loading the model would run code, which was not allowed; or the policy requires a signature
+            that this release would not have.
+        SecretFound: A file that would be published contains a secret.
+        SmokeFailed: The model does not work.
         ReleaseExists: Nothing changed, or the version is taken.
-        Conflict: Others kept taking the version, or the version was fixed and is taken.
-        HubError: The Hub refused, or did not answer.
+        Conflict: Other writers took the requested version, or every version that was tried.
+        HubError: The Hub refused the request, or did not answer.
     """
-    check_may_release(request.repo, request.sign)
-    checkpoint = read_checkpoint(request.directory, progress=progress, cache=HashCache())
-    for left in checkpoint.left_out:
-        say(f"Leaving out {left.path}: {left.reason}")
-    _refuse_secrets(checkpoint)
-    refuse_code(request.directory, allowed=request.trust_remote_code, paths=checkpoint.files)
-    if again := done_before(hub, observe(hub, request.repo), checkpoint, request):
-        return again
+    repo = hub.repo(request.repo)
+    check_may_release(request.repo, request.signer, policy=policy)
+    checkpoint = read_checkpoint(folder, progress=progress, cache=HashCache())
+    for exclusion in checkpoint.exclusions:
+        say(f"Leaving out {exclusion.path}: {exclusion.reason}")
+    _refuse_secrets(checkpoint, policy)
+    refuse_code(folder, allowed=request.trust_remote_code, paths=checkpoint.files, content=checkpoint.content)
+    read_at, state = time.monotonic(), find_state(repo, TrustOptions(policy=policy))
+    if published := find_published(state, checkpoint, request):
+        return published
     base = find_base(hub, checkpoint, request.base)
-    report = try_folder(hub, checkpoint, base, request, say, progress)
-    work = _Work(hub, request, checkpoint, base, report, say, progress)
-    return _plan(work) if request.dry_run else _transact(work)
+    report = smoke_folder(hub, checkpoint, base, request, say, progress)
+    transaction = _Transaction(repo, request, policy, checkpoint, base, report, say, progress)
+    if time.monotonic() - read_at > MAX_STATE_AGE:
+        state = transaction.find_state()
+    return _plan(transaction, state) if request.dry_run else _run(transaction, state)
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What is known before the first write: what was asked, what goes out, and how it ran."""
+class _Transaction:
+    """What does not change while the release is tried: the request, the checkpoint, its base and its smoke report."""
 
-    hub: Hub
-    request: Request
+    repo: HubRepo
+    request: ReleaseRequest
+    policy: Policy
     checkpoint: Checkpoint
     base: BaseModelLink | None
     report: SmokeReport | None
     say: Say
     progress: Progress
 
-    def draft(self, state: RepoState | None) -> Draft:
-        """Write every file of the next release in memory, signed if that was asked for."""
-        draft = prepare(self.hub, state, self.checkpoint, self.base, self.report, self.request)
-        signer = self.request.sign
-        return (
-            replace(draft, signature=sign_manifest(draft.manifest, draft.manifest_bytes, signer)) if signer else draft
-        )
+    def find_state(self) -> RepoState | None:
+        """Read the state of the repo; None if it does not exist."""
+        return find_state(self.repo, TrustOptions(policy=self.policy))
+
+    def prepare_draft(self, state: RepoState | None) -> Draft:
+        """Prepare every file of the next release in memory, and sign it if the request asks for that."""
+        draft = prepare_draft(self.repo, state, self.checkpoint, self.base, self.report, self.request, self.policy)
+        signer = self.request.signer
+        if signer is None:
+            return draft
+        return replace(draft, signature=sign_manifest(draft.manifest, draft.manifest_bytes, signer))
 
 
-def _transact(work: _Work) -> Release:
-    """Try until the version is ours: whoever lost it to somebody else compares anew and takes the next one."""
-    hub, request = work.hub, work.request
+def _run(transaction: _Transaction, state: RepoState | None) -> Release:
+    """Publish, and after losing the version to another writer compare again and take the next one."""
+    repo, request, say = transaction.repo, transaction.request, transaction.say
     for attempt in range(ATTEMPTS):
-        state = observe(hub, request.repo)
-        state = complete_pending(hub, state) if state else None
-        if again := done_before(hub, state, work.checkpoint, request):
-            return again
-        draft = work.draft(state)
-        state = state or _create(work)
-        work.say(f"{'Proposing' if request.review else 'Releasing'} {request.repo}@{draft.version} to {hub.place}")
+        state = transaction.find_state() if attempt else state
+        state = complete_pending(state) if state else None
+        if published := find_published(state, transaction.checkpoint, request):
+            return published
+        draft = transaction.prepare_draft(state)
+        state = state or _create_repo(transaction)
+        say(f"{'Proposing' if request.review else 'Releasing'} {request.repo}@{draft.version} to {repo.hub.place}")
         try:
-            return (_propose if request.review else _publish)(work, state, draft)
+            return (_propose if request.review else _publish)(transaction, state, draft)
         except Conflict:
             if request.version is not None or attempt == ATTEMPTS - 1:
                 raise
-            work.say(f"{draft.version} was taken meanwhile; comparing again")
+            say(f"{draft.version} was taken in the meantime; comparing again")
     raise AssertionError("unreachable")
 
 
-def _create(work: _Work) -> RepoState:
-    """Create the repo, once it is sure what will go there."""
-    hub, request = work.hub, work.request
-    work.say(f"Creating {'private' if request.private else 'public'} repo {request.repo} on {hub.place}")
-    hub.create_repo(request.repo, private=request.private)
-    return read_state(hub, request.repo)
+def _create_repo(transaction: _Transaction) -> RepoState:
+    # Only after the draft is ready, so that a release which is refused leaves no empty repo.
+    repo, request = transaction.repo, transaction.request
+    transaction.say(f"Creating {'private' if request.private else 'public'} repo {request.repo} on {repo.hub.place}")
+    repo.create(private=request.private)
+    return read_state(repo, TrustOptions(policy=transaction.policy))
 
 
-def _publish(work: _Work, state: RepoState, draft: Draft) -> Release:
+def _publish(transaction: _Transaction, state: RepoState, draft: Draft) -> Release:
     """Commit, check, tag, publish."""
-    hub = work.hub
-    with _candidate(work, state, draft) as (candidate, report):
-        tag_candidate(hub, state.repo, candidate)
-        entry = publish(hub, state, candidate, report.summary() if report else None)
-    release = release_of(hub, state.repo, entry, candidate.manifest)
-    Memory(hub.identity, state.repo).remember_manifest(candidate.commit, draft.manifest_bytes)
+    with _candidate(transaction, state, draft) as (candidate, report):
+        tag_candidate(state.repo, candidate)
+        entry = publish(state, candidate, report.summary() if report else None)
+    release = release_of(state.repo, entry, candidate.manifest)
+    state.repo.memory.remember_manifest(candidate.commit, draft.manifest_bytes)
     HashCache().prune()
     return replace(release, bytes_sent=candidate.bytes_sent, smoke=report, why=draft.why)
 
 
-def _propose(work: _Work, state: RepoState, draft: Draft) -> Release:
-    """Commit, check, and ask for review."""
-    if waiting := under_review(work.hub, state, draft, work.request):
-        drop_left(work.hub, state, draft.branch)
+def _propose(transaction: _Transaction, state: RepoState, draft: Draft) -> Release:
+    """Commit, check, and open a pull request."""
+    if waiting := find_review(state, draft, transaction.request):
+        delete_leftover_branch(state, draft.branch)
         return waiting
-    with _candidate(work, state, draft) as (candidate, report):
-        release = propose(work.hub, state, draft, candidate, report, work.request)
+    with _candidate(transaction, state, draft) as (candidate, report):
+        release = propose(state, draft, candidate, report, transaction.request)
     return replace(release, bytes_sent=candidate.bytes_sent, smoke=report)
 
 
 @contextmanager
-def _candidate(work: _Work, state: RepoState, draft: Draft) -> Iterator[tuple[Candidate, SmokeReport | None]]:
-    """Commit the draft on a branch that is there for as long as the block lasts, and run what the Hub gives back."""
-    hub, request, report = work.hub, work.request, work.report
+def _candidate(
+    transaction: _Transaction, state: RepoState, draft: Draft
+) -> Iterator[tuple[Candidate, SmokeReport | None]]:
+    """Commit the draft to a branch that exists for as long as the block runs, and run the smoke eval on the commit."""
+    repo, request, report = transaction.repo, transaction.request, transaction.report
     try:
-        candidate = commit_candidate(hub, state, draft, work.progress)
+        candidate = commit_candidate(state, draft, transaction.progress)
         if request.smoke == "require":
-            report = try_candidate(hub, candidate, work.base, request, work.progress)
-        remember_receipt(hub, candidate, request)
+            report = smoke_candidate(repo, candidate, transaction.base, request, transaction.progress)
+        remember_receipt(repo, candidate, request)
         yield candidate, report
     finally:
-        drop_branch(hub, state.repo, draft.branch)
+        delete_branch(state.repo, draft.branch)
 
 
-def _plan(work: _Work) -> Release:
-    """Describe the release that would be made, having written nothing."""
-    hub, request = work.hub, work.request
-    state = observe(hub, request.repo)
-    draft = work.draft(state)
+def _plan(transaction: _Transaction, state: RepoState | None) -> Release:
+    """Describe the release that would be published, without writing anything."""
+    repo = transaction.repo
+    draft = transaction.prepare_draft(state)
     manifest = draft.manifest
-    release = candidate_release(hub, request.repo, "", manifest, draft.digest)
+    release = candidate_release(repo, "", manifest, draft.digest)
     large = [entry for path, entry in manifest.files.items() if wants_lfs(path, entry.size)]
-    lacking = missing_objects(hub, request.repo, large) if state else {entry.sha256 for entry in large}
-    sent = sum(entry.size for entry in large if entry.sha256 in lacking)
+    missing = missing_objects(repo, large) if state else {entry.sha256 for entry in large}
+    sent = sum(entry.size for entry in large if entry.sha256 in missing)
     card = draft.sources[CARD]
     return replace(
         release,
@@ -185,16 +209,15 @@ def _plan(work: _Work) -> Release:
         date=manifest.created_at,
         author=manifest.created_by,
         bytes_sent=sent,
-        smoke=work.report,
+        smoke=transaction.report,
         why=draft.why,
         card=card.decode() if isinstance(card, bytes) else None,
         note="dry run: nothing was written",
     )
 
 
-def _refuse_secrets(checkpoint: Checkpoint) -> None:
-    """Look for secrets in the author's files, and in his own words at the lines where he wrote them."""
-    sources: dict[str, Source] = {path: checkpoint.directory / path for path in checkpoint.files}
-    if checkpoint.readme is not None:
-        sources[CARD] = checkpoint.readme.encode()
-    refuse_secrets(sources, find_policy(Path.cwd()).secrets.allow)
+def _refuse_secrets(checkpoint: Checkpoint, policy: Policy) -> None:
+    """Refuse secrets in the author's files; the scan is part of reading the folder."""
+    if checkpoint.secrets is None:
+        raise AssertionError("the checkpoint was read without a scan for secrets")
+    refuse_secrets(checkpoint.secrets, policy.secrets.allow)

@@ -1,248 +1,270 @@
-"""Review: a candidate waits in a pull request until people let it land.
+"""Review: a candidate waits in a pull request until somebody merges it.
 
-The pull request is found again by the content digest in its title, and what it holds by a mark in its description.
-So the same command goes on with what is there, wherever it runs: after a crash, after a lost answer, and after another
-release overtook it. Until all of it is there, the pull request is a draft.
+The pull request is found again by the content digest in its title, and its content is identified by a mark in its
+description. So the same command continues with what exists, on any machine: after a crash, after a lost answer, and
+after another release was published. The pull request is a draft until everything in it is complete.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from hfver.core.manifest import MANIFEST, Manifest, digest_of
 from hfver.core.results import Release, Review
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import Conflict, HubNotFound, Refused, UsageError
-from hfver.hub import Hub, Stale
+from hfver.hub import ParentMoved
+from hfver.hub.client import HubRepo
 from hfver.hub.discussions import (
     Comment,
     Pull,
     Thread,
+    add_comment,
     change_status,
-    edit,
+    edit_comment,
     list_pulls,
     open_pull,
     pull_url,
     read_thread,
-    rename,
-    say_in,
+    rename_pull,
 )
 from hfver.hub.git.push import advance
-from hfver.model.card import MetricDelta, ReviewFacts, render_review
-from hfver.registry.pull_request import behind, holds_release, pointer_to, put_state_back
+from hfver.model.card import ReviewFacts, render_review
+from hfver.registry.pull_request import holds_release, release_commit_line, release_commit_of, restore_state
 from hfver.registry.resolve import candidate_release
 from hfver.registry.state import RepoState
 from hfver.releasing.candidate import Candidate
 from hfver.releasing.draft import Draft
-from hfver.releasing.request import Request
+from hfver.releasing.notes import metric_deltas
+from hfver.releasing.request import ReleaseRequest
 
-__all__ = ["propose", "under_review"]
+__all__ = ["find_review", "propose"]
 
 MAX_TITLE = 200
-_MARK = re.compile(r"<!-- hfver (?P<asked>sha256:[0-9a-f]{64}) (?P<head>[0-9a-f]{40}) -->")
+"""Maximum length of a pull request's title in characters."""
+
+_MARK = re.compile(r"<!-- hfver (?P<request>sha256:[0-9a-f]{64}) (?P<head>[0-9a-f]{40}) -->")
 
 
 @dataclass(frozen=True)
-class _Open:
-    """A pull request of ours, with what is known of what it holds; `asked` and `head` are None before it is whole."""
+class _OwnPull:
+    """A pull request that hfver opened.
+
+    Attributes:
+        pull: The pull request.
+        thread: Its comments.
+        request: The identity of the request that it was opened for; None until its description is complete.
+        head: The head that hfver gave it; None until its description is complete.
+    """
 
     pull: Pull
     thread: Thread
-    asked: str | None
+    request: str | None
     head: str | None
 
 
-def under_review(hub: Hub, state: RepoState, draft: Draft, request: Request) -> Release | None:
-    """Find the pull request that asks for exactly this already, and make sure that it can be seen.
+def find_review(state: RepoState, draft: Draft, request: ReleaseRequest) -> Release | None:
+    """Find an open pull request for exactly this release, and open it for review if it is still a draft.
+
+    Returns:
+        The candidate that it holds; None if a pull request has to be opened or updated.
 
     Raises:
-        UsageError: The release could not land by a merge.
-        Refused: It was merged already, and waits to be finished.
+        UsageError: A merge would put a version on ``main`` that ``main`` must not show.
+        Refused: The pull request was merged already, and its release has to be finished.
     """
     _check_lands_on_main(state, draft)
-    _check_not_merged(hub, state, draft)
-    found = _find(hub, state.repo, draft)
-    if found is None or found.head is None or found.asked != _asked(request) or found.thread.in_conflict:
+    _check_not_merged(state, draft)
+    found = _find_open(state.repo, draft)
+    if found is None or found.head is None or found.request != request.identity() or found.thread.in_conflict:
         return None
     head = state.refs.pull_requests.get(found.pull.number)
     if head != found.head:
         return None
-    commit = behind(hub, state.repo, head)
-    raw = hub.find(state.repo, commit, MANIFEST) or b""
+    commit = release_commit_of(state.repo, head)
+    raw = state.repo.find(commit, MANIFEST) or b""
     manifest = Manifest.decode(raw, f"{state.repo}@{commit[:12]}")
-    if not _still_stands(manifest, draft):
+    if not _is_current(manifest, draft):
         return None
-    _publish_draft(hub, state.repo, found.pull)
-    release = candidate_release(hub, state.repo, commit, manifest, digest_of(raw))
-    return _as_review(hub, release, found.pull.number, "under review already; nothing changed since")
+    _leave_draft(state.repo, found.pull)
+    release = candidate_release(state.repo, commit, manifest, digest_of(raw))
+    return _as_review(state.repo, release, found.pull.number, "under review already; nothing changed since")
 
 
 def propose(
-    hub: Hub, state: RepoState, draft: Draft, candidate: Candidate, smoke: SmokeReport | None, request: Request
+    state: RepoState, draft: Draft, candidate: Candidate, smoke: SmokeReport | None, request: ReleaseRequest
 ) -> Release:
-    """Open a pull request with a candidate that is on its branch, or put the candidate onto the one that is open.
+    """Open a pull request with the candidate, or move an open one to the candidate.
+
+    Args:
+        state: The repo.
+        draft: The draft that was committed.
+        candidate: The candidate, at the head of its branch.
+        smoke: The report of the smoke eval, for the description.
+        request: The request that is to be recognized when the command runs again.
+
+    Returns:
+        The candidate, with the number and the URL of the pull request.
 
     Raises:
-        Refused: Somebody else added commits to the pull request.
-        Conflict: Somebody pushed to it just now.
+        Refused: The pull request has commits that hfver did not make.
+        Conflict: Somebody pushed to the pull request at the same time.
     """
     repo = state.repo
-    new = _head_of_candidate(hub, state, draft, candidate)
-    found = _find(hub, repo, draft) or _open(hub, repo, draft)
+    new = _commit_with_state(state, draft, candidate)
+    found = _find_open(repo, draft) or _open_as_draft(repo, draft)
     pull = found.pull
-    _check_ours(hub, repo, found)
-    message = f"Go on from main: {draft.summary}\n\n{pointer_to(candidate.commit)}"
-    head = advance(hub, repo, pull.ref, draft.branch, new, message)
+    _check_no_other_commits(repo, found)
+    message = f"Continue from main: {draft.title}\n\n{release_commit_line(candidate.commit)}"
+    head = advance(repo, pull.ref, draft.branch, new, message)
     if found.head and found.head != head:
-        say_in(hub, repo, pull.number, _why_refreshed(hub, repo, draft, found))
-    _describe(hub, repo, found, draft, candidate, smoke, f"<!-- hfver {_asked(request)} {head} -->")
-    _publish_draft(hub, repo, pull)
-    release = candidate_release(hub, repo, candidate.commit, candidate.manifest, candidate.digest)
-    return _as_review(hub, release, pull.number, "not published: it waits to be merged, then finished")
+        add_comment(repo, pull.number, _update_comment(repo, draft, found))
+    # The mark comes last, because it says that everything before it is complete.
+    _update_description(repo, found, draft, candidate, smoke, f"<!-- hfver {request.identity()} {head} -->")
+    _leave_draft(repo, pull)
+    release = candidate_release(repo, candidate.commit, candidate.manifest, candidate.digest)
+    return _as_review(repo, release, pull.number, "not published yet: after the merge, finish it")
 
 
-def _as_review(hub: Hub, release: Release, number: int, note: str) -> Release:
-    manifest, url = release.manifest, pull_url(hub, release.repo, number)
+def _as_review(repo: HubRepo, release: Release, number: int, note: str) -> Release:
+    manifest, url = release.manifest, pull_url(repo, number)
     bump, because = (manifest.bump, manifest.because) if manifest else (None, None)
     return replace(release, bump=bump, because=because, review=Review(number, url), url=url, note=note)
 
 
 def _check_lands_on_main(state: RepoState, draft: Draft) -> None:
-    """Refuse what ``main`` must not show: a merge puts files there, and they are the newest stable release's."""
+    """Refuse a version that ``main`` must not show: a merge puts its files there, whatever is newer."""
     newest = state.ledger.newest()
     if draft.version.prerelease or (newest and draft.version < newest.version):
         raise UsageError(
-            f"{draft.version} cannot be reviewed in a pull request: merging it would put it on main, "
-            "which shows the newest stable release.",
+            f"{draft.version} cannot be reviewed in a pull request: a merge would put it on main, "
+            "which always shows the newest stable release.",
             "Release it without --review.",
         )
 
 
 def _title(draft: Draft) -> str:
     mark = _title_mark(draft)
-    return f"{' '.join(draft.summary.split())[: MAX_TITLE - len(mark) - 1]} {mark}"
+    return f"{' '.join(draft.title.split())[: MAX_TITLE - len(mark) - 1]} {mark}"
 
 
 def _title_mark(draft: Draft) -> str:
+    """Return the end of the title: the first digits of the content digest, by which the pull request is found."""
     return f"[{draft.branch.rpartition('/')[2]}]"
 
 
-def _asked(request: Request) -> str:
-    """Name what was asked for, the same on every machine: options, and the content of files that they name."""
-    files = [path.read_bytes() if path else b"" for path in (request.metrics, request.lineage)]
-    here = {"directory": Path(), "named": None, "metrics": None, "lineage": None}
-    plain = replace(request, **here, dry_run=False, private=True, device="auto")  # type: ignore[arg-type]
-    return digest_of(repr((plain, *map(digest_of, files))).encode())
-
-
-def _ours(hub: Hub, repo: str, draft: Draft) -> list[Pull]:
+def _own_pulls(repo: HubRepo, draft: Draft) -> list[Pull]:
     mark = _title_mark(draft)
-    return [pull for pull in list_pulls(hub, repo, hub.user) if pull.title.endswith(mark)]
+    return [pull for pull in list_pulls(repo, repo.hub.user) if pull.title.endswith(mark)]
 
 
-def _find(hub: Hub, repo: str, draft: Draft) -> _Open | None:
-    """Find our pull request for this content that is not closed or merged; a second one is closed on the way."""
-    under_way = sorted(
-        (pull for pull in _ours(hub, repo, draft) if pull.status in ("draft", "open")), key=lambda pull: pull.number
+def _find_open(repo: HubRepo, draft: Draft) -> _OwnPull | None:
+    """Find the pull request for this content that is neither closed nor merged, and close duplicates of it."""
+    # A request to open one whose answer was lost is sent again, so there may be two; all writers keep the first.
+    open_pulls = sorted(
+        (pull for pull in _own_pulls(repo, draft) if pull.status in ("draft", "open")), key=lambda pull: pull.number
     )
-    for other in under_way[1:]:
-        change_status(hub, repo, other.number, "closed", f"The same as #{under_way[0].number}.")
-    return _read(hub, repo, under_way[0]) if under_way else None
+    for other in open_pulls[1:]:
+        change_status(repo, other.number, "closed", f"Duplicate of #{open_pulls[0].number}.")
+    return _read(repo, open_pulls[0]) if open_pulls else None
 
 
-def _read(hub: Hub, repo: str, pull: Pull) -> _Open:
-    thread = read_thread(hub, repo, pull.number)
+def _read(repo: HubRepo, pull: Pull) -> _OwnPull:
+    thread = read_thread(repo, pull.number)
     mark = _MARK.search(thread.comments[0].text) if thread.comments else None
-    return _Open(pull, thread, mark["asked"] if mark else None, mark["head"] if mark else None)
+    return _OwnPull(pull, thread, mark["request"] if mark else None, mark["head"] if mark else None)
 
 
-def _open(hub: Hub, repo: str, draft: Draft) -> _Open:
-    """Open a pull request as a draft; if our request arrived twice, the first one counts."""
-    number = open_pull(hub, repo, _title(draft), f"`{repo}@{draft.version}` is being put here.")
-    return _find(hub, repo, draft) or _read(hub, repo, Pull(number, _title(draft), "draft", hub.user))
+def _open_as_draft(repo: HubRepo, draft: Draft) -> _OwnPull:
+    number = open_pull(repo, _title(draft), f"`{repo}@{draft.version}` is being prepared.")
+    return _find_open(repo, draft) or _read(repo, Pull(number, _title(draft), "draft", repo.hub.user))
 
 
-def _check_not_merged(hub: Hub, state: RepoState, draft: Draft) -> None:
-    """Send those who merged it on to the command that finishes it."""
-    for pull in _ours(hub, state.repo, draft):
+def _check_not_merged(state: RepoState, draft: Draft) -> None:
+    """Refuse a release that was merged already: the next step is to finish it."""
+    for pull in _own_pulls(state.repo, draft):
         head = state.refs.pull_requests.get(pull.number)
         if pull.status != "merged" or head is None:
             continue
-        raw = hub.find(state.repo, head, MANIFEST)
-        if raw and _still_stands(Manifest.decode(raw, f"{state.repo}@{pull.ref}"), draft):
+        raw = state.repo.find(head, MANIFEST)
+        if raw and _is_current(Manifest.decode(raw, f"{state.repo}@{pull.ref}"), draft):
             raise Refused(
-                f"{state.repo}@{draft.version} is merged already, as pull request {pull.number}, "
-                "and is no version yet.",
+                f"{state.repo}@{draft.version} was merged as pull request {pull.number}, but is not published yet.",
                 f"Run: hfver release --finish {state.repo}#{pull.number}",
             )
 
 
-def _still_stands(manifest: Manifest, draft: Draft) -> bool:
-    """Tell whether a candidate would come out the same today: compared with the same release, as the same version."""
+def _is_current(manifest: Manifest, draft: Draft) -> bool:
+    """Return whether a candidate is still what the command would make: the same content, version and comparison."""
     now = draft.manifest
     before = (manifest.version, manifest.previous, manifest.content_digest, manifest.because, manifest.levels)
     return before == (now.version, now.previous, now.content_digest, now.because, now.levels)
 
 
-def _check_ours(hub: Hub, repo: str, found: _Open) -> None:
-    """Refuse to bury what somebody else pushed to the pull request."""
+def _check_no_other_commits(repo: HubRepo, found: _OwnPull) -> None:
+    """Refuse to replace what somebody else pushed to the pull request."""
     if found.head is None:
         return
     try:
-        head = hub.refs(repo).pull_requests[found.pull.number]
+        head = repo.refs().pull_requests[found.pull.number]
     except KeyError:
-        raise HubNotFound(f"{repo}: {found.pull.ref} is gone.", "Close the pull request and try again.") from None
-    if head != found.head and not holds_release(hub, repo, head):
+        raise HubNotFound(
+            f"{repo}: {found.pull.ref} is missing.", "Close the pull request and run the command again."
+        ) from None
+    if head != found.head and not holds_release(repo, head):
         raise Refused(
-            f"{repo}: pull request {found.pull.number} holds commits that hfver did not make (head {head[:12]}).",
-            "Take their changes into your folder, close the pull request, and run the command again.",
+            f"{repo}: pull request {found.pull.number} has commits that hfver did not make (head {head[:12]}).",
+            "Copy their changes to your folder, close the pull request, and run the command again.",
         )
 
 
-def _head_of_candidate(hub: Hub, state: RepoState, draft: Draft, candidate: Candidate) -> str:
-    """Put the repo's state back on top of the candidate (see `hfver.registry.pull_request`), if there is any.
+def _commit_with_state(state: RepoState, draft: Draft, candidate: Candidate) -> str:
+    """Commit the repo's state on top of the candidate, if there is any (see `hfver.registry.pull_request`).
+
+    Returns:
+        The commit for the head of the pull request.
 
     Raises:
-        Conflict: A twin of this command, which releases the same content, took the branch.
+        Conflict: Another process is releasing the same content, and moved or deleted the branch.
     """
-    operations = put_state_back(hub, state.repo, state.refs.main)
+    operations = restore_state(state.repo, state.refs.main)
     if not operations:
         return candidate.commit
     try:
-        return hub.commit(
-            state.repo,
+        return state.repo.commit(
             draft.branch,
             operations,
-            summary=f"Keep the repo's own state beside {draft.version}",
-            description=pointer_to(candidate.commit),
+            summary=f"Keep the repo's state beside {draft.version}",
+            description=release_commit_line(candidate.commit),
             parent=candidate.commit,
         )
-    except (Stale, HubNotFound):
-        head = hub.refs(state.repo).branches.get(draft.branch)
-        if head is not None and behind(hub, state.repo, head) == candidate.commit:
+    except (ParentMoved, HubNotFound):
+        # Our own commit, if the first answer to it was lost.
+        head = state.repo.refs().branches.get(draft.branch)
+        if head is not None and release_commit_of(state.repo, head) == candidate.commit:
             return head
         raise Conflict(
-            f"{state.repo}: branch {draft.branch} was taken away; the same content is being released elsewhere.",
+            f"{state.repo}: branch {draft.branch} changed in the meantime; another process is releasing the same "
+            "content.",
             "Wait for it to finish, then run the command again.",
         ) from None
 
 
-def _why_refreshed(hub: Hub, repo: str, draft: Draft, found: _Open) -> str:
-    raw = hub.find(repo, found.head or "", MANIFEST)
+def _update_comment(repo: HubRepo, draft: Draft, found: _OwnPull) -> str:
+    """Say in the pull request why its content was replaced."""
+    raw = repo.find(found.head or "", MANIFEST)
     before = Manifest.decode(raw, f"{repo}@{found.pull.ref}") if raw else None
-    now, previous = f"It would be `{repo}@{draft.version}`.", draft.step.previous
+    now, previous = f"It would be `{repo}@{draft.version}`.", draft.choice.previous
     if before is None or previous is None or before.previous == draft.manifest.previous:
-        return f"Refreshed: the release command was run again. {now}"
-    overtaken = f"`{repo}@{previous.version}` was published meanwhile, so this is compared with it now."
-    return f"Refreshed: {overtaken} {now}"
+        return f"Updated: the release command was run again. {now}"
+    newer = f"`{repo}@{previous.version}` was published in the meantime, so this is now compared with it."
+    return f"Updated: {newer} {now}"
 
 
-def _describe(
-    hub: Hub,
-    repo: str,
-    found: _Open,
+def _update_description(
+    repo: HubRepo,
+    found: _OwnPull,
     draft: Draft,
     candidate: Candidate,
     smoke: SmokeReport | None,
@@ -250,27 +272,25 @@ def _describe(
 ) -> None:
     number = found.pull.number
     if found.pull.title != _title(draft):
-        rename(hub, repo, number, _title(draft))
+        rename_pull(repo, number, _title(draft))
     text = f"{render_review(_facts(repo, number, draft, candidate, smoke))}\n\n{mark}"
     first: Comment | None = next(iter(found.thread.comments), None)
     if first is not None and first.text != text:
-        edit(hub, repo, number, first, text)
+        edit_comment(repo, number, first, text)
 
 
-def _facts(repo: str, number: int, draft: Draft, candidate: Candidate, smoke: SmokeReport | None) -> ReviewFacts:
-    step = draft.step
-    before = step.metrics or {}
-    names = sorted({*before, *draft.metrics})
+def _facts(repo: HubRepo, number: int, draft: Draft, candidate: Candidate, smoke: SmokeReport | None) -> ReviewFacts:
+    choice = draft.choice
     return ReviewFacts(
-        repo=repo,
+        repo=repo.name,
         number=number,
         version=str(draft.version),
-        bump=step.bump,
-        previous=str(step.previous.version) if step.previous else None,
-        because=step.because,
-        message=draft.words,
-        difference=step.difference,
-        metrics=tuple(MetricDelta(name, before.get(name), draft.metrics.get(name)) for name in names),
+        bump=choice.bump,
+        previous=str(choice.previous.version) if choice.previous else None,
+        because=choice.because,
+        message=draft.author_message,
+        difference=choice.difference,
+        metrics=metric_deltas(choice, draft.metrics),
         smoke=smoke,
         commit=candidate.commit,
         digest=candidate.digest,
@@ -278,6 +298,7 @@ def _facts(repo: str, number: int, draft: Draft, candidate: Candidate, smoke: Sm
     )
 
 
-def _publish_draft(hub: Hub, repo: str, pull: Pull) -> None:
+def _leave_draft(repo: HubRepo, pull: Pull) -> None:
+    """Open the pull request for review."""
     if pull.status == "draft":
-        change_status(hub, repo, pull.number, "open")
+        change_status(repo, pull.number, "open")

@@ -10,23 +10,24 @@ from hfver.core.progress import Progress
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import SmokeFailed
 from hfver.hub import Hub
-from hfver.loading.base import bring_base
-from hfver.loading.fetch import bring
+from hfver.hub.client import HubRepo
+from hfver.loading.base import fetch_base
+from hfver.loading.fetch import fetch_snapshot
 from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.record import BaseModelLink
 from hfver.model.smoke import run_smoke
 from hfver.registry.resolve import Pinned, candidate_release
 from hfver.releasing.candidate import Candidate
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 
-__all__ = ["try_candidate", "try_folder"]
+__all__ = ["smoke_candidate", "smoke_folder"]
 
 
-def try_folder(
+def smoke_folder(
     hub: Hub,
     checkpoint: Checkpoint,
     base: BaseModelLink | None,
-    request: Request,
+    request: ReleaseRequest,
     say: Callable[[str], None],
     progress: Progress,
 ) -> SmokeReport | None:
@@ -43,11 +44,11 @@ def try_folder(
     if request.smoke == "auto" and find_spec("torch") is None:
         say("Smoke eval skipped: torch is not installed (pip install 'hfver[torch]')")
         return None
-    return _passed(_run(hub, request.directory, checkpoint.content_digest, base, request, progress))
+    return _passed(_run(hub, checkpoint.directory, checkpoint.content_digest, base, request, progress))
 
 
-def try_candidate(
-    hub: Hub, candidate: Candidate, base: BaseModelLink | None, request: Request, progress: Progress
+def smoke_candidate(
+    repo: HubRepo, candidate: Candidate, base: BaseModelLink | None, request: ReleaseRequest, progress: Progress
 ) -> SmokeReport:
     """Download the commit that is about to be tagged, verify it, and run its model.
 
@@ -55,16 +56,16 @@ def try_candidate(
         SmokeFailed: The model is broken.
         VerificationError: The Hub returned different content from what was uploaded.
     """
-    release = candidate_release(hub, request.repo, candidate.commit, candidate.manifest, candidate.digest)
-    snapshot = bring(hub, Pinned(release, candidate.tree), progress=progress)
-    return _passed(_run(hub, snapshot.path, candidate.manifest.content_digest, base, request, progress))
+    release = candidate_release(repo, candidate.commit, candidate.manifest, candidate.digest)
+    snapshot = fetch_snapshot(Pinned(repo, release, candidate.tree), progress=progress)
+    return _passed(_run(repo.hub, snapshot.path, candidate.manifest.content_digest, base, request, progress))
 
 
 def _run(
-    hub: Hub, directory: Path, content: str, base: BaseModelLink | None, request: Request, progress: Progress
+    hub: Hub, directory: Path, content: str, base: BaseModelLink | None, request: ReleaseRequest, progress: Progress
 ) -> SmokeReport:
     adapter = (directory / "adapter_config.json").is_file()
-    base_directory = bring_base(hub, base, str(directory), progress=progress).path if adapter else None
+    base_directory = fetch_base(hub, base, str(directory), progress=progress).path if adapter else None
     return run_smoke(
         directory,
         device=request.device,

@@ -1,4 +1,4 @@
-"""Yank: withdraw a release from ranges without deleting it, or take that back."""
+"""Yank: withdraw a release from version ranges without deleting it, or undo that."""
 
 from __future__ import annotations
 
@@ -11,85 +11,93 @@ from hfver.core.results import Release
 from hfver.core.version import Version
 from hfver.errors import BadRef, HubNotFound, UsageError
 from hfver.hub import Hub, Operation
-from hfver.registry.append import Event, append
-from hfver.registry.main_branch import Shown, show_on_main
-from hfver.registry.resolve import choose, release_of
-from hfver.registry.state import RepoState, read_state
+from hfver.registry.append import LedgerUpdate, append
+from hfver.registry.main_branch import CommittedRelease, main_operations
+from hfver.registry.resolve import choose_entry, release_of
+from hfver.registry.state import RepoState, TrustOptions, read_state
 from hfver.releasing.publish import complete_pending
 
 __all__ = ["yank"]
 
 MAX_REASON = 500
-"""Characters of a reason: it is shown in tables, warnings and cards."""
+"""Maximum length of a reason in characters: reasons are shown in tables, warnings and cards."""
 
 
-def yank(hub: Hub, ref: Ref, reason: str | None, *, undo: bool = False) -> Release:
-    """Append to the ledger that a release is withdrawn; ``main`` then shows the newest that is not.
+def yank(
+    hub: Hub, ref: Ref, reason: str | None, trust: TrustOptions = TrustOptions(), *, undo: bool = False
+) -> Release:
+    """Record in the ledger that a release is withdrawn; ``main`` then shows the newest release that is not yanked.
 
-    Ranges pass over a yanked release. An exact version, a commit or a lock still loads it, with a warning that
-    carries the reason. The release need not verify: a broken one is what people want to withdraw.
+    Ranges skip a yanked release. An exact version, a commit or a lock still loads it, with a warning that shows the
+    reason. The release does not have to pass verification, since broken releases are the ones to withdraw.
 
     Args:
-        hub: Where the release is.
+        hub: The Hub that has the release.
         ref: Its exact version or commit.
-        reason: Why, for everybody who meets it. Needed unless ``undo``.
-        undo: Take back an earlier yank.
+        reason: Why it is withdrawn, for everybody who uses it. Required unless ``undo``.
+        trust: What must hold for the repo to be trusted.
+        undo: Undo an earlier yank.
 
     Raises:
-        UsageError: There is no reason, or the reference is a range.
+        UsageError: The reason is missing or too long.
+        BadRef: The reference is a range, so it may mean another release later.
         HubNotFound: There is no such release.
-        Conflict: ``main`` never stood still.
+        Conflict: Other writers kept changing ``main``.
     """
-    why = _check_reason(reason, undo)
-    state = complete_pending(hub, read_state(hub, ref.repo))
-    entry = _exactly(state, ref)
-    changed = (entry.yanked is not None) == undo or (not undo and entry.yanked != why)
-    done = append(hub, state, lambda state: _event(hub, state, _exactly(state, ref), why, undo))
-    found = release_of(hub, ref.repo, _exactly(done, ref), None)
-    return found if changed else replace(found, note="it was so already; nothing was written")
+    text = _check_reason(reason, undo)
+    state = complete_pending(read_state(hub.repo(ref.repo), trust))
+    entry = _find_exact(state, ref)
+    changed = (entry.yanked is not None) == undo or (not undo and entry.yanked != text)
+    after = append(state, lambda state: _update(state, _find_exact(state, ref), text, undo))
+    release = release_of(after.repo, _find_exact(after, ref), None)
+    unchanged = "not yanked; nothing was written" if undo else "yanked already; nothing was written"
+    return release if changed else replace(release, note=unchanged)
 
 
 def _check_reason(reason: str | None, undo: bool) -> str | None:
-    words = " ".join((reason or "").split())
-    if not words and not undo:
-        raise UsageError("A yank needs a reason.", 'Say why, for everybody who pinned it: --reason "…"')
-    if len(words) > MAX_REASON:
-        raise UsageError(f"The reason has {len(words)} characters; {MAX_REASON} are enough.", "Say it shorter.")
-    return words or None
+    text = " ".join((reason or "").split())
+    if not text and not undo:
+        raise UsageError("A yank needs a reason.", 'Tell the users who pinned the release why: --reason "…"')
+    if len(text) > MAX_REASON:
+        raise UsageError(f"The reason has {len(text)} characters; the limit is {MAX_REASON}.", "Shorten the reason.")
+    return text or None
 
 
-def _exactly(state: RepoState, ref: Ref) -> Entry:
+def _find_exact(state: RepoState, ref: Ref) -> Entry:
     """Find the one release that a reference names."""
     if isinstance(ref.spec, Version):
-        return choose(state, ref)
+        return choose_entry(state, ref)
     if not isinstance(ref.spec, Commit):
-        raise BadRef(f"{ref} may be another release tomorrow.", f"Name one version: {ref.repo}@1.2.0")
+        raise BadRef(
+            f"{ref} may mean a different release tomorrow.", f"Name an exact version, such as {ref.repo}@1.2.0."
+        )
     entry = state.ledger.at_commit(ref.spec.sha)
     if entry is None:
-        raise HubNotFound(f"{ref.repo} has no release {ref.spec}.", f"See its releases: hfver versions {ref.repo}")
+        raise HubNotFound(f"{ref.repo} has no release {ref.spec}.", f"List its releases: hfver versions {ref.repo}")
     return entry
 
 
-def _event(hub: Hub, state: RepoState, entry: Entry, why: str | None, undo: bool) -> Event | None:
-    """Make the event; None if it is in the ledger already."""
-    if entry.yanked is None if undo else entry.yanked == why:
+def _update(state: RepoState, entry: Entry, reason: str | None, undo: bool) -> LedgerUpdate | None:
+    """Return the ledger line and what it changes on ``main``; None if the ledger says so already."""
+    if entry.yanked is None if undo else entry.yanked == reason:
         return None
     line = Line(
         event="unyank" if undo else "yank",
         repo=state.ledger.lines[-1].repo,
         version=str(entry.version),
-        reason=why,
+        reason=reason,
         date=datetime.now(UTC).replace(microsecond=0),
-        author=hub.user,
+        author=state.repo.hub.user,
     )
-    verb = "Take back the yank of" if undo else "Yank"
-    return Event([line], f"{verb} {entry.version}", why or "", _newest_on_main(hub, state, state.ledger.append(line)))
+    verb = "Undo the yank of" if undo else "Yank"
+    ledger = state.ledger.append(line)
+    return LedgerUpdate([line], f"{verb} {entry.version}", reason or "", _show_newest(state, ledger))
 
 
-def _newest_on_main(hub: Hub, state: RepoState, after: Ledger) -> list[Operation]:
-    """Let ``main`` show the newest release that stands; where none does, it keeps what it shows."""
+def _show_newest(state: RepoState, after: Ledger) -> list[Operation]:
+    """Make ``main`` show the newest release that is not yanked; if all are yanked, it keeps the one it shows."""
     newest = after.newest() or state.ledger.newest()
     if newest is None:
         return []
-    tree = hub.tree(state.repo, newest.commit)
-    return list(show_on_main(hub, state, Shown(newest.commit, tree), after))
+    tree = state.repo.tree(newest.commit)
+    return list(main_operations(state, CommittedRelease(newest.commit, tree), after))

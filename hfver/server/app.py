@@ -1,4 +1,4 @@
-"""The ASGI application: routes, and one place where problems become answers."""
+"""The ASGI application: all routes, and the one place where errors become responses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hfver.server.access import Caller
-from hfver.server.context import Hub
-from hfver.server.http.requests import caller_of
+from hfver.server.auth import Caller
+from hfver.server.context import ServerContext
+from hfver.server.http.hosts import HostCheck
+from hfver.server.http.repo_context import caller_of
 from hfver.server.problems import Problem, repo_not_found
 from hfver.server.routes import account, commits, content, discussions, files, git, info, lfs, refs, repos
 
@@ -24,26 +25,38 @@ _REQUEST_ID = re.compile(r"[\w.:;=/+-]{1,200}", re.ASCII)
 _REPO_API = re.compile(r"/api/(models|datasets|spaces)/")
 
 
-def make_app(hub: Hub) -> ASGIApp:
-    """Build the application that serves a Hub."""
+def make_app(server: ServerContext, hosts: HostCheck | None = None) -> ASGIApp:
+    """Build the application that serves a Hub.
+
+    Args:
+        server: The Hub.
+        hosts: The names by which it may be addressed; None for any.
+    """
+    # The first route that matches is taken, so the families with the most general paths come last.
     families = (account, repos, refs, commits, content, discussions, lfs, git, files, info)
     routes: list[BaseRoute] = [route for family in families for route in family.ROUTES]
-    handlers = {Problem: _problem, HTTPException: _unknown, ClientDisconnect: _gone, Exception: _fault}
+    handlers = {
+        Problem: _problem,
+        HTTPException: _http_exception,
+        ClientDisconnect: _disconnected,
+        Exception: _server_error,
+    }
     app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
-    app.router.redirect_slashes = False
-    app.state.hub = hub
-    return _Envelope(app)
+    app.router.redirect_slashes = False  # an address without a route is an error
+    app.state.server = server
+    return _CommonHeaders(app, hosts)
 
 
-class _Envelope:
-    """Lets routes match the quoted path, and puts on every answer what every answer carries."""
+class _CommonHeaders:
+    """Middleware that makes routes match the quoted path, and adds the headers that every response has."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, hosts: HostCheck | None) -> None:
+        self._app, self._hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        # uvicorn unquotes the path, and then the slash of a revision like refs%2Fpr%2F1 would separate segments.
         scope["path"] = scope["raw_path"].decode("ascii", "replace")
         headers = [(b"x-request-id", _request_id(scope)), (b"x-content-type-options", b"nosniff")]
 
@@ -52,13 +65,17 @@ class _Envelope:
                 message["headers"] = [*message.get("headers", ()), *headers]
             await send(message)
 
+        if self._hosts is not None and not self._hosts.allows(scope):
+            await self._hosts.refuse(scope)(scope, receive, send_with_headers)
+            return
         await self._app(scope, receive, send_with_headers)
 
 
 def _request_id(scope: Scope) -> bytes:
-    """Echo the client's request id, else make one that contains its trace id."""
+    """Echo the client's request id, or make one that contains its trace id."""
     given: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}
     own = given.get(b"x-request-id", "")
+    # Clients show the id in error messages, and the header must not be able to contain anything else.
     if _REQUEST_ID.fullmatch(own):
         return own.encode("ascii")
     trace = given.get(b"x-amzn-trace-id", "")
@@ -68,12 +85,12 @@ def _request_id(scope: Scope) -> bytes:
 
 def _problem(request: Request, error: Problem) -> Response:
     if "/info/lfs/" in request.url.path:
-        error.body["message"] = error.message  # where git-lfs looks
+        error.body["message"] = error.message  # git-lfs reads the message from here
     return error.response()
 
 
-def _unknown(request: Request, error: HTTPException) -> Response:
-    """Answer for an address that nobody serves; in the repo API that means: no such repo."""
+def _http_exception(request: Request, error: HTTPException) -> Response:
+    """Respond to an address without a route. In the API of a repo, clients expect that to be RepoNotFound."""
     if error.status_code == 404 and not _is_other_api(request.url.path):
         try:
             caller = caller_of(request)
@@ -87,11 +104,11 @@ def _is_other_api(path: str) -> bool:
     return path.startswith(("/api/", "/lfs-objects/")) and _REPO_API.match(path) is None
 
 
-def _gone(_: Request, __: ClientDisconnect) -> Response:
-    return Problem(400, "The client went away").response()
+def _disconnected(_: Request, __: ClientDisconnect) -> Response:
+    return Problem(400, "The client disconnected").response()
 
 
-def _fault(request: Request, error: Exception) -> Response:
-    """A fault of ours: say so without telling anything else."""
+def _server_error(request: Request, error: Exception) -> Response:
+    """Log an error of the server. The response must not reveal any details."""
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return Problem(500, "Internal Server Error").response()

@@ -1,4 +1,4 @@
-"""Small helpers for what goes out: JSON that always encodes, and the Hub's dates."""
+"""JSON bodies and dates in the form that Hub clients parse."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from starlette.responses import Response
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Answer with JSON, in ASCII: values from users may hold lone surrogates."""
+    """Respond with JSON in ASCII: text from users may contain lone surrogates, which UTF-8 cannot encode."""
     body = json.dumps(value, separators=(",", ":")).encode("ascii")
     return Response(body, status, dict(headers or {}), "application/json; charset=utf-8")
 
 
 def hub_date(seconds: float) -> str:
-    """Write a Unix time the way clients parse it: ``%Y-%m-%dT%H:%M:%S.%fZ``, milliseconds."""
+    """Format a Unix time as clients parse it: ``%Y-%m-%dT%H:%M:%S.%fZ``, in milliseconds."""
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
-        moment = datetime.fromtimestamp(0, UTC)  # git stores any 64-bit number as a date
+        moment = datetime.fromtimestamp(0, UTC)  # git accepts any 64-bit number as a date
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def plain(value: Any) -> Any:
-    """Turn what YAML can hold into what strict JSON can hold: text keys, no NaN, dates as text."""
+    """Convert what YAML can express to strict JSON: keys and dates become text, NaN and huge numbers become null."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
@@ -40,5 +40,5 @@ def plain(value: Any) -> Any:
 
 
 def _is_huge(value: object) -> bool:
-    """Numbers beyond 64 bits: Python refuses to write those of thousands of digits."""
+    """Return whether a number needs more than 64 bits; Python refuses to format those of thousands of digits."""
     return isinstance(value, int) and value.bit_length() > 64

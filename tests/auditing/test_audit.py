@@ -1,4 +1,4 @@
-"""Every lie that a repo can tell, done by git to a real one, shows in the audit by its own name."""
+"""Each way to tamper with a repo, carried out with git on a real one, is reported by the audit under its own error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def hub(local_hub: LocalHub) -> LocalHub:
 
 @pytest.fixture
 def forget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forget:
-    """Look at the Hub as a machine would that has never seen it."""
+    """Make this machine forget what it saw of the Hub, as if it were a new one."""
     return lambda: monkeypatch.setenv("HFVER_CACHE", str(tmp_path / "another-machine"))
 
 
@@ -57,7 +57,7 @@ def ledger_of(hub: LocalHub) -> Ledger:
 
 
 def put_on_main(hub: LocalHub, ledger: bytes, *, by_force: bool = False) -> None:
-    """Write a ledger: as one more commit, or as a history of main that knows no other."""
+    """Write a ledger to main: in a further commit, or as the only commit of a new history."""
     with Importer(bare_repo(hub, REPO)) as importer:
         if by_force:
             files = {
@@ -65,11 +65,11 @@ def put_on_main(hub: LocalHub, ledger: bytes, *, by_force: bool = False) -> None
                 for path in git(hub, "ls-tree", "-r", "--name-only", "main").splitlines()
                 for data in [blob(hub, f"main:{path}")]
             }
-            importer.commit("refs/heads/anew", files | {LEDGER: ledger})
+            importer.commit("refs/heads/new", files | {LEDGER: ledger})
         else:
-            importer.commit("refs/heads/anew", {LEDGER: ledger}, "refs/heads/main^0", keep=True)
-    git(hub, "update-ref", "refs/heads/main", "refs/heads/anew")
-    git(hub, "update-ref", "-d", "refs/heads/anew")
+            importer.commit("refs/heads/new", {LEDGER: ledger}, "refs/heads/main^0", keep=True)
+    git(hub, "update-ref", "refs/heads/main", "refs/heads/new")
+    git(hub, "update-ref", "-d", "refs/heads/new")
 
 
 def blob(hub: LocalHub, name: str) -> bytes:
@@ -77,7 +77,7 @@ def blob(hub: LocalHub, name: str) -> bytes:
 
 
 def rewrite(hub: LocalHub, version: str, **changes: Any) -> bytes:
-    """Change a line of the ledger and chain all of it anew: nothing is wrong with the ledger in itself."""
+    """Change a line of the ledger and recompute the hash chain, so that the ledger alone looks valid."""
     ledger = Ledger.empty()
     for line in ledger_of(hub).lines:
         ledger = ledger.append(line.model_copy(update=changes) if line.version == version else line)
@@ -85,7 +85,7 @@ def rewrite(hub: LocalHub, version: str, **changes: Any) -> bytes:
 
 
 def forge(hub: LocalHub, version: str, changes: dict[str, bytes | None], **line: Any) -> None:
-    """Put another commit in a release's place: its tag with the old message, its ledger line, the history of main."""
+    """Replace the commit of a release: move its tag (same message), change its ledger line, rewrite main's history."""
     message = message_of(hub, version)
     with Importer(bare_repo(hub, REPO)) as importer:
         made = importer.commit("refs/heads/forged", changes, f"refs/tags/v{version}^0", keep=True)
@@ -98,8 +98,8 @@ def audit(hub: LocalHub, **options: Any) -> Audit:
     return hfver.audit(REPO, hub=hub, **options)
 
 
-def errors(found: Audit, version: str) -> list[str | None]:
-    (verdict,) = (verdict for verdict in found.verdicts if verdict.version == version)
+def errors(report: Audit, version: str) -> list[str | None]:
+    (verdict,) = (verdict for verdict in report.verdicts if verdict.version == version)
     assert (verdict.status == "tampered") == bool(verdict.findings)
     return [finding.error for finding in verdict.findings]
 
@@ -108,37 +108,37 @@ def test_real_releases_are_clean(local_hub: LocalHub, checkpoint: MakeCheckpoint
     for seed, version in enumerate(("1.0.0", "1.1.0", "2.0.0-rc.1"), 1):
         hfver.release(checkpoint(seed), REPO, version=version, hub=local_hub, smoke="off")
     hfver.yank(f"{REPO}@1.0.0", "answers in French", hub=local_hub)
-    found = audit(local_hub, deep=True)
-    assert found.clean
-    assert found.remarks == ()
-    assert [(verdict.version, verdict.status, verdict.reason) for verdict in found.verdicts] == [
+    report = audit(local_hub, deep=True)
+    assert report.clean
+    assert report.remarks == ()
+    assert [(verdict.version, verdict.status, verdict.reason) for verdict in report.verdicts] == [
         ("2.0.0-rc.1", "ok", None),
         ("1.1.0", "ok", None),
         ("1.0.0", "yanked", "answers in French"),
     ]
-    assert found.checked["files_by_name_alone"] == 0
-    assert found.checked["objects_downloaded"] == found.checked["objects_asked_for"] == 3
-    assert all(verdict.remarks == () for verdict in found.verdicts)
+    assert report.checked["files_by_name_alone"] == 0
+    assert report.checked["objects_downloaded"] == report.checked["objects_asked_for"] == 3
+    assert all(verdict.remarks == () for verdict in report.verdicts)
 
 
-def test_a_built_repo_is_clean_and_audited_again_for_little(hub: LocalHub, requests: list[str]) -> None:
+def test_a_second_audit_sends_two_requests(hub: LocalHub, requests: list[str]) -> None:
     assert audit(hub).clean
     requests.clear()
-    found = audit(hub)
-    assert found.clean
-    assert found.checked["files_by_content"] == 21
+    report = audit(hub)
+    assert report.clean
+    assert report.checked["files_by_content"] == 21
     assert len(requests) == 2, requests
 
 
-def test_fifty_releases_cost_a_handful_of_requests(
+def test_fifty_releases_take_two_requests_and_four_fetches(
     local_hub: LocalHub, requests: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build_releases(local_hub, REPO, 50)
     monkeypatch.setenv("GIT_TRACE", str(tmp_path / "trace"))
     requests.clear()
-    found = audit(local_hub)
-    assert found.clean
-    assert found.checked["releases"] == 50
+    report = audit(local_hub)
+    assert report.clean
+    assert report.checked["releases"] == 50
     assert len(requests) == 2, requests
     trace = (tmp_path / "trace").read_text()
     assert trace.count("built-in: git fetch") == 4
@@ -149,39 +149,39 @@ def test_fifty_releases_cost_a_handful_of_requests(
 
 
 @pytest.mark.parametrize(
-    ("tamper", "says"),
+    ("tamper", "expected"),
     [
-        (lambda hub: git(hub, "tag", "-d", "v1.1.0"), "is gone"),
+        (lambda hub: git(hub, "tag", "-d", "v1.1.0"), "is missing"),
         (lambda hub: git(hub, "tag", "-fam", message_of(hub, "1.1.0"), "v1.1.0", commit_of(hub, "1.0.0")), "points to"),
         (lambda hub: git(hub, "tag", "-f", "v1.1.0", commit_of(hub, "1.1.0")), "not annotated"),
-        (lambda hub: git(hub, "tag", "-fam", "anew", "v1.1.0", commit_of(hub, "1.1.0")), "names no digest"),
+        (lambda hub: git(hub, "tag", "-fam", "retagged", "v1.1.0", commit_of(hub, "1.1.0")), "names no digest"),
         (
             lambda hub: git(hub, "tag", "-fam", message_of(hub, "1.0.0"), "v1.1.0", commit_of(hub, "1.1.0")),
             "names sha256:",
         ),
     ],
 )
-def test_a_tag_that_is_not_the_one_that_was_made(
-    hub: LocalHub, tamper: Callable[[LocalHub], Any], says: str, monkeypatch: pytest.MonkeyPatch
+def test_a_tag_that_was_replaced(
+    hub: LocalHub, tamper: Callable[[LocalHub], Any], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for who in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{who}_NAME", "m")
         monkeypatch.setenv(f"GIT_{who}_EMAIL", "m@example.com")
     tamper(hub)
-    found = audit(hub)
-    assert errors(found, "1.1.0") == ["TagMoved"]
-    assert says in found.tampered[0].findings[0].message
-    assert errors(found, "1.0.0") == errors(found, "1.2.0") == []
+    report = audit(hub)
+    assert errors(report, "1.1.0") == ["TagMoved"]
+    assert expected in report.tampered[0].findings[0].message
+    assert errors(report, "1.0.0") == errors(report, "1.2.0") == []
 
 
-def test_a_tag_that_was_made_anew_just_as_it_was_is_no_lie(hub: LocalHub) -> None:
+def test_a_tag_recreated_with_the_same_commit_and_message_is_clean(hub: LocalHub) -> None:
     with Importer(bare_repo(hub, REPO)) as importer:
         importer.tag("v1.1.0", commit_of(hub, "1.1.0"), message_of(hub, "1.1.0"))
     assert audit(hub).clean
 
 
 @pytest.mark.parametrize(
-    ("changes", "error", "says"),
+    ("changes", "error", "expected"),
     [
         ({"modeling_evil.py": b"import os"}, "FileUnexpected", "modeling_evil.py"),
         ({"evil": LINK + b"/etc/passwd"}, "FileUnexpected", "a symbolic link"),
@@ -193,58 +193,58 @@ def test_a_tag_that_was_made_anew_just_as_it_was_is_no_lie(hub: LocalHub) -> Non
         ({MANIFEST: None}, "FileMissing", "lacks its manifest"),
     ],
 )
-def test_another_commit_in_a_releases_place(
-    hub: LocalHub, changes: dict[str, bytes | None], error: str, says: str, forget: Forget
+def test_a_release_whose_commit_was_replaced(
+    hub: LocalHub, changes: dict[str, bytes | None], error: str, expected: str, forget: Forget
 ) -> None:
     forge(hub, "1.1.0", changes)
     forget()
-    found = audit(hub)
-    assert error in errors(found, "1.1.0")
-    assert says in " ".join(finding.message for verdict in found.tampered for finding in verdict.findings)
-    assert errors(found, "1.0.0") == []
-    # Whoever rewrites the line of one release breaks what the next one's manifest remembers.
-    assert errors(found, "1.2.0") == ["LedgerRewritten"]
+    report = audit(hub)
+    assert error in errors(report, "1.1.0")
+    assert expected in " ".join(finding.message for verdict in report.tampered for finding in verdict.findings)
+    assert errors(report, "1.0.0") == []
+    # The next release's manifest records the ledger before it, so rewriting a line also breaks that release.
+    assert errors(report, "1.2.0") == ["LedgerRewritten"]
 
 
-def test_a_release_under_another_version(hub: LocalHub, forget: Forget) -> None:
+def test_a_release_replayed_under_another_version(hub: LocalHub, forget: Forget) -> None:
     first = ledger_of(hub).lines[0]
     with Importer(bare_repo(hub, REPO)) as importer:
         importer.tag("v1.9.0", commit_of(hub, "1.0.0"), message_of(hub, "1.0.0"))
     put_on_main(hub, ledger_of(hub).append(first.model_copy(update={"version": "1.9.0"})).raw)
     forget()
-    found = audit(hub)
-    assert "ReleaseReplayed" in errors(found, "1.9.0")
-    assert errors(found, "1.2.0") == []
+    report = audit(hub)
+    assert "ReleaseReplayed" in errors(report, "1.9.0")
+    assert errors(report, "1.2.0") == []
 
 
-def test_a_ledger_that_was_edited_is_judged_by_the_last_that_was_whole(hub: LocalHub, forget: Forget) -> None:
+def test_releases_of_an_edited_ledger_are_checked_against_the_last_intact_one(hub: LocalHub, forget: Forget) -> None:
     raw = ledger_of(hub).raw
     put_on_main(hub, raw.replace(b'"major"', b'"minor"'))
     forget()
-    found = audit(hub)
-    assert not found.clean
-    assert found.findings[0].error == "LedgerBroken"
-    assert [verdict.status for verdict in found.verdicts] == ["ok", "ok", "ok"]
+    report = audit(hub)
+    assert not report.clean
+    assert report.findings[0].error == "LedgerBroken"
+    assert [verdict.status for verdict in report.verdicts] == ["ok", "ok", "ok"]
 
 
-def test_a_line_that_was_removed_shows_in_the_history(hub: LocalHub, forget: Forget) -> None:
+def test_a_removed_ledger_line_is_found_in_the_history(hub: LocalHub, forget: Forget) -> None:
     put_on_main(hub, b"".join(ledger_of(hub).raw.splitlines(keepends=True)[:-1]))
     forget()
-    found = audit(hub)
-    assert [finding.error for finding in found.findings] == ["LedgerTruncated"]
-    assert [verdict.status for verdict in found.verdicts] == ["pending", "ok", "ok"]
+    report = audit(hub)
+    assert [finding.error for finding in report.findings] == ["LedgerTruncated"]
+    assert [verdict.status for verdict in report.verdicts] == ["pending", "ok", "ok"]
 
 
-def test_a_ledger_that_was_rewritten_shows_in_the_history(hub: LocalHub, forget: Forget) -> None:
+def test_a_rewritten_ledger_is_found_in_the_history(hub: LocalHub, forget: Forget) -> None:
     put_on_main(hub, rewrite(hub, "1.2.0", author="mallory"))
     forget()
-    found = audit(hub)
-    assert [finding.error for finding in found.findings] == ["LedgerRewritten"]
-    assert "line 3" in found.findings[0].message
-    assert "mallory" in found.findings[0].message
+    report = audit(hub)
+    assert [finding.error for finding in report.findings] == ["LedgerRewritten"]
+    assert "line 3" in report.findings[0].message
+    assert "mallory" in report.findings[0].message
 
 
-def test_what_only_memory_or_a_lock_can_show(hub: LocalHub, forget: Forget, tmp_path: Path) -> None:
+def test_a_replaced_history_is_found_only_by_memory_or_lock(hub: LocalHub, forget: Forget, tmp_path: Path) -> None:
     lock = tmp_path / "hfver.lock"
     hfver.lock(f"{REPO}@1.2.0", path=lock, hub=hub)
     put_on_main(hub, rewrite(hub, "1.2.0", author="mallory"), by_force=True)
@@ -255,7 +255,7 @@ def test_what_only_memory_or_a_lock_can_show(hub: LocalHub, forget: Forget, tmp_
     assert [finding.error for finding in audit(hub, lock=lock).findings] == ["LedgerRewritten"]
 
 
-def test_a_commit_that_is_gone(hub: LocalHub, forget: Forget) -> None:
+def test_a_missing_commit(hub: LocalHub, forget: Forget) -> None:
     git(hub, "tag", "-d", "v1.1.0")
     git(hub, "gc", "--quiet", "--prune=now")
     forget()
@@ -267,50 +267,50 @@ def object_file(hub: LocalHub, version: str) -> Path:
     return hub.path / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
 
 
-def test_an_object_that_is_gone(hub: LocalHub) -> None:
+def test_a_missing_lfs_object(hub: LocalHub) -> None:
     object_file(hub, "1.1.0").unlink()
-    found = audit(hub)
-    assert errors(found, "1.1.0") == ["ObjectGone"]
-    assert errors(found, "1.2.0") == []
+    report = audit(hub)
+    assert errors(report, "1.1.0") == ["ObjectGone"]
+    assert errors(report, "1.2.0") == []
 
 
-def test_an_object_that_is_another_one_is_seen_by_whoever_downloads_it(hub: LocalHub) -> None:
+def test_an_lfs_object_with_other_content_is_found_by_a_deep_audit(hub: LocalHub) -> None:
     file = object_file(hub, "1.1.0")
     file.write_bytes(file.read_bytes()[::-1])
     assert audit(hub).clean
-    found = audit(hub, deep=True)
-    assert errors(found, "1.1.0") == ["DigestMismatch"]
-    assert found.checked["objects_downloaded"] == 3
+    report = audit(hub, deep=True)
+    assert errors(report, "1.1.0") == ["DigestMismatch"]
+    assert report.checked["objects_downloaded"] == 3
 
 
-def test_what_is_pending_or_left_over_is_told_and_no_tampering(hub: LocalHub) -> None:
+def test_pending_tags_and_leftover_branches_are_remarks(hub: LocalHub) -> None:
     commit = commit_of(hub, "1.0.0")
     with Importer(bare_repo(hub, REPO)) as importer:
         plain = importer.commit("refs/heads/hfver/0123456789ab", {"config.json": b"{}"})
         importer.tag("v7.0.0", plain, "by hand")
         importer.tag("v8.0.0", commit, "forged")
         importer.commit("refs/heads/main", {"README.md": b"edited on the web page"}, "refs/heads/main^0", keep=True)
-    found = audit(hub)
-    assert found.clean
-    remarks = {verdict.version: verdict.remarks[0].message for verdict in found.verdicts if verdict.remarks}
+    report = audit(hub)
+    assert report.clean
+    remarks = {verdict.version: verdict.remarks[0].message for verdict in report.verdicts if verdict.remarks}
     assert "hfver adopt" in remarks["7.0.0"]
     assert "will not get one" in remarks["8.0.0"]
-    assert [verdict.version for verdict in found.verdicts if verdict.status == "pending"] == ["8.0.0", "7.0.0"]
-    branch, main_files = (remark.message for remark in found.remarks)
+    assert [verdict.version for verdict in report.verdicts if verdict.status == "pending"] == ["8.0.0", "7.0.0"]
+    branch, main_files = (remark.message for remark in report.remarks)
     assert "hfver/0123456789ab" in branch
     assert "README.md" in main_files
 
 
-def test_a_repo_that_was_copied(hub: LocalHub) -> None:
+def test_a_copied_repo_is_clean_only_with_mirror_of(hub: LocalHub) -> None:
     HfApi(hub.url, token=hub.token).create_repo("evil/bot", private=True)
     source = str(bare_repo(hub, REPO))
     git(hub, "fetch", "-q", "--force", source, "+refs/*:refs/*", repo="evil/bot")
-    found = hfver.audit("evil/bot", hub=hub)
-    assert [finding.error for finding in found.findings] == ["ReleaseReplayed"]
+    report = hfver.audit("evil/bot", hub=hub)
+    assert [finding.error for finding in report.findings] == ["ReleaseReplayed"]
     assert hfver.audit("evil/bot", hub=hub, mirror_of=REPO).clean
 
 
-def test_no_token_and_no_setting_of_the_users_gets_in(
+def test_git_gets_neither_the_users_configuration_nor_a_visible_token(
     hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "evil").write_text('[url "http://127.0.0.1:9/"]\n\tinsteadOf = http://\n[fetch]\n\tfsckObjects = x\n')
@@ -325,7 +325,7 @@ def test_no_token_and_no_setting_of_the_users_gets_in(
 
 
 @pytest.mark.parametrize("damage", ["HEAD", "pack", "config"])
-def test_a_damaged_clone_is_made_again(hub: LocalHub, damage: str) -> None:
+def test_a_damaged_clone_is_replaced(hub: LocalHub, damage: str) -> None:
     assert audit(hub).clean
     clone = Memory(hub.identity, REPO).folder / "clone.git"
     files = list((clone / "objects" / "pack").glob("*.pack")) if damage == "pack" else [clone / damage]
@@ -335,7 +335,7 @@ def test_a_damaged_clone_is_made_again(hub: LocalHub, damage: str) -> None:
     assert audit(hub).clean
 
 
-def test_a_repo_that_is_not_there(local_hub: LocalHub) -> None:
+def test_a_missing_repo(local_hub: LocalHub) -> None:
     with pytest.raises((HubNotFound, HubDenied)):
         audit(local_hub)
 
@@ -361,21 +361,21 @@ def test_the_command(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer["releases"][1]["findings"][0]["error"] == "ObjectGone"
 
 
-def test_without_releases_there_is_nothing_to_call_clean(
+def test_the_command_does_not_call_a_repo_without_releases_clean(
     local_hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api = HfApi(endpoint=local_hub.url, token=local_hub.token)
     api.create_repo(REPO)
     command = ["audit", REPO, "--hub", str(local_hub.path)]
     assert main(command) == 0
-    told = capsys.readouterr().out
-    assert "nothing to check" in told
-    assert "hfver release DIR" in told
-    assert "clean" not in told
+    out = capsys.readouterr().out
+    assert "nothing to check" in out
+    assert "hfver release DIR" in out
+    assert "clean" not in out
     api.create_tag(REPO, tag="v1.0.0")
     assert main(command) == 0
-    told = capsys.readouterr().out
-    assert f"hint: Take up the tags that hfver did not make: hfver adopt {REPO}" in told
-    assert all(line == line.rstrip() for line in told.splitlines())
+    out = capsys.readouterr().out
+    assert f"hint: Make releases of the tags that hfver did not make: hfver adopt {REPO}" in out
+    assert all(line == line.rstrip() for line in out.splitlines())
     assert main(["versions", *command[1:]]) == 0
     assert f"hfver adopt {REPO}" in capsys.readouterr().err

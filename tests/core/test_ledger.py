@@ -36,7 +36,7 @@ def test_round_trip_and_order() -> None:
     assert str(newest.version) == "1.1.0"
 
 
-def test_yanks_take_a_release_out_of_newest_and_back() -> None:
+def test_a_yanked_release_is_not_the_newest_until_the_yank_is_undone() -> None:
     yanked = ledger("1.0.0", "1.1.0").append(line("1.1.0", "yank", reason="bad eos"))
     entry, newest = yanked.find(parse_version("1.1.0")), yanked.newest()
     assert entry is not None
@@ -53,7 +53,7 @@ def test_a_prerelease_is_never_the_newest_stable() -> None:
     assert ledger("1.0.0-rc.1").newest(stable=False) is not None
 
 
-def test_it_extends_what_was_seen_before_and_nothing_else() -> None:
+def test_a_ledger_extends_only_its_own_beginning() -> None:
     longer = ledger("1.0.0", "1.1.0")
     assert longer.extends(ledger("1.0.0").head)
     assert longer.extends(None)
@@ -89,6 +89,6 @@ def broken() -> list[bytes]:
 
 
 @pytest.mark.parametrize("raw", broken())
-def test_a_broken_chain_is_seen(raw: bytes) -> None:
+def test_a_broken_ledger_is_detected(raw: bytes) -> None:
     with pytest.raises(LedgerBroken):
         Ledger.decode(raw, "a/b")

@@ -1,4 +1,4 @@
-"""The lock's format: canonical, reviewable, and never believed when it is broken."""
+"""The format of the lock: equal locks are equal bytes, diffs are readable, and a broken lock is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfver.core.lockfile import LOCK, Lock, LockedDataset, Package, decode_lock, encode_lock, find_lock, write_lock
-from hfver.core.manifest import FileEntry
+from hfver.core.manifest import FileEntry, safe_path
 from hfver.core.ref import parse_ref
 from hfver.errors import BadConfig
 
@@ -73,20 +73,29 @@ datasets = [
 
 
 def test_what_it_looks_like() -> None:
-    """Locks of version 1 must be readable for ever: do not change this text."""
+    """Locks of version 1 must always be readable: do not change this text."""
     assert encode_lock(Lock(packages=(LORA, BASE))).decode() == TEXT
     assert decode_lock(TEXT.encode(), Path(LOCK)).packages == (BASE, LORA)
 
 
+def _is_safe(name: str) -> bool:
+    """Return whether a name may stand in a release: ``NUL`` and its like mean a device on some systems."""
+    try:
+        safe_path(name)
+    except ValueError:
+        return False
+    return True
+
+
 names = st.text(string.ascii_letters + string.digits + "._- é'()", min_size=1, max_size=12).filter(
-    lambda name: name.strip(" .") == name
+    lambda name: name.strip(" .") == name and _is_safe(name)
 )
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @settings(max_examples=40)
 @given(st.dictionaries(names, st.integers(0, 2**62), min_size=1, max_size=5), texts, texts)
-def test_every_text_comes_back(files: dict[str, int], name: str, hub: str) -> None:
+def test_any_text_survives_encoding(files: dict[str, int], name: str, hub: str) -> None:
     made = package(
         hub=hub,
         files={f"dir/{path}": FileEntry(size=size, sha256=SHA) for path, size in files.items()},
@@ -102,10 +111,10 @@ def test_every_text_comes_back(files: dict[str, int], name: str, hub: str) -> No
 @pytest.mark.parametrize(
     ("found", "put", "named"),
     [
-        ("schema = 1", "schema = 2", "schema 2; this hfver reads up to 1"),
-        ("schema = 1", "schema = true", "schema: it should be 1"),
-        ("schema = 1\n", "", "schema: it should be 1"),
-        ("schema = 1", "schema = 1\nlicense = 'x'", "license: this key is not known"),
+        ("schema = 1", "schema = 2", "schema 2; this version of hfver supports schemas up to 1"),
+        ("schema = 1", "schema = true", "schema must be 1"),
+        ("schema = 1\n", "", "schema must be 1"),
+        ("schema = 1", "schema = 1\nlicense = 'x'", "unknown key license"),
         ("schema = 1", "schema = ", "line 3"),
         ("schema = 1", "schema = 1\nschema = 1", "line 4"),
         ("[[package]]", "[package]", "line 12"),
@@ -113,25 +122,25 @@ def test_every_text_comes_back(files: dict[str, int], name: str, hub: str) -> No
         ('spec = "^1.2"', 'spec = "main"', r"package 2 \(acme/lora\): spec: 'main' moves"),
         ('spec = "^1.2"', 'spec = "^one"', r"package 2 \(acme/lora\): spec"),
         ('version = "1.4.0"', 'version = "one"', "version: 'one' is not a version"),
-        ('version = "1.4.0"\n', "", "both a version and a digest"),
-        (f'ledger = "{DIGEST}"\n', "", "has the head of its ledger"),
+        ('version = "1.4.0"\n', "", "version and digest belong together"),
+        (f'ledger = "{DIGEST}"\n', "", "a release needs ledger"),
         (f'digest = "{DIGEST}"', 'digest = "md5:1"', "digest"),
         ("2" * 40 + '"\n[', "2" * 39 + '"\n[', "commit"),
         ("allow_code = true", "allow_code = [1]", "allow_code"),
         ("allow_code = true", "allow = true", "allow"),
-        (f"base@{'2' * 40}", f"base@{'4' * 40}", "which is not there"),
+        (f"base@{'2' * 40}", f"base@{'4' * 40}", "which is not locked"),
         ("size = 12", "size = -1", r"files\.config\.json\.size"),
         (f'sha256 = "{SHA}"', 'sha256 = "0"', r"files\.config\.json\.sha256"),
         ('"config.json" =', '"../config.json" =', "unsafe path"),
         ('"config.json" =', '"/etc/passwd" =', "unsafe path"),
         ('"config.json" =', '"a\\\\b" =', "unsafe path"),
         ('"config.json" =', '"config.json/.git/x" =', "unsafe path"),
-        ("# Keep", "<<<<<<< HEAD\n# Keep", "line 2: a merge left its conflict marks"),
-        ("# Keep", "=======\n# Keep", "line 2: a merge left its conflict marks"),
-        ("\n[package.files]", "\n[package.files]\n>>>>>>> theirs", "line 10: a merge left"),
+        ("# Keep", "<<<<<<< HEAD\n# Keep", "line 2 is a conflict marker of a git merge"),
+        ("# Keep", "=======\n# Keep", "line 2 is a conflict marker of a git merge"),
+        ("\n[package.files]", "\n[package.files]\n>>>>>>> theirs", "line 10 is a conflict marker"),
     ],
 )
-def test_a_wrong_lock_is_named(tmp_path: Path, found: str, put: str, named: str) -> None:
+def test_the_error_of_an_invalid_lock(tmp_path: Path, found: str, put: str, named: str) -> None:
     text = TEXT.replace(found, put, 1)
     assert text != TEXT
     (tmp_path / LOCK).write_text(text)
@@ -142,14 +151,14 @@ def test_a_wrong_lock_is_named(tmp_path: Path, found: str, put: str, named: str)
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xfe", b"schema = 1\npackage = 1", b"schema = 1\nx = " + b"[" * 5000, b"\x00"])
-def test_bytes_that_are_no_lock(tmp_path: Path, raw: bytes) -> None:
+def test_bytes_that_are_not_a_lock(tmp_path: Path, raw: bytes) -> None:
     with pytest.raises(BadConfig):
         decode_lock(raw, tmp_path / LOCK)
 
 
-def test_one_repo_is_asked_for_once(tmp_path: Path) -> None:
+def test_a_repo_is_required_only_once(tmp_path: Path) -> None:
     raw = TEXT + TEXT[TEXT.rindex("[[package]]") :].replace("acme/lora", "ACME/lora")
-    with pytest.raises(BadConfig, match="ACME/lora is there twice"):
+    with pytest.raises(BadConfig, match="ACME/lora is locked twice"):
         decode_lock(raw.encode(), tmp_path / LOCK)
 
 
@@ -169,14 +178,14 @@ def test_one_repo_is_asked_for_once(tmp_path: Path) -> None:
         ("@refs/pr/1", False),
     ],
 )
-def test_what_a_package_answers(asked: str, answer: bool) -> None:
-    assert package().answers(parse_ref(f"acme/bot{asked}").spec) is answer
+def test_which_specs_a_package_satisfies(asked: str, answer: bool) -> None:
+    assert package().satisfies(parse_ref(f"acme/bot{asked}").spec) is answer
 
 
-def test_a_stage_answers_for_itself_alone() -> None:
-    assert package(spec="production").answers(parse_ref("acme/bot@production").spec)
-    assert not package(spec="production").answers(parse_ref("acme/bot@staging").spec)
-    assert not BASE.answers(parse_ref("acme/base@^1").spec)
+def test_a_stage_satisfies_only_itself() -> None:
+    assert package(spec="production").satisfies(parse_ref("acme/bot@production").spec)
+    assert not package(spec="production").satisfies(parse_ref("acme/bot@staging").spec)
+    assert not BASE.satisfies(parse_ref("acme/base@^1").spec)
 
 
 def test_looking_up_a_commit() -> None:
@@ -196,7 +205,7 @@ def test_looking_up_a_commit() -> None:
     assert not lock.allows_code("acme/base", BASE.commit, HUB)
 
 
-def test_the_nearest_is_found_upward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_nearest_lock_above_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     below = tmp_path / "home" / "project" / "src"
     below.mkdir(parents=True)
     (tmp_path / LOCK).write_text("not reached")
@@ -212,7 +221,7 @@ def test_the_nearest_is_found_upward(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(found.packages) == 2
 
 
-def test_nobody_lies_in_wait_in_a_shared_folder(tmp_path: Path) -> None:
+def test_a_lock_in_a_shared_folder_is_not_used(tmp_path: Path) -> None:
     shared, mine = tmp_path / "tmp", tmp_path / "tmp" / "mine"
     mine.mkdir(parents=True)
     write_lock(shared / LOCK, Lock(packages=(BASE,)))
@@ -222,7 +231,7 @@ def test_nobody_lies_in_wait_in_a_shared_folder(tmp_path: Path) -> None:
     assert find_lock(shared) is not None
 
 
-def test_it_is_written_at_once_and_only_when_it_changed(tmp_path: Path) -> None:
+def test_a_lock_is_written_atomically_and_only_if_it_changed(tmp_path: Path) -> None:
     path, lock = tmp_path / LOCK, Lock(packages=(BASE,))
     assert write_lock(path, lock)
     os.utime(path, (1, 1))

@@ -34,7 +34,7 @@ def test_round_trip() -> None:
     assert manifest.encode() == Manifest.decode(manifest.encode(), "x").encode()
 
 
-def test_the_content_digest_covers_the_authors_files_alone() -> None:
+def test_the_content_digest_covers_only_the_authors_files() -> None:
     others = {**FILES, "README.md": FileEntry(size=9, sha256="d" * 64)}
     assert content_digest(others) == content_digest(FILES)
     assert content_digest({**FILES, "config.json": FileEntry(size=2, sha256="d" * 64)}) != content_digest(FILES)
@@ -92,10 +92,10 @@ def test_a_broken_manifest_is_a_verification_error(raw: bytes) -> None:
         "Model.SIG",
     ],
 )
-def test_what_is_hfvers_own_is_no_file_of_a_release(path: str) -> None:
+def test_a_release_must_not_contain_hfvers_own_files(path: str) -> None:
     files = {**FILES, path: FileEntry(size=1, sha256="a" * 64)}
     listed = {name: entry.model_dump() for name, entry in files.items()}
-    with pytest.raises(VerificationError, match="hfver's own"):
+    with pytest.raises(VerificationError, match="hfver's own file"):
         Manifest.decode(spoil(files=listed, content_digest=content_digest(files)), "a/b@1.0.0")
 
 
@@ -140,8 +140,8 @@ def test_safe_paths(path: str) -> None:
 @pytest.mark.parametrize(
     "names", [("x", "X"), ("\u00e9", "e\u0301"), ("\u00c9", "e\u0301"), ("a/x", "A/y"), ("a", "a/b"), ("a", "A/b")]
 )
-def test_names_that_are_one_on_some_disk_collide(names: tuple[str, str]) -> None:
+def test_paths_that_are_the_same_on_some_file_systems_collide(names: tuple[str, str]) -> None:
     files = {name: FileEntry(size=1, sha256="a" * 64) for name in names}
     listed = {name: entry.model_dump() for name, entry in files.items()}
-    with pytest.raises(VerificationError, match="where case does not count"):
+    with pytest.raises(VerificationError, match="on file systems that ignore case"):
         Manifest.decode(spoil(files=listed, content_digest=content_digest(files)), "a/b@1.0.0")

@@ -55,14 +55,14 @@ def test_forms(text: str, kind: type) -> None:
         "a/" + "b" * 200,
     ],
 )
-def test_what_is_no_ref(text: str) -> None:
+def test_texts_that_are_not_references(text: str) -> None:
     with pytest.raises(BadRef) as caught:
         parse_ref(text)
     assert caught.value.hint
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_ref_or_a_usage_error(text: str) -> None:
+def test_any_text_is_a_reference_or_a_usage_error(text: str) -> None:
     try:
         parse_ref(text)
     except BadRef as error:

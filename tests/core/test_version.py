@@ -52,19 +52,19 @@ def test_ranges(text: str, inside: list[str], outside: list[str]) -> None:
 @pytest.mark.parametrize(
     "text", ["", "a", "^", "1.2.3.4", "01.2", "^1.x.2", "1.x-rc", "1..2", ">=", "1 || 2", "1" * 300]
 )
-def test_what_is_no_range(text: str) -> None:
+def test_texts_that_are_not_ranges(text: str) -> None:
     with pytest.raises(BadVersion):
         parse_range(text)
 
 
 @pytest.mark.parametrize("text", ["", "1", "1.2", "v", "1.2.3+build", "1.2.3-", "01.0.0", "1.2.3\n", "１.2.3"])
-def test_what_is_no_version(text: str) -> None:
+def test_texts_that_are_not_versions(text: str) -> None:
     with pytest.raises(BadVersion):
         parse_version(text)
 
 
 @given(VERSIONS, st.sampled_from(Bump))
-def test_the_next_version_is_higher_and_says_the_bump(version: Version, bump: Bump) -> None:
+def test_the_next_version_is_higher_by_the_bump(version: Version, bump: Bump) -> None:
     raised = next_version(version, bump)
     assert raised > version
     assert bump_between(version, raised) is bump or (version.major == 0 and bump is not Bump.PATCH)
@@ -83,7 +83,7 @@ def test_next_version(newest: str | None, bump: Bump, expected: str) -> None:
     assert str(next_version(parse_version(newest) if newest else None, bump)) == expected
 
 
-def test_prereleases_count_up_within_their_line() -> None:
+def test_prereleases_are_numbered_within_their_line() -> None:
     target, tags = parse_version("1.3.0"), ["v1.2.0", "v1.3.0-rc.1", "v1.3.0-rc.9", "v1.3.0-beta.20", "v2.0.0-rc.30"]
     assert str(next_prerelease(target, "rc", tags)) == "1.3.0-rc.10"
     assert str(next_prerelease(target, "alpha", tags)) == "1.3.0-alpha.1"
@@ -93,7 +93,7 @@ def test_prereleases_count_up_within_their_line() -> None:
 
 
 @given(VERSIONS, NUMBERS, NUMBERS)
-def test_a_caret_never_lets_a_major_change_in(version: Version, minor: int, patch: int) -> None:
+def test_a_caret_range_excludes_the_next_major_version(version: Version, minor: int, patch: int) -> None:
     wanted = parse_range(f"^{version}")
     assert wanted.allows(version)
     assert not wanted.allows(Version(version.major + 1, minor, patch))
@@ -105,5 +105,5 @@ def test_tags_round_trip(version: Version) -> None:
 
 
 @pytest.mark.parametrize("tag", ["1.0.0", "v1", "vv1.0.0", "release", "v1.0.0+x", "V1.0.0"])
-def test_tags_of_others(tag: str) -> None:
+def test_tags_that_are_not_versions(tag: str) -> None:
     assert version_of_tag(tag) is None

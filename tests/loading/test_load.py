@@ -1,4 +1,4 @@
-"""Loaded models are proven to be the release that was asked for."""
+"""Loading: the model in memory is verified to be the requested release."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def logits(model: torch.nn.Module) -> torch.Tensor:
     return found
 
 
-def test_by_range_with_a_smoke_eval(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_load_by_range_with_a_smoke_eval(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     folder = checkpoint()
     hfver.release(folder, REPO, hub=local_hub, smoke="off")
     loaded = hfver.load(f"{REPO}@^1.0", hub=local_hub, smoke=True, device="cpu")
@@ -38,7 +38,7 @@ def test_by_range_with_a_smoke_eval(local_hub: LocalHub, checkpoint: MakeCheckpo
     assert not loaded.model.training
 
 
-def test_plain_transformers_sees_the_same_weights(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_plain_transformers_loads_the_same_weights(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     from transformers import AutoModelForCausalLM
 
     hfver.release(checkpoint(3), REPO, hub=local_hub, smoke="off")
@@ -47,7 +47,7 @@ def test_plain_transformers_sees_the_same_weights(local_hub: LocalHub, checkpoin
     assert torch.equal(logits(ours.model), logits(theirs))
 
 
-def test_an_exact_commit_loads_offline_and_nothing_else_does(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_only_an_exact_commit_loads_offline(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     done = hfver.release(checkpoint(), REPO, hub=local_hub, smoke="off", private=False)
     hfver.pull(REPO, hub=local_hub.url)
     program = f"""
@@ -99,8 +99,8 @@ def test_an_adapter_loads_its_base_at_the_pinned_commit(local_hub: LocalHub, ada
     assert not torch.equal(logits(loaded.model), logits(base.model))
 
 
-def test_an_adapter_that_was_trained_on_a_loaded_release_knows_its_base(local_hub: LocalHub, adapter: Path) -> None:
-    """PEFT notes the cache folder it was loaded from, which names repo and commit exactly."""
+def test_the_base_of_an_adapter_is_found_by_its_cache_folder(local_hub: LocalHub, adapter: Path) -> None:
+    """PEFT records the cache folder that the base was loaded from, which names its repo and commit."""
     hfver.release(adapter, "acme/lora", hub=local_hub, smoke="off")
     lineage = (hfver.pull("acme/lora", hub=local_hub).path / "lineage.yaml").read_text()
     assert hfver.resolve("acme/base@1.0.0", hub=local_hub).commit in lineage
@@ -134,7 +134,7 @@ def test_a_base_that_hfver_did_not_release(local_hub: LocalHub, checkpoint: Make
     assert hfver.load("acme/lora", hub=local_hub, device="cpu").release.version == "1.0.0"
 
 
-def test_lineage_names_the_base_exactly(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_lineage_names_the_commit_of_the_base(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     base = hfver.release(checkpoint(1), "acme/base", hub=local_hub, smoke="off")
     hfver.release(checkpoint(2), REPO, hub=local_hub, smoke="off", base="acme/base@^1")
     lineage = (hfver.pull(REPO, hub=local_hub).path / "lineage.yaml").read_text()
@@ -144,7 +144,7 @@ def test_lineage_names_the_base_exactly(local_hub: LocalHub, checkpoint: MakeChe
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_on_the_gpu(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_load_on_the_gpu(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     hfver.release(checkpoint(), REPO, hub=local_hub, smoke="require", device="cuda")
     loaded = hfver.load(REPO, hub=local_hub, smoke=True)
     assert loaded.report is not None
@@ -152,7 +152,7 @@ def test_on_the_gpu(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     assert loaded.report.peak_memory_bytes
 
 
-def test_weights_that_do_not_fit_are_never_loaded_silently(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_weights_that_do_not_fit_are_refused(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     from safetensors.torch import load_file, save_file
 
     from hfver.errors import BadCheckpoint

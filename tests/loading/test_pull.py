@@ -1,4 +1,4 @@
-"""Files come whole and as released, or not at all."""
+"""Pulling and verifying: files arrive complete and as released, or the command fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import hfver
 from hfver.api.hubs import LocalHub, open_hub
 from hfver.core.manifest import MANIFEST
 from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, UsageError, VerificationError
-from hfver.loading.base import bring_base
+from hfver.loading.base import fetch_base
 from hfver.loading.pull import MARK
 from hfver.model.lineage.record import BaseModelLink
 from tests.conftest import MakeCheckpoint
@@ -40,7 +40,7 @@ def digest(folder: Path) -> str:
     return digest_of((folder / MANIFEST).read_bytes())
 
 
-def test_into_the_ordinary_cache(hub: LocalHub) -> None:
+def test_a_pull_fills_the_ordinary_cache(hub: LocalHub) -> None:
     from huggingface_hub import try_to_load_from_cache
 
     pulled = hfver.pull(f"{REPO}@1.0.0", hub=hub)
@@ -49,7 +49,7 @@ def test_into_the_ordinary_cache(hub: LocalHub) -> None:
     assert pulled.verified == len(pulled.release.files)
 
 
-def test_into_a_folder_and_over_an_older_one(hub: LocalHub, tmp_path: Path) -> None:
+def test_a_pull_fills_a_folder_and_replaces_an_older_release(hub: LocalHub, tmp_path: Path) -> None:
     target = tmp_path / "model"
     first = hfver.pull(f"{REPO}@1.0.0", target, hub=hub)
     assert digest(target) == first.release.digest
@@ -62,7 +62,7 @@ def test_into_a_folder_and_over_an_older_one(hub: LocalHub, tmp_path: Path) -> N
     assert hfver.verify(str(target), offline=True).evidence == "manifest"
 
 
-def test_a_folder_of_somebody_else_is_left_alone(hub: LocalHub, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(hub: LocalHub, tmp_path: Path) -> None:
     target = tmp_path / "mine"
     target.mkdir()
     (target / "thesis.tex").write_text("years of work")
@@ -71,13 +71,13 @@ def test_a_folder_of_somebody_else_is_left_alone(hub: LocalHub, tmp_path: Path) 
     assert [path.name for path in target.iterdir()] == ["thesis.tex"]
 
 
-def test_a_pull_that_was_cut_short_is_never_taken_for_whole(hub: LocalHub, tmp_path: Path) -> None:
+def test_an_interrupted_pull_is_not_a_release(hub: LocalHub, tmp_path: Path) -> None:
     target = tmp_path / "model"
     hfver.pull(f"{REPO}@1.0.0", target, hub=hub)
     (target / MANIFEST).unlink()
     (target / MARK).write_text(json.dumps({"repo": REPO, "files": ["only-in-1.0.0.txt"]}))
     (target / "model.safetensors").write_bytes(b"half")
-    with pytest.raises(VerificationError, match="half pulled"):
+    with pytest.raises(VerificationError, match="is incomplete: a pull was interrupted"):
         hfver.verify(str(target), offline=True)
     hfver.pull(f"{REPO}@1.1.0", target, hub=hub)
     assert hfver.verify(str(target), hub=hub).version == "1.1.0"
@@ -101,7 +101,7 @@ def spoil(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
-def test_verify_sees_one_flipped_bit(hub: LocalHub, tmp_path: Path) -> None:
+def test_verify_detects_one_flipped_bit(hub: LocalHub, tmp_path: Path) -> None:
     target = tmp_path / "model"
     hfver.pull(REPO, target, hub=hub)
     spoil(target / "model.safetensors")
@@ -109,7 +109,7 @@ def test_verify_sees_one_flipped_bit(hub: LocalHub, tmp_path: Path) -> None:
         hfver.verify(str(target), hub=hub)
 
 
-def test_verify_sees_missing_added_and_forged_files(hub: LocalHub, tmp_path: Path) -> None:
+def test_verify_detects_missing_added_and_forged_files(hub: LocalHub, tmp_path: Path) -> None:
     target = tmp_path / "model"
     hfver.pull(REPO, target, hub=hub)
     (target / "evil.py").write_text("import os")
@@ -124,14 +124,14 @@ def test_verify_sees_missing_added_and_forged_files(hub: LocalHub, tmp_path: Pat
         hfver.verify(str(target), hub=hub)
 
 
-def test_a_file_that_went_bad_in_the_cache_is_fetched_anew(hub: LocalHub, requests: list[str]) -> None:
+def test_a_file_damaged_in_the_cache_is_downloaded_again(hub: LocalHub, requests: list[str]) -> None:
     pulled = hfver.pull(REPO, hub=hub)
     spoil((pulled.path / "config.json").resolve())
     again = hfver.pull(REPO, hub=hub)
     assert json.loads((again.path / "config.json").read_text())["model_type"] == "llama"
 
 
-def test_a_warm_pull_is_one_request_and_opens_no_file(hub: LocalHub, requests: list[str]) -> None:
+def test_a_second_pull_sends_one_request_and_opens_no_file(hub: LocalHub, requests: list[str]) -> None:
     pulled = hfver.pull(REPO, hub=hub)
     opened: list[str] = []
     listening = True
@@ -172,19 +172,19 @@ def test_a_commit_that_hfver_did_not_make(hub: LocalHub) -> None:
         hfver.pull(f"acme/raw@{made.oid}", hub=hub)
 
 
-def test_what_was_brought_to_load_a_base_is_not_taken_for_the_whole_commit(hub: LocalHub) -> None:
+def test_the_files_of_a_base_do_not_count_as_its_whole_commit(hub: LocalHub) -> None:
     client = HfApi(endpoint=hub.url, token=hub.token)
     client.create_repo("acme/raw")
     files = [CommitOperationAdd("config.json", b"{}"), CommitOperationAdd("notes.md", b"read me")]
     made = client.create_commit("acme/raw", files, commit_message="by hand")
     with open_hub(hub) as opened:
-        bring_base(opened, BaseModelLink(name="raw", source="acme/raw", revision=made.oid), "a test")
+        fetch_base(opened, BaseModelLink(name="raw", source="acme/raw", revision=made.oid), "a test")
     assert (hfver.pull(f"acme/raw@{made.oid}", hub=hub).path / "notes.md").read_bytes() == b"read me"
 
 
-def test_what_others_put_into_a_pulled_folder_is_left_alone_and_told(hub: LocalHub, tmp_path: Path) -> None:
+def test_other_files_in_a_pulled_folder_stay_with_a_warning(hub: LocalHub, tmp_path: Path) -> None:
     folder = hfver.pull(f"{REPO}@1.0.0", tmp_path / "model", hub=hub).path
     (folder / "notes.txt").write_text("mine")
-    with pytest.warns(UserWarning, match="notes.txt is there and not named by the manifest"):
+    with pytest.warns(UserWarning, match="notes.txt is not listed in the manifest"):
         hfver.pull(f"{REPO}@1.1.0", folder, hub=hub)
     assert (folder / "notes.txt").read_text() == "mine"

@@ -1,4 +1,4 @@
-"""A project's lock: decided once, checked for ever, heeded by everything that loads."""
+"""A project's lock: it is written once, checked every time, and applies to everything that loads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from hfver.errors import (
     UsageError,
     VerificationError,
 )
-from hfver.loading.base import bring_base
+from hfver.loading.base import fetch_base
 from hfver.model.lineage.record import BaseModelLink
 from tests.conftest import MakeCheckpoint, move_weights
 
@@ -42,7 +42,7 @@ REPO = "acme/bot"
 
 @pytest.fixture(scope="module")
 def chat_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny Llama that was never trained: here it is loaded, and never asked."""
+    """A tiny Llama that was never trained: it is loaded, but not run."""
     from tests.model.smoke import tiny
 
     words = tiny.byte_tokenizer(chat_template=tiny.CHATML)
@@ -72,7 +72,7 @@ def three_releases(chat_model: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def hub(three_releases: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
-    """A copy of that Hub, and a machine that has never seen it."""
+    """A copy of that Hub, as on a machine that has never read it."""
     monkeypatch.setenv("HFVER_CACHE", str(tmp_path / "hfver-cache"))
     shutil.copytree(three_releases, tmp_path / "hub")
     with LocalHub(tmp_path / "hub") as served:
@@ -84,7 +84,7 @@ def api(hub: LocalHub) -> HfApi:
 
 
 def another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget all that was seen and downloaded; the project with its lock stays."""
+    """Forget everything that was read and downloaded, but keep the project with its lock."""
     monkeypatch.setenv("HFVER_CACHE", str(tmp_path / "another-machine"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "another-hf-cache"))
 
@@ -115,7 +115,7 @@ def test_lock_sync_load(hub: LocalHub, project: Path) -> None:
     assert hfver.load(REPO, hub=hub, device="cpu").release.version == "1.1.0"
 
 
-def test_what_is_locked_stays_until_it_is_upgraded(hub: LocalHub, project: Path, checkpoint: MakeCheckpoint) -> None:
+def test_a_locked_version_stays_until_it_is_upgraded(hub: LocalHub, project: Path, checkpoint: MakeCheckpoint) -> None:
     hfver.lock(f"{REPO}@^1.0", hub=hub)
     before = (project / LOCK).read_bytes()
     hfver.release(checkpoint(4), REPO, version="1.2.0", hub=hub, smoke="off")
@@ -146,7 +146,7 @@ def test_upgrading_one_of_two(local_hub: LocalHub, project: Path, checkpoint: Ma
     assert [one.repo for one in hfver.lock(upgrade=True, hub=local_hub).changes] == ["acme/a"]
 
 
-def test_what_is_locked_and_verified_costs_no_request(hub: LocalHub, requests: list[str]) -> None:
+def test_a_locked_and_verified_release_needs_no_request(hub: LocalHub, requests: list[str]) -> None:
     hfver.lock(f"{REPO}@^1", hub=hub)
     hfver.sync(hub=hub)
     requests.clear()
@@ -162,10 +162,10 @@ def test_what_is_locked_and_verified_costs_no_request(hub: LocalHub, requests: l
     assert requests == [f"GET /api/models/{REPO}/refs"]
 
 
-def test_the_cache_and_the_lock_are_proof_enough(
+def test_the_cache_and_the_lock_suffice_without_a_request(
     hub: LocalHub, requests: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in an image that was built with the cache and the lock, and without what hfver remembers."""
+    """As in a container image with the cache and the lock, but without hfver's memory."""
     hfver.lock(f"{REPO}@^1", hub=hub)
     folder = hfver.sync(hub=hub).folders[0][1]
     monkeypatch.setenv("HFVER_CACHE", str(tmp_path / "another-machine"))
@@ -178,7 +178,7 @@ def test_the_cache_and_the_lock_are_proof_enough(
         hfver.sync(offline=True)
 
 
-def test_offline_needs_everything_as_it_was(hub: LocalHub, tmp_path: Path, requests: list[str]) -> None:
+def test_offline_needs_every_file_intact(hub: LocalHub, tmp_path: Path, requests: list[str]) -> None:
     hfver.lock(f"{REPO}@^1", hub=hub)
     requests.clear()
     with pytest.raises(Refused, match="is not in the cache") as caught:
@@ -201,43 +201,45 @@ def test_what_a_reference_means_under_a_lock(hub: LocalHub, spec: str, version: 
     assert hfver.resolve(f"{REPO}{spec}", hub=hub).version == version
 
 
-def test_a_range_beyond_the_lock_names_both_sides(hub: LocalHub, project: Path) -> None:
+def test_a_range_outside_the_lock_is_refused(hub: LocalHub, project: Path) -> None:
     hfver.lock(f"{REPO}@^1", hub=hub)
     with pytest.raises(Refused) as caught:
         hfver.pull(f"{REPO}@^2", hub=hub)
-    assert caught.value.message == f"acme/bot@^2 is asked for, and {project / LOCK} has 1.1.0 (for ^1)."
+    assert caught.value.message == f"acme/bot@^2 was requested, but {project / LOCK} has 1.1.0 (for ^1)."
     assert "hfver lock 'acme/bot@^2'" in caught.value.hint
     assert hfver.resolve(f"{REPO}@^2", hub=hub, lock=False).version == "2.0.0"
     assert main(["show", f"{REPO}@^2", "--hub", str(hub.path)]) == 1
     assert main(["show", f"{REPO}@^2", "--hub", str(hub.path), "--no-lock"]) == 0
 
 
-def test_wishes_that_exclude_each_other(hub: LocalHub, project: Path) -> None:
+def test_requirements_that_contradict_each_other(hub: LocalHub, project: Path) -> None:
     (project / "hfver.toml").write_text(f'[models]\n"{REPO}" = "^1"\n')
     with pytest.raises(Refused) as caught:
         hfver.lock(f"{REPO}@^2", hub=hub)
-    assert caught.value.message == "acme/bot: no release is at once ^2 (the command line) and ^1 (hfver.toml)."
-    assert caught.value.hint == "Change one of them. It has: 1.0.0, 1.1.0, 2.0.0"
-    with pytest.raises(Refused, match=r"at once \^2 \(the command line\) and ~1.0 \(the command line\) and"):
+    assert caught.value.message == (
+        "acme/bot: no release satisfies ^2 (the command line) and ^1 (hfver.toml) at the same time."
+    )
+    assert caught.value.hint == "Change one of them. Releases: 1.0.0, 1.1.0, 2.0.0"
+    with pytest.raises(Refused, match=r"satisfies \^2 \(the command line\) and ~1.0 \(the command line\) and"):
         hfver.lock(f"{REPO}@^2", f"{REPO}@~1.0", hub=hub)
-    with pytest.raises(Refused, match="alone|at once"):
+    with pytest.raises(Refused, match=rf"commit {'0' * 40} cannot be combined with \^1 \(hfver\.toml\)"):
         hfver.lock(f"{REPO}@{'0' * 40}", hub=hub)
     assert not (project / LOCK).exists()
     both = hfver.lock(f"{REPO}@<1.1", hub=hub)
     assert (both.lock.packages[0].version, both.lock.packages[0].spec) == ("1.0.0", "^1")
     (project / "hfver.toml").write_text(f'[models]\n"{REPO}" = "^3"\n')
-    with pytest.raises(HubNotFound, match=r"no release \^3.*hfver\.toml") as missing:
+    with pytest.raises(HubNotFound, match=r"no release \^3\. It is required by hfver\.toml") as missing:
         hfver.lock(hub=hub)
     assert "2.0.0" in missing.value.hint
 
 
-def test_two_ranges_at_once(hub: LocalHub) -> None:
+def test_two_ranges_are_combined(hub: LocalHub) -> None:
     done = hfver.lock(f"{REPO}@>=1", f"{REPO}@<2", hub=hub)
     assert (done.lock.packages[0].version, done.lock.packages[0].spec) == ("1.1.0", ">=1, <2")
     assert hfver.lock(hub=hub).written is False
 
 
-def test_what_hfver_toml_wants(hub: LocalHub, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_requirements_of_hfver_toml(hub: LocalHub, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "hfver.toml").write_text(f'[models]\n"{REPO}" = "^1"\n')
     (project / "src").mkdir()
     monkeypatch.chdir(project / "src")
@@ -250,16 +252,16 @@ def test_what_hfver_toml_wants(hub: LocalHub, project: Path, monkeypatch: pytest
     raw = (project / LOCK).read_bytes()
     assert hfver.sync(frozen=True, hub=hub).folders[0][0].version == "1.1.0"
     assert (project / LOCK).read_bytes() == raw
-    with pytest.raises(UsageError, match=r"hfver\.toml wants"):
+    with pytest.raises(UsageError, match=r"hfver\.toml requires"):
         hfver.lock(remove=[REPO], hub=hub)
     (project / "hfver.toml").write_text(f'[models]\n"{REPO}" = "^2"\n')
-    with pytest.raises(Refused, match=r"does not hold acme/bot@\^2"):
+    with pytest.raises(Refused, match=r"does not contain acme/bot@\^2"):
         hfver.sync(frozen=True, hub=hub)
     assert (project / LOCK).read_bytes() == raw
     assert hfver.lock(hub=hub).lock.packages[0].version == "2.0.0"
 
 
-def test_a_wrong_hfver_toml_is_named(project: Path) -> None:
+def test_an_invalid_hfver_toml_is_named(project: Path) -> None:
     for text in ('[models]\n"acme/bot" = "main"\n', '[models]\n"../x" = "^1"\n', '[models]\n"a/b" = 1\n'):
         (project / "hfver.toml").write_text(text)
         with pytest.raises(BadConfig, match=r"hfver\.toml: models\."):
@@ -288,7 +290,7 @@ def test_outdated(hub: LocalHub, checkpoint: MakeCheckpoint, capsys: pytest.Capt
     assert "wrong tokenizer" in capsys.readouterr().out
 
 
-def test_outdated_of_another_hubs_lock_is_no_good_news(
+def test_outdated_refuses_a_lock_of_a_different_hub(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hfver.lock(f"{REPO}@^1.0", hub=hub)
@@ -297,11 +299,11 @@ def test_outdated_of_another_hubs_lock_is_no_good_news(
         assert main(["outdated", "--hub", other.url]) == 1
     told = capsys.readouterr()
     assert told.out == ""
-    assert "it is on another Hub" in told.err
+    assert "is on a different Hub" in told.err
     assert "hfver outdated --hub DIR" in told.err
 
 
-def test_a_yanked_release_stays_locked_and_says_so(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_yanked_release_stays_locked_with_a_warning(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     hfver.lock(f"{REPO}@^1", hub=hub)
     hfver.yank(f"{REPO}@1.1.0", reason="wrong tokenizer", hub=hub)
     again = hfver.lock(hub=hub)
@@ -311,7 +313,7 @@ def test_a_yanked_release_stays_locked_and_says_so(hub: LocalHub, capsys: pytest
     with pytest.warns(UserWarning, match="wrong tokenizer"):
         assert hfver.load(REPO, hub=hub, device="cpu").release.version == "1.1.0"
     assert hfver.lock(upgrade=True, hub=hub).lock.packages[0].version == "1.0.0"
-    with pytest.raises(Refused, match="at once"):
+    with pytest.raises(Refused, match="at the same time"):
         hfver.lock(f"{REPO}@^1", f"{REPO}@>1.0", hub=hub)
     assert hfver.lock(f"{REPO}@1.1.0", hub=hub).lock.packages[0].version == "1.1.0"
 
@@ -327,7 +329,7 @@ def ledger_lines(hub: LocalHub) -> list[bytes]:
 
 
 def rechained(lines: list[bytes]) -> bytes:
-    """Write a ledger anew, so that its chain of hashes is whole."""
+    """Write a ledger with these lines and an intact chain of hashes."""
     from hfver.core.ledger import Ledger, Line
 
     ledger = Ledger.empty()
@@ -336,7 +338,7 @@ def rechained(lines: list[bytes]) -> bytes:
     return ledger.raw
 
 
-def test_a_ledger_that_was_rewritten_consistently_is_seen(
+def test_a_ledger_that_was_rewritten_consistently_is_detected(
     hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hfver.lock(f"{REPO}@^1", hub=hub)
@@ -349,7 +351,7 @@ def test_a_ledger_that_was_rewritten_consistently_is_seen(
             look()
 
 
-def test_a_last_line_that_is_gone_is_seen(hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_last_line_is_detected(hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hfver.lock(f"{REPO}@^1", hub=hub)
     change_main(hub, b"".join(ledger_lines(hub)[:-1]))
     another_machine(tmp_path, monkeypatch)
@@ -357,7 +359,7 @@ def test_a_last_line_that_is_gone_is_seen(hub: LocalHub, tmp_path: Path, monkeyp
         hfver.load(REPO, hub=hub)
 
 
-def test_a_name_that_was_taken_over_is_seen(
+def test_a_name_that_was_taken_over_is_detected(
     hub: LocalHub, checkpoint: MakeCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hfver.lock(f"{REPO}@^1", hub=hub)
@@ -380,7 +382,7 @@ def test_a_name_that_was_taken_over_is_seen(
 
 
 @pytest.mark.parametrize("key", ["digest", "version", "file"])
-def test_a_lock_that_was_edited_is_seen(hub: LocalHub, project: Path, key: str) -> None:
+def test_an_edited_lock_is_detected(hub: LocalHub, project: Path, key: str) -> None:
     package = hfver.lock(f"{REPO}@^1", hub=hub).lock.packages[0]
     text = (project / LOCK).read_text()
     edits = {
@@ -390,12 +392,12 @@ def test_a_lock_that_was_edited_is_seen(hub: LocalHub, project: Path, key: str) 
     }
     (project / LOCK).write_text(text.replace(*edits[key]))
     for look in (lambda: hfver.pull(REPO, hub=hub), lambda: hfver.sync(hub=hub), lambda: hfver.lock(hub=hub)):
-        with pytest.raises(DigestMismatch, match=r"hfver\.lock says"):
+        with pytest.raises(DigestMismatch, match=r"hfver\.lock records"):
             look()
 
 
 def test_code_is_allowed_for_one_commit(hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
-    with pytest.raises(UsageError, match="what is named"):
+    with pytest.raises(UsageError, match="models that are named"):
         hfver.lock(trust_remote_code=True, hub=hub)
     allowed = hfver.lock(f"{REPO}@^1", trust_remote_code=True, hub=hub)
     assert allowed.lock.packages[0].allow_code
@@ -406,11 +408,13 @@ def test_code_is_allowed_for_one_commit(hub: LocalHub, checkpoint: MakeCheckpoin
     assert "hfver lock --trust-remote-code acme/bot" in upgraded.notes[0]
 
 
-def test_another_hub_is_left_alone(hub: LocalHub, project: Path, tmp_path: Path, checkpoint: MakeCheckpoint) -> None:
+def test_packages_on_a_different_hub_stay_unchanged(
+    hub: LocalHub, project: Path, tmp_path: Path, checkpoint: MakeCheckpoint
+) -> None:
     hfver.lock(f"{REPO}@^1", hub=hub)
     with LocalHub(tmp_path / "second") as second:
         hfver.release(checkpoint(8), REPO, version="1.5.0", hub=second, smoke="off")
-        with pytest.warns(UserWarning, match=r"hfver\.lock holds acme/bot of hub-"):
+        with pytest.warns(UserWarning, match=r"hfver\.lock locks acme/bot on hub-"):
             assert hfver.resolve(REPO, hub=second).version == "1.5.0"
         hfver.lock(f"{REPO}@^1", hub=second)
         assert sorted(str(one.version) for one in read_lock(project / LOCK).packages) == ["1.1.0", "1.5.0"]
@@ -418,7 +422,7 @@ def test_another_hub_is_left_alone(hub: LocalHub, project: Path, tmp_path: Path,
             warnings.simplefilter("error")
             assert hfver.resolve(REPO, hub=second).version == "1.5.0"
             assert hfver.resolve(REPO, hub=hub).version == "1.1.0"
-        with pytest.raises(Refused, match="on another Hub") as caught:
+        with pytest.raises(Refused, match="on a different Hub") as caught:
             hfver.sync(hub=second)
         assert "hfver sync --hub DIR" in caught.value.hint
         hfver.pull(REPO, hub=hub)
@@ -446,7 +450,7 @@ def test_a_commit_that_hfver_did_not_make(hub: LocalHub, project: Path, requests
             look()
 
 
-def test_a_commit_that_is_gone(hub: LocalHub) -> None:
+def test_a_commit_that_does_not_exist_anymore(hub: LocalHub) -> None:
     for content in (b"{}", b"[]"):
         api(hub).delete_repo("acme/raw", missing_ok=True)
         api(hub).create_repo("acme/raw")
@@ -460,7 +464,7 @@ def test_a_commit_that_is_gone(hub: LocalHub) -> None:
 def test_what_cannot_be_locked(hub: LocalHub) -> None:
     with pytest.raises(BadRef, match="pull request"):
         hfver.lock(f"{REPO}@refs/pr/1", hub=hub)
-    with pytest.raises(UsageError, match="nothing in"):
+    with pytest.raises(UsageError, match="nothing to fetch in"):
         hfver.sync(hub=hub)
     with pytest.raises(BadConfig, match="cannot be read"):
         hfver.outdated(hub=hub)
@@ -494,7 +498,7 @@ def test_the_commands(hub: LocalHub, project: Path, capsys: pytest.CaptureFixtur
     for command in ("lock", "sync", "outdated"):
         assert main([command, *place, "--json"]) == 2
         found = json.loads(capsys.readouterr().out)["error"]
-        assert "line 1: a merge left its conflict marks" in found["message"]
+        assert "line 1 is a conflict marker of a git merge" in found["message"]
     assert main(["lock", "--lock", "other.lock", f"{REPO}@1.0.0", *place]) == 0
     assert read_lock(project / "other.lock").packages[0].version == "1.0.0"
 
@@ -520,7 +524,7 @@ def adapter(checkpoint: MakeCheckpoint, local_hub: LocalHub, tmp_path: Path, pro
     return tmp_path / "adapter"
 
 
-def test_an_adapter_brings_its_base(
+def test_the_base_of_an_adapter_is_locked_too(
     local_hub: LocalHub, adapter: Path, requests: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "train.jsonl"
@@ -541,7 +545,7 @@ def test_an_adapter_brings_its_base(
         name="base", source=base.repo, version="1.0.0", revision=base.commit, digest="sha256:" + "0" * 64
     )
     with open_hub(local_hub) as client, pytest.raises(DigestMismatch, match="names acme/base@1.0.0 with digest"):
-        bring_base(client, link, "acme/lora")
+        fetch_base(client, link, "acme/lora")
     both = hfver.lock("acme/base@^1.1", hub=local_hub).lock
     assert [(one.repo, one.version) for one in both.packages] == [
         ("acme/base", "1.1.0"),
@@ -582,9 +586,7 @@ def test_an_adapter_on_a_base_that_hfver_did_not_release(
         hfver.load("acme/lora", hub=local_hub, device="cpu")
 
 
-def test_a_lock_that_came_with_a_release_speaks_for_nobody(
-    hub: LocalHub, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_in_a_pulled_release_is_not_used(hub: LocalHub, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hfver.lock(f"{REPO}@1.0.0", hub=hub)
     inside = hfver.pull(REPO, project / "pulled", hub=hub).path / "inside"
     inside.mkdir()
@@ -597,7 +599,7 @@ def test_a_lock_that_came_with_a_release_speaks_for_nobody(
     assert hfver.resolve(REPO, hub=hub).version == "1.0.0"
 
 
-def test_a_lock_makes_no_release_of_a_candidate(
+def test_a_lock_does_not_make_a_candidate_a_release(
     hub: LocalHub, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (package,) = hfver.lock(f"{REPO}@1.0.0", hub=hub).lock.packages
@@ -609,11 +611,11 @@ def test_a_lock_makes_no_release_of_a_candidate(
     text = (project / LOCK).read_text().replace(package.commit, str(made.oid))
     (project / LOCK).write_text(text.replace(str(package.digest), digest_of(raw)))
     another_machine(tmp_path, monkeypatch)
-    with pytest.raises(LedgerRewritten, match="the ledger does not name it"):
+    with pytest.raises(LedgerRewritten, match="which is not in the ledger"):
         hfver.pull(REPO, hub=hub)
 
 
-def test_a_file_beside_the_locked_ones_is_seen_offline(hub: LocalHub) -> None:
+def test_an_unexpected_file_is_detected_offline(hub: LocalHub) -> None:
     hfver.lock(f"{REPO}@1.0.0", hub=hub)
     ((_, folder),) = hfver.sync(hub=hub).folders
     (folder / "modeling_evil.py").write_text("import os\n")
@@ -621,7 +623,7 @@ def test_a_file_beside_the_locked_ones_is_seen_offline(hub: LocalHub) -> None:
         hfver.sync(offline=True)
 
 
-def test_nothing_half_is_left_when_locking_fails(hub: LocalHub, project: Path, checkpoint: MakeCheckpoint) -> None:
+def test_the_lock_stays_unchanged_when_locking_fails(hub: LocalHub, project: Path, checkpoint: MakeCheckpoint) -> None:
     hfver.lock(f"{REPO}@^1", hub=hub)
     before = (project / LOCK).read_bytes()
     folder = checkpoint(1, name="other")

@@ -1,4 +1,4 @@
-"""Old releases stay readable for ever: what earlier versions of hfver wrote, read by this one."""
+"""Old releases stay readable: this version reads what earlier versions of hfver wrote."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_old_repo_passes_an_audit(old_hub: Path) -> None:
     assert found.clean, found
 
 
-def test_life_goes_on_in_an_old_repo(old_hub: Path, tmp_path: Path) -> None:
+def test_an_old_repo_takes_new_releases_and_yanks(old_hub: Path, tmp_path: Path) -> None:
     folder = hfver.pull(f"{REPO}@1.1.0", tmp_path / "model", hub=old_hub).path
     (folder / "generation_config.json").write_text('{"eos_token_id": 2, "temperature": 0.5}\n')
     released = hfver.release(folder, REPO, hub=old_hub, smoke="off")

@@ -1,4 +1,4 @@
-"""From a reference to a commit, and every lie on the way that must be seen."""
+"""Resolving references to commits, and every manipulation that must be detected on the way."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from hfver.errors import (
 )
 from hfver.hub.download import snapshot_folder
 from hfver.registry.resolve import resolve
-from hfver.registry.state import Terms
+from hfver.registry.state import TrustOptions
 from tests.conftest import MakeCheckpoint
 
 REPO = "acme/bot"
@@ -44,7 +44,7 @@ REPO = "acme/bot"
 
 @pytest.fixture
 def hub(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> LocalHub:
-    """A Hub with 1.0.0, 1.1.0 and 2.0.0-rc.1 of one repo."""
+    """A Hub with a repo that has 1.0.0, 1.1.0 and 2.0.0-rc.1."""
     for seed, version in enumerate(("1.0.0", "1.1.0", "2.0.0-rc.1"), 1):
         hfver.release(checkpoint(seed), REPO, version=version, hub=local_hub, smoke="off")
     return local_hub
@@ -56,7 +56,7 @@ def api(hub: LocalHub) -> HfApi:
 
 @pytest.fixture
 def forget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Look at the Hub as a machine would that has never seen it."""
+    """Return a function that forgets everything, as on a machine that has never read this Hub."""
 
     def fresh() -> None:
         monkeypatch.setenv("HFVER_CACHE", str(tmp_path / "another-machine"))
@@ -89,7 +89,7 @@ def test_a_commit_names_its_release(hub: LocalHub) -> None:
 
 
 @pytest.mark.parametrize("spec", ["^3", "3.0.0", "production", "refs/pr/9", "0" * 40, "2.x"])
-def test_what_is_not_there(hub: LocalHub, spec: str) -> None:
+def test_what_does_not_exist(hub: LocalHub, spec: str) -> None:
     with pytest.raises(HubNotFound) as caught:
         hfver.resolve(f"{REPO}@{spec}", hub=hub)
     assert caught.value.hint
@@ -116,7 +116,7 @@ def test_a_pull_request_is_a_candidate(hub: LocalHub) -> None:
         hfver.resolve(f"{REPO}@refs/pr/4", hub=hub)
 
 
-def test_a_cold_look_costs_four_requests_and_a_warm_one_one(hub: LocalHub, requests: list[str], forget: Any) -> None:
+def test_resolving_needs_four_requests_at_first_and_then_one(hub: LocalHub, requests: list[str], forget: Any) -> None:
     forget()
     hfver.resolve(f"{REPO}@1.1.0", hub=hub)
     assert len(requests) == 4, requests
@@ -128,14 +128,14 @@ def test_a_cold_look_costs_four_requests_and_a_warm_one_one(hub: LocalHub, reque
     assert requests == []
 
 
-def test_case_does_not_count_in_repo_ids(hub: LocalHub) -> None:
+def test_repo_ids_are_compared_without_case(hub: LocalHub) -> None:
     assert hfver.resolve("ACME/Bot@1.0.0", hub=hub).version == "1.0.0"
 
 
 def test_a_moved_tag(hub: LocalHub) -> None:
     other = hfver.resolve(f"{REPO}@1.1.0", hub=hub).commit
     api(hub).delete_tag(REPO, tag="v1.0.0")
-    with pytest.raises(TagMoved, match="is gone"):
+    with pytest.raises(TagMoved, match="is missing"):
         hfver.resolve(f"{REPO}@1.0.0", hub=hub)
     api(hub).create_tag(REPO, tag="v1.0.0", revision=other)
     with pytest.raises(TagMoved, match=other):
@@ -161,7 +161,7 @@ def test_an_edited_ledger(hub: LocalHub, forget: Any) -> None:
         hfver.resolve(f"{REPO}@1.1.0", hub=hub)
 
 
-def test_a_cut_ledger_is_seen_by_who_saw_it_whole(hub: LocalHub, forget: Any) -> None:
+def test_a_truncated_ledger_is_detected_by_a_machine_that_knows_it(hub: LocalHub, forget: Any) -> None:
     change_main(hub, b"".join(lines(hub)[:-1]))
     with pytest.raises(LedgerTruncated, match="had 3 lines .* has 2"):
         hfver.resolve(f"{REPO}@1.1.0", hub=hub)
@@ -213,11 +213,11 @@ def test_a_release_under_another_version(hub: LocalHub, forget: Any) -> None:
     api(hub).create_tag(REPO, tag="v1.2.0", revision=old["commit"])
     change_main(hub, json.dumps(old | {"version": "1.2.0"}).encode() + b"\n")
     forget()
-    with pytest.raises(ReleaseReplayed, match="that of acme/bot@1.0.0"):
+    with pytest.raises(ReleaseReplayed, match="the one of acme/bot@1.0.0"):
         hfver.resolve(f"{REPO}@^1", hub=hub)
 
 
-def test_an_object_that_is_gone(hub: LocalHub) -> None:
+def test_a_deleted_object(hub: LocalHub) -> None:
     released = hfver.resolve(f"{REPO}@1.0.0", hub=hub)
     oid = next(file["sha256"] for file in released.files if file["path"] == "model.safetensors")
     (hub.path / "lfs" / "objects" / oid[:2] / oid[2:4] / oid).unlink()
@@ -228,7 +228,7 @@ def test_an_object_that_is_gone(hub: LocalHub) -> None:
 
 
 def git(hub: LocalHub, *words: str) -> str:
-    """Do to the repo what somebody with a shell on the Hub could."""
+    """Change the repo in ways that need a shell on the Hub's machine."""
     folder = hub.path / "repos" / "models" / "acme" / "bot.git"
     who = ["-c", "user.name=mallory", "-c", "user.email=mallory@example.com"]
     return subprocess.run(
@@ -236,13 +236,13 @@ def git(hub: LocalHub, *words: str) -> str:
     ).stdout.strip()
 
 
-def test_a_commit_whose_manifest_is_gone(hub: LocalHub, forget: Any) -> None:
+def test_a_commit_without_its_manifest(hub: LocalHub, forget: Any) -> None:
     forge(hub, "1.0.0", [CommitOperationDelete(MANIFEST)], forget)
-    with pytest.raises(CommitGone, match="answers without it"):
+    with pytest.raises(CommitGone, match="which the repo does not have"):
         hfver.resolve(f"{REPO}@1.0.0", hub=hub)
 
 
-def test_a_tag_made_again_with_the_old_message(hub: LocalHub, forget: Any) -> None:
+def test_a_tag_recreated_with_the_old_message(hub: LocalHub, forget: Any) -> None:
     message = git(hub, "for-each-ref", "--format=%(contents)", "refs/tags/v1.0.0")
     git(hub, "tag", "-f", "-a", "-m", message, "v1.0.0", "v1.1.0^{commit}")
     forget()
@@ -250,7 +250,7 @@ def test_a_tag_made_again_with_the_old_message(hub: LocalHub, forget: Any) -> No
         hfver.resolve(f"{REPO}@1.0.0", hub=hub)
 
 
-def test_a_forged_tag_wins_no_range(hub: LocalHub, forget: Any) -> None:
+def test_a_forged_tag_is_not_chosen_by_a_range(hub: LocalHub, forget: Any) -> None:
     api(hub).create_tag(REPO, tag="v1.9.9", revision="v1.0.0")
     forget()
     assert hfver.resolve(f"{REPO}@^1", hub=hub).version == "1.1.0"
@@ -259,23 +259,23 @@ def test_a_forged_tag_wins_no_range(hub: LocalHub, forget: Any) -> None:
 
 
 def chained(*lines: dict[str, Any]) -> bytes:
-    """Write a ledger whose chain is whole, whatever it says."""
+    """Write a ledger with these lines and an intact chain of hashes."""
     ledger = Ledger.empty()
     for line in lines:
         ledger = ledger.append(Line.model_validate(line))
     return ledger.raw
 
 
-def test_a_ledger_rewritten_consistently_is_seen_by_who_saw_it(hub: LocalHub, forget: Any) -> None:
+def test_a_ledger_rewritten_consistently_is_detected_by_a_machine_that_knows_it(hub: LocalHub, forget: Any) -> None:
     first, second, third = (json.loads(line) for line in lines(hub))
     change_main(hub, chained(first, second | {"author": "mallory"}, third))
-    with pytest.raises(LedgerRewritten, match="line 2 is another one"):
+    with pytest.raises(LedgerRewritten, match="line 2 of the 3 lines that this machine read last is different now"):
         hfver.resolve(f"{REPO}@1.0.0", hub=hub)
     forget()
     assert hfver.resolve(f"{REPO}@1.0.0", hub=hub).version == "1.0.0"
 
 
-def test_a_ledger_rewritten_consistently_is_seen_by_the_releases_after_it(hub: LocalHub, forget: Any) -> None:
+def test_a_ledger_rewritten_consistently_is_detected_by_later_releases(hub: LocalHub, forget: Any) -> None:
     first, second, third = (json.loads(line) for line in lines(hub))
     change_main(hub, chained(first, second | {"author": "mallory"}, third))
     forget()
@@ -283,15 +283,15 @@ def test_a_ledger_rewritten_consistently_is_seen_by_the_releases_after_it(hub: L
         hfver.resolve(f"{REPO}@2.0.0-rc.1", hub=hub)
 
 
-def test_a_line_that_lies_about_the_content(hub: LocalHub, forget: Any) -> None:
+def test_a_ledger_line_with_a_wrong_content_digest(hub: LocalHub, forget: Any) -> None:
     first, *_ = (json.loads(line) for line in lines(hub))
     change_main(hub, chained(first | {"content_digest": "sha256:" + "0" * 64}))
     forget()
-    with pytest.raises(ManifestMismatch, match="the ledger says content sha256:0000"):
+    with pytest.raises(ManifestMismatch, match="the ledger says content digest sha256:0000"):
         hfver.resolve(f"{REPO}@1.0.0", hub=hub)
 
 
-def test_a_yank_that_was_wiped_out_is_seen_by_who_saw_it(hub: LocalHub) -> None:
+def test_a_removed_yank_is_detected_by_a_machine_that_knows_it(hub: LocalHub) -> None:
     whole = b"".join(lines(hub))
     hfver.yank(f"{REPO}@1.1.0", "broken", hub=hub)
     change_main(hub, whole)
@@ -299,7 +299,7 @@ def test_a_yank_that_was_wiped_out_is_seen_by_who_saw_it(hub: LocalHub) -> None:
         hfver.versions(REPO, hub=hub)
 
 
-def test_a_namespace_taken_over_is_seen_by_who_saw_it(
+def test_a_namespace_taken_over_is_detected_by_a_machine_that_knows_it(
     hub: LocalHub, checkpoint: MakeCheckpoint, forget: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = os.environ["HFVER_CACHE"]
@@ -311,13 +311,13 @@ def test_a_namespace_taken_over_is_seen_by_who_saw_it(
         hfver.resolve(f"{REPO}@1.1.0", hub=hub)
 
 
-def test_a_lock_sees_what_this_machine_never_saw(hub: LocalHub, forget: Any) -> None:
+def test_a_lock_detects_what_a_new_machine_cannot(hub: LocalHub, forget: Any) -> None:
     *before, _ = (json.loads(line) for line in lines(hub))
     head = Ledger.decode(b"".join(lines(hub)), REPO).head
     change_main(hub, chained(*before))
     forget()
-    with open_hub(hub) as client, pytest.raises(LedgerRewritten, match="hfver.lock saw last"):
-        resolve(client, parse_ref(f"{REPO}@1.0.0"), Terms(seen=head, seen_by="hfver.lock"))
+    with open_hub(hub) as client, pytest.raises(LedgerRewritten, match="hfver.lock recorded"):
+        resolve(client, parse_ref(f"{REPO}@1.0.0"), TrustOptions(ledger_head=head, recorded_by="hfver.lock"))
 
 
 def copy_repo(hub: LocalHub, name: str) -> None:
@@ -330,12 +330,12 @@ def copy_repo(hub: LocalHub, name: str) -> None:
 
 def test_a_release_in_a_copied_repo(hub: LocalHub) -> None:
     copy_repo(hub, "mallory/bot")
-    with pytest.raises(ReleaseReplayed, match="that of acme/bot") as caught:
+    with pytest.raises(ReleaseReplayed, match="belongs to acme/bot") as caught:
         hfver.resolve("mallory/bot@1.0.0", hub=hub)
     assert "--mirror-of acme/bot" in caught.value.hint
     found = hfver.resolve("mallory/bot@^1", hub=hub, mirror_of=REPO)
     assert (found.repo, found.version) == ("mallory/bot", "1.1.0")
-    with pytest.raises(ReleaseReplayed):  # allowed once is not allowed for ever
+    with pytest.raises(ReleaseReplayed):  # mirror_of allows it for one call only
         hfver.resolve(f"mallory/bot@{found.commit}", hub=hub)
     with pytest.raises(ReleaseReplayed):
         hfver.resolve("mallory/bot@1.0.0", hub=hub, mirror_of="acme/other")
@@ -349,7 +349,7 @@ def test_a_ledger_of_two_repos(hub: LocalHub, forget: Any) -> None:
         hfver.versions(REPO, hub=hub)
 
 
-def test_a_hub_that_is_not_there() -> None:
+def test_a_hub_that_does_not_exist() -> None:
     with pytest.raises(HfverError) as caught:
         hfver.resolve(REPO, hub="http://127.0.0.1:9")
     assert caught.value.exit_code == 4

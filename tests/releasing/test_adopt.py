@@ -1,4 +1,4 @@
-"""Repos that were there before hfver: their tags become releases, and nothing of theirs changes."""
+"""Repos that existed before hfver: their tags become releases, and nothing that they have changes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def hub(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> LocalHub:
     return local_hub
 
 
-def test_a_dry_run_says_what_and_writes_nothing(hub: LocalHub) -> None:
+def test_a_dry_run_reports_and_writes_nothing(hub: LocalHub) -> None:
     before = git(hub, "for-each-ref")
     plan = hfver.adopt(REPO, dry_run=True, hub=hub)
     assert [one.version for one in plan.adopted] == ["1.0.0", "1.1.0", "1.1.1"]
@@ -113,7 +113,7 @@ def test_the_next_release_follows_an_adopted_one(hub: LocalHub, checkpoint: Make
     assert f"{ADOPTED}1.0.0.json" in git(hub, "ls-tree", "-r", "--name-only", "main")
 
 
-def test_again_it_does_nothing_and_later_tags_are_taken_up(hub: LocalHub) -> None:
+def test_adopting_again_only_adds_later_tags(hub: LocalHub) -> None:
     hfver.adopt(REPO, hub=hub)
     head = git(hub, "rev-parse", "main")
     assert hfver.adopt(REPO, hub=hub).adopted == ()
@@ -124,7 +124,9 @@ def test_again_it_does_nothing_and_later_tags_are_taken_up(hub: LocalHub) -> Non
     assert hfver.audit(REPO, hub=hub).clean
 
 
-def test_what_was_adopted_cannot_lie_either(hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_of_adopted_releases_are_detected(
+    hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hfver.adopt(REPO, hub=hub)
     path = f"{ADOPTED}1.0.0.json"
     raw = subprocess.run(
@@ -147,11 +149,11 @@ def test_what_was_adopted_cannot_lie_either(hub: LocalHub, tmp_path: Path, monke
     assert kinds["1.1.0"] == []
     with Importer(bare_repo(hub, REPO)) as importer:
         importer.commit("refs/heads/main", {path: None}, "refs/heads/main^0", keep=True)
-    with pytest.raises(FileMissing, match="gone from main"):
+    with pytest.raises(FileMissing, match="missing from main"):
         hfver.resolve(f"{REPO}@1.0.0", hub=hub)
 
 
-def test_a_tag_whose_weights_are_gone_is_skipped(hub: LocalHub) -> None:
+def test_a_tag_whose_weights_are_missing_is_skipped(hub: LocalHub) -> None:
     oid = git(hub, "show", "v1.0.0^{commit}:model.safetensors").split("sha256:")[1][:64]
     (hub.path / "lfs" / "objects" / oid[:2] / oid[2:4] / oid).unlink()
     done = hfver.adopt(REPO, hub=hub)
@@ -169,7 +171,7 @@ def test_a_copy_of_a_release_is_not_adopted(local_hub: LocalHub) -> None:
     assert ".hfver/manifest.json" in skipped.reason
 
 
-def test_only_who_may_write_adopts(hub: LocalHub) -> None:
+def test_adopting_needs_write_access(hub: LocalHub) -> None:
     with pytest.raises(HubDenied):
         hfver.adopt(REPO, hub=hub.url)
     assert hfver.adopt(REPO, hub=hub.url, dry_run=True).adopted
@@ -178,7 +180,7 @@ def test_only_who_may_write_adopts(hub: LocalHub) -> None:
 def test_a_repo_that_was_moved(local_hub: LocalHub) -> None:
     build_releases(local_hub, "acme/bot", 2)
     HfApi(local_hub.url, token=local_hub.token).move_repo("acme/bot", "acme/assistant")
-    with pytest.raises(ReleaseReplayed, match="acme/bot") as caught:
+    with pytest.raises(ReleaseReplayed, match="belongs to acme/bot") as caught:
         hfver.resolve("acme/assistant@1.0.0", hub=local_hub)
     assert "--renamed-from acme/bot" in caught.value.hint
     assert hfver.adopt("acme/assistant", renamed_from="acme/bot", hub=local_hub).renamed_from == "acme/bot"

@@ -1,4 +1,4 @@
-"""Which version: the change decides, the user may raise it, and a lower one needs a reason."""
+"""The next version: the change decides, the user may choose a higher one, and a lower one needs a reason."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_the_change_decides(local_hub: LocalHub, folder: Path) -> None:
     assert release(folder, local_hub).version == "2.0.0"
     text = changelog(local_hub, "2.0.0")
     assert text.index("## [2.0.0]") < text.index("### Breaking") < text.index("## [1.2.0]")
-    assert "of the weights moved" in changelog(local_hub, "1.2.0")
+    assert "of the weights changed" in changelog(local_hub, "1.2.0")
     (commit, *_) = HfApi(endpoint=local_hub.url, token=local_hub.token).list_repo_commits(REPO, revision="v2.0.0")
     assert commit.title == "Release 2.0.0"
     assert "Breaking:\n- " in commit.message
 
 
-def test_a_lower_level_needs_a_reason_that_is_kept(local_hub: LocalHub, folder: Path) -> None:
+def test_a_lower_level_needs_a_reason_which_is_recorded(local_hub: LocalHub, folder: Path) -> None:
     release(folder, local_hub)
     edit(folder, "generation_config.json", eos_token_id=5)
     with pytest.raises(PolicyViolation, match="MAJOR") as caught:
@@ -75,14 +75,14 @@ def test_a_lower_level_needs_a_reason_that_is_kept(local_hub: LocalHub, folder: 
     assert lines(local_hub)[0]["because"] == "nobody stops on it"
 
 
-def test_raising_is_free(local_hub: LocalHub, folder: Path) -> None:
+def test_a_higher_level_needs_no_reason(local_hub: LocalHub, folder: Path) -> None:
     release(folder, local_hub)
     move_weights(folder, 1)
     done = release(folder, local_hub, bump="major")
     assert (done.version, done.because) == ("2.0.0", None)
 
 
-def test_under_one_a_breaking_change_raises_the_minor(local_hub: LocalHub, folder: Path) -> None:
+def test_below_1_0_0_a_breaking_change_raises_the_minor_number(local_hub: LocalHub, folder: Path) -> None:
     assert release(folder, local_hub, version="0.1.0").version == "0.1.0"
     move_weights(folder, 1, extra=True)
     assert release(folder, local_hub).version == "0.2.0"
@@ -132,7 +132,7 @@ def test_a_metric_beyond_its_budget_is_refused(local_hub: LocalHub, folder: Path
     assert "smaller and faster" in text
 
 
-def test_a_repo_may_level_rules_otherwise_and_says_so(local_hub: LocalHub, folder: Path, tmp_path: Path) -> None:
+def test_a_repo_can_change_the_level_of_rules(local_hub: LocalHub, folder: Path, tmp_path: Path) -> None:
     release(folder, local_hub)
     (tmp_path / "hfver.toml").write_text('[rules]\nweights = "major"\n')
     move_weights(folder, 1)
@@ -181,7 +181,7 @@ def test_diff_of_a_commit_that_hfver_did_not_make(local_hub: LocalHub, folder: P
     assert "weights" not in {change.rule for change in found.changes}
 
 
-def test_two_releases_are_compared_by_kilobytes(local_hub: LocalHub, folder: Path, requests: list[str]) -> None:
+def test_comparing_releases_downloads_no_weights(local_hub: LocalHub, folder: Path, requests: list[str]) -> None:
     release(folder, local_hub)
     move_weights(folder, 1)
     release(folder, local_hub)

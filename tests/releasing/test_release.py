@@ -1,4 +1,4 @@
-"""Releases on a real Hub: what they write, what they refuse, and how a run that was cut short is finished."""
+"""Releases on a real Hub: what they write, what they refuse, and how an interrupted run is completed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from huggingface_hub import CommitOperationAdd, HfApi
 import hfver
 from hfver.api.hubs import LocalHub, open_hub
 from hfver.core.manifest import ATTRIBUTES, LEDGER, MANIFEST
+from hfver.core.policy import Policy
 from hfver.errors import BadCheckpoint, Conflict, HfverError, ReleaseExists, SmokeFailed
 from hfver.registry.state import read_state
 from hfver.releasing.candidate import commit_candidate
 from hfver.releasing.publish import tag_candidate
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 from tests.conftest import MakeCheckpoint, move_weights
 
 REPO = "acme/bot"
@@ -131,7 +132,9 @@ def no_smudge() -> dict[str, str]:
     return {**os.environ, "GIT_LFS_SKIP_SMUDGE": "1"}
 
 
-def test_a_card_on_a_hub_of_ones_own_links_to_no_other(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_a_card_on_an_embedded_hub_does_not_link_to_huggingface(
+    local_hub: LocalHub, checkpoint: MakeCheckpoint
+) -> None:
     hfver.release(checkpoint(1), "acme/base", hub=local_hub, smoke="off")
     planned = hfver.release(checkpoint(2), REPO, hub=local_hub, smoke="off", base="acme/base@1.0.0", dry_run=True)
     assert "acme/base" in str(planned.card)
@@ -152,13 +155,13 @@ def test_a_dry_run_writes_nothing(local_hub: LocalHub, checkpoint: MakeCheckpoin
     assert [line["version"] for line in ledger(local_hub)] == ["1.0.0"]
 
 
-def test_a_dry_run_takes_a_hub_that_is_not_there_for_an_empty_one(checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
+def test_a_dry_run_treats_a_missing_hub_as_empty(checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
     planned = hfver.release(checkpoint(), REPO, hub=tmp_path / "hub", smoke="off", dry_run=True)
     assert planned.version == "1.0.0"
     assert not (tmp_path / "hub").exists()
 
 
-def test_nothing_changed_is_refused_and_named(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_an_unchanged_folder_is_refused(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     release(checkpoint(), local_hub, message="one")
     with pytest.raises(ReleaseExists, match=f"{REPO}@1.0.0"):
         release(checkpoint(name="copy"), local_hub, message="another command")
@@ -175,7 +178,7 @@ def test_the_same_command_again_finds_its_release(local_hub: LocalHub, checkpoin
 
 def test_a_version_never_changes(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     release(checkpoint(), local_hub)
-    with pytest.raises(ReleaseExists, match="other content"):
+    with pytest.raises(ReleaseExists, match="different content"):
         release(checkpoint(1), local_hub, version="1.0.0")
 
 
@@ -192,14 +195,14 @@ def test_a_broken_model_is_not_released(local_hub: LocalHub, checkpoint: MakeChe
     assert not api(local_hub).repo_exists(REPO)
 
 
-def test_require_runs_what_the_hub_gives_back(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_require_runs_the_model_as_downloaded_from_the_hub(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     done = release(checkpoint(), local_hub, smoke="require")
     assert done.smoke.status == "passed"
     assert done.smoke.content_digest == done.content_digest
     assert ledger(local_hub)[0]["smoke"]["status"] == "passed"
 
 
-def test_training_leftovers_stay_at_home(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_training_leftovers_are_not_published(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     folder, said = checkpoint(), list[str]()
     for name in ("training_args.bin", "optimizer.pt", "rng_state.pth"):
         (folder / name).write_bytes(b"pickle")
@@ -208,7 +211,7 @@ def test_training_leftovers_stay_at_home(local_hub: LocalHub, checkpoint: MakeCh
     assert sum("Leaving out" in line for line in said) == 3
 
 
-def test_what_is_no_checkpoint_is_refused(local_hub: LocalHub, tmp_path: Path) -> None:
+def test_a_folder_without_a_checkpoint_is_refused(local_hub: LocalHub, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadCheckpoint):
         release(tmp_path / "empty", local_hub)
@@ -217,7 +220,7 @@ def test_what_is_no_checkpoint_is_refused(local_hub: LocalHub, tmp_path: Path) -
     assert not api(local_hub).repo_exists(REPO)
 
 
-def test_a_folder_that_changes_meanwhile_is_not_released(
+def test_a_folder_that_changes_during_the_release_is_refused(
     local_hub: LocalHub, checkpoint: MakeCheckpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = checkpoint()
@@ -232,20 +235,21 @@ def test_a_folder_that_changes_meanwhile_is_not_released(
 
 
 def pending(hub: LocalHub, folder: Path) -> str:
-    """Do what a release does up to its tag, and stop there as a killed process would."""
+    """Release up to the tag, and stop there as a killed process would."""
     from hfver.model.checkpoint import read_checkpoint
-    from hfver.releasing.draft import prepare
+    from hfver.releasing.draft import prepare_draft
 
     with open_hub(hub) as client:
-        client.create_repo(REPO, private=True)
-        state = read_state(client, REPO)
-        draft = prepare(client, state, read_checkpoint(folder), None, None, Request(folder, REPO))
-        candidate = commit_candidate(client, state, draft, lambda *_: None)
-        tag_candidate(client, REPO, candidate)
+        repo = client.repo(REPO)
+        repo.create(private=True)
+        state = read_state(repo)
+        draft = prepare_draft(repo, state, read_checkpoint(folder), None, None, ReleaseRequest(folder, REPO), Policy())
+        candidate = commit_candidate(state, draft, lambda *_: None)
+        tag_candidate(repo, candidate)
         return candidate.commit
 
 
-def test_a_tag_without_a_line_is_no_version(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_a_tag_without_a_ledger_line_is_not_a_version(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     pending(local_hub, checkpoint(1))
     listed = hfver.versions(REPO, hub=local_hub)
     assert (listed.releases, listed.pending) == ((), ("v1.0.0",))
@@ -266,7 +270,7 @@ def test_a_tag_without_a_line_is_no_version(local_hub: LocalHub, checkpoint: Mak
         ({}, {".hfver/stages.json": b"{}\n"}),
     ],
 )
-def test_what_would_spoil_the_ledger_stays_pending(
+def test_what_would_break_the_ledger_stays_pending(
     local_hub: LocalHub, checkpoint: MakeCheckpoint, change: dict[str, Any], brings: dict[str, bytes]
 ) -> None:
     done = release(checkpoint(1), local_hub)
@@ -284,18 +288,18 @@ def test_what_would_spoil_the_ledger_stays_pending(
     assert [line["event"] for line in ledger(local_hub)] == ["release", "yank"]
 
 
-def test_the_next_writer_completes_what_is_pending(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_the_next_writer_completes_pending_releases(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     commit = pending(local_hub, checkpoint(1))
     done = release(checkpoint(2), local_hub)
     assert done.version == "1.1.0"
     assert [line["commit"] for line in ledger(local_hub)] == [commit, done.commit]
 
 
-def test_somebody_elses_tag_is_left_alone(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_tags_made_without_hfver_stay_unchanged(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     release(checkpoint(1), local_hub)
     api(local_hub).create_tag(REPO, tag="v1.1.0", revision="main")
     assert release(checkpoint(2), local_hub).version == "1.2.0"
-    with pytest.raises(ReleaseExists, match="no hfver release"):
+    with pytest.raises(ReleaseExists, match="not an hfver release"):
         release(checkpoint(3), local_hub, version="1.1.0")
     with pytest.raises(HfverError, match="pending"):
         hfver.resolve(f"{REPO}@1.1.0", hub=local_hub)
@@ -323,8 +327,8 @@ def test_four_writers_at_once_all_get_a_version(local_hub: LocalHub, checkpoint:
     assert len(hfver.versions(REPO, hub=local_hub).releases) == 5
 
 
-def test_it_goes_over_plain_http_as_well(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
-    """Another process' Hub offers no shared folder: the bytes go by Git-LFS, without any environment variable."""
+def test_a_release_over_plain_http(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+    """The Hub of another process shares no folder, so the bytes go by Git-LFS, without any environment variable."""
     import sys
 
     folder = checkpoint(1)

@@ -1,4 +1,4 @@
-"""Releases that people let land: a pull request, a merge, a version; and what may go wrong between them."""
+"""Releases by pull request: opening, updating, merging and finishing one, and everything that may go wrong between."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from hfver.core.ledger import Ledger, Line
 from hfver.core.manifest import LEDGER, STAGES
 from hfver.errors import BadRef, Conflict, HfverError, HubNotFound, Refused, UsageError, VerificationError
 from hfver.hub.git import push as pushing
-from hfver.hub.session import Session
+from hfver.hub.session import HubSession
 from tests.conftest import MakeCheckpoint
 
 REPO = "acme/bot"
 
 
 class Killed(BaseException):
-    """What a killed process leaves undone."""
+    """Stands for a killed process; no handler in the code catches it."""
 
 
 def release(directory: Path, hub: LocalHub, **options: Any) -> Any:
@@ -78,7 +78,7 @@ def ledger(hub: LocalHub) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
-def test_a_first_release_lands_by_a_merge(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_a_first_release_is_published_by_a_merge(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     asked = propose(checkpoint(1), local_hub, message="For refunds")
     assert (asked.version, asked.published, asked.bump, asked.tag) == ("1.0.0", False, "major", None)
     assert asked.review.url == asked.url == f"{local_hub.url}/{REPO}/discussions/1"
@@ -94,7 +94,7 @@ def test_a_first_release_lands_by_a_merge(local_hub: LocalHub, checkpoint: MakeC
     assert {**blobs(local_hub, asked.commit), LEDGER: blobs(local_hub, "main")[LEDGER]} == blobs(local_hub, "main")
 
 
-def test_finishing_twice_says_that_it_is_done(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_finishing_again_notes_that_it_is_published(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     propose(checkpoint(1), local_hub)
     merge(local_hub)
     first, again = finish(local_hub), finish(local_hub)
@@ -143,8 +143,8 @@ def test_the_description_has_what_a_reviewer_needs(
     for wanted in (
         f"`{REPO}@2.0.0` would be a **MAJOR** release after `1.0.0`",
         "Better at `refunds`",
-        "| level | rule | where | what it means |",
-        "of the weights moved (",
+        "| Level | Rule | Where | What it means |",
+        "of the weights changed (",
         r"`config.json:no_such\|setting` |",
         "| `mmlu` | 0.61 | 0.64 | +0.03 |",
         "**passed** on cpu, float32",
@@ -176,7 +176,9 @@ def test_the_same_command_again_changes_nothing(
     assert "run again" in comments(local_hub)[-1]
 
 
-def test_an_overtaken_request_is_refreshed_by_the_same_command(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_an_overtaken_pull_request_is_updated_by_the_same_command(
+    local_hub: LocalHub, checkpoint: MakeCheckpoint
+) -> None:
     release(checkpoint(), local_hub)
     folder = checkpoint(1)
     first = propose(folder, local_hub)
@@ -188,7 +190,7 @@ def test_an_overtaken_request_is_refreshed_by_the_same_command(local_hub: LocalH
         finish(local_hub)
     second = propose(folder, local_hub)
     assert (second.version, second.review.number, second.bytes_sent) == ("1.2.0", 1, 0)
-    assert f"`{REPO}@1.1.0` was published meanwhile" in comments(local_hub)[-1]
+    assert f"`{REPO}@1.1.0` was published in the meantime" in comments(local_hub)[-1]
     seen = details(local_hub)
     assert (seen.conflicting_files, seen.title.startswith("Release 1.2.0")) == ([], True)
     assert f"`{REPO}@1.2.0` would be" in comments(local_hub)[0]
@@ -204,7 +206,7 @@ def test_an_overtaken_request_is_refreshed_by_the_same_command(local_hub: LocalH
     assert hfver.audit(REPO, hub=local_hub).clean
 
 
-def test_a_yank_meanwhile_is_kept(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_a_yank_during_a_review_is_kept(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     release(checkpoint(), local_hub)
     release(checkpoint(1), local_hub)
     folder = checkpoint(2)
@@ -218,7 +220,7 @@ def test_a_yank_meanwhile_is_kept(local_hub: LocalHub, checkpoint: MakeCheckpoin
     assert hfver.resolve(f"{REPO}@1.0.0", hub=local_hub).yanked == "It lies."
 
 
-def test_merged_and_not_finished_is_sent_on(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_a_merged_pull_request_has_to_be_finished(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     folder = checkpoint(1)
     propose(folder, local_hub)
     merge(local_hub)
@@ -228,13 +230,15 @@ def test_merged_and_not_finished_is_sent_on(local_hub: LocalHub, checkpoint: Mak
     assert len(list(api(local_hub).get_repo_discussions(REPO))) == 1
 
 
-def test_merged_and_overtaken_is_opened_anew(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_a_merged_pull_request_that_was_overtaken_is_opened_again(
+    local_hub: LocalHub, checkpoint: MakeCheckpoint
+) -> None:
     release(checkpoint(), local_hub)
     folder = checkpoint(1)
     propose(folder, local_hub)
     merge(local_hub)
     release(checkpoint(2), local_hub)
-    with pytest.raises(Conflict, match=r"overtaken: 1\.1\.0"):
+    with pytest.raises(Conflict, match=r"as it was reviewed: 1\.1\.0"):
         finish(local_hub)
     again = propose(folder, local_hub)
     assert (again.review.number, again.version) == (2, "1.2.0")
@@ -243,8 +247,8 @@ def test_merged_and_overtaken_is_opened_anew(local_hub: LocalHub, checkpoint: Ma
     assert versions(local_hub) == ["1.0.0", "1.1.0", "1.2.0"]
 
 
-def test_a_release_beside_an_open_request_is_free(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
-    """Nothing is held back: the version belongs to whoever publishes first."""
+def test_a_release_beside_an_open_pull_request_is_allowed(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+    """An open pull request reserves nothing: the version belongs to whoever publishes first."""
     release(checkpoint(), local_hub)
     one, two = propose(checkpoint(1), local_hub), propose(checkpoint(2), local_hub)
     assert (one.version, two.version, two.review.number) == ("1.1.0", "1.1.0", 2)
@@ -282,9 +286,7 @@ def test_what_cannot_be_finished(local_hub: LocalHub, checkpoint: MakeCheckpoint
     assert versions(local_hub) == ["1.0.0"]
 
 
-def test_what_others_add_to_a_request_is_never_taken_for_the_release(
-    local_hub: LocalHub, checkpoint: MakeCheckpoint
-) -> None:
+def test_what_others_push_to_a_pull_request_is_never_released(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     release(checkpoint(), local_hub)
     folder = checkpoint(1)
     propose(folder, local_hub)
@@ -293,7 +295,7 @@ def test_what_others_add_to_a_request_is_never_taken_for_the_release(
     with pytest.raises(VerificationError):
         hfver.resolve(f"{REPO}@refs/pr/1", hub=local_hub)
     with pytest.raises(Refused, match="commits that hfver did not make"):
-        propose(folder, local_hub, message="Anew")
+        propose(folder, local_hub, message="Again")
     merge(local_hub)
     with pytest.raises(VerificationError):
         finish(local_hub)
@@ -301,7 +303,9 @@ def test_what_others_add_to_a_request_is_never_taken_for_the_release(
     assert api(local_hub).list_repo_refs(REPO).tags[0].name == "v1.0.0"
 
 
-def test_a_ledger_line_that_others_add_to_a_request_is_seen(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_a_ledger_line_that_others_push_to_a_pull_request_is_detected(
+    local_hub: LocalHub, checkpoint: MakeCheckpoint
+) -> None:
     release(checkpoint(), local_hub)
     propose(checkpoint(1), local_hub)
     client = api(local_hub)
@@ -316,7 +320,7 @@ def test_a_ledger_line_that_others_add_to_a_request_is_seen(local_hub: LocalHub,
         finish(local_hub)
 
 
-def test_what_cannot_land_on_main_is_not_reviewed(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_what_main_must_not_show_is_not_reviewed(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     release(checkpoint(), local_hub, version="2.0.0")
     for options in ({"pre": "rc"}, {"version": "1.9.0"}):
         with pytest.raises(UsageError, match="cannot be reviewed"):
@@ -324,7 +328,7 @@ def test_what_cannot_land_on_main_is_not_reviewed(local_hub: LocalHub, checkpoin
     assert list(api(local_hub).get_repo_discussions(REPO)) == []
 
 
-def test_a_request_that_arrived_twice_counts_once(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_a_pull_request_that_was_opened_twice_counts_once(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     folder = checkpoint(1)
     propose(folder, local_hub)
     twin = api(local_hub).create_pull_request(REPO, details(local_hub).title).num
@@ -334,9 +338,9 @@ def test_a_request_that_arrived_twice_counts_once(local_hub: LocalHub, checkpoin
 
 @contextmanager
 def killing(monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[list[str]]:
-    """Stop the process when the answer to its write of that number is on the way; 0 stops before the first."""
+    """Kill the process after the Hub received a given write and before its answer arrives; 0 kills before the first."""
     writes: list[str] = []
-    request, git = Session.request, pushing._Git.__call__
+    request, git = HubSession.request, pushing._Git.__call__
 
     def counted(name: str, act: Callable[[], Any]) -> Any:
         writes.append(name)
@@ -344,9 +348,9 @@ def killing(monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[list[str]]
             return act()
         if len(writes) == number:
             act()
-        raise Killed  # the dead tidy nothing up either
+        raise Killed  # also for every later write, because a killed process does not clean up
 
-    def watched(self: Session, method: Any, path: str, what: str, **options: Any) -> Any:
+    def watched(self: HubSession, method: Any, path: str, what: str, **options: Any) -> Any:
         act: Callable[[], Any] = lambda: request(self, method, path, what, **options)  # noqa: E731
         if method == "GET" or path.endswith(("/objects/batch", "/preupload")):
             return act()
@@ -357,12 +361,12 @@ def killing(monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[list[str]]
         return str(counted("git push", act) if arguments[0] == "push" else act())
 
     with monkeypatch.context() as patch:
-        patch.setattr(Session, "request", watched)
+        patch.setattr(HubSession, "request", watched)
         patch.setattr(pushing._Git, "__call__", ran)
         yield writes
 
 
-def test_a_review_that_is_killed_anywhere_is_finished_by_the_same_command(
+def test_a_review_that_is_killed_anywhere_is_completed_by_the_same_command(
     local_hub: LocalHub, checkpoint: MakeCheckpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release(checkpoint(), local_hub)
@@ -385,7 +389,7 @@ def test_a_review_that_is_killed_anywhere_is_finished_by_the_same_command(
     assert finish(local_hub, number).version == "1.1.0"
 
 
-def test_a_finish_that_is_killed_anywhere_is_finished_by_the_same_command(
+def test_a_finish_that_is_killed_anywhere_is_completed_by_the_same_command(
     local_hub: LocalHub, checkpoint: MakeCheckpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in (1, 2, 3, 4):
@@ -401,7 +405,7 @@ def test_a_finish_that_is_killed_anywhere_is_finished_by_the_same_command(
     assert len(writes) == 3
 
 
-def test_of_many_who_finish_at_once_one_publishes(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_of_several_processes_that_finish_one_publishes(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     asked = propose(checkpoint(1), local_hub)
     merge(local_hub)
     outcomes: list[Any] = []
@@ -421,7 +425,7 @@ def test_of_many_who_finish_at_once_one_publishes(local_hub: LocalHub, checkpoin
     assert len(ledger(local_hub)) == 1
 
 
-def test_the_same_command_many_times_at_once_opens_one_request(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
+def test_several_processes_open_one_pull_request(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     release(checkpoint(), local_hub)
     folder, outcomes = checkpoint(1), list[Any]()
 

@@ -20,7 +20,7 @@ WEIGHTS = bytes(range(256)) * 5000
 
 
 def tour(api: HfApi, work: Path, repo: str = "tour/model") -> None:
-    """Go through what a publisher and a reader do."""
+    """Do what publishers and readers do."""
     assert api.whoami()["type"] == "user"
     assert api.create_repo(repo, private=True).repo_id == repo
     api.create_repo(repo, exist_ok=True)

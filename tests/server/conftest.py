@@ -1,4 +1,4 @@
-"""A Hub per test, and the real clients pointed at it."""
+"""A Hub for each test, and real clients that talk to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.utils import disable_progress_bars
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import REPO
 
@@ -23,7 +23,7 @@ _ROOM = 2 * 2**30
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the client's own deprecation pass: it still hands ``data=`` to httpx2 when it sends an LFS file."""
+    """Ignore a deprecation warning of the client itself: it passes ``data=`` to httpx2 when it sends an LFS file."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore:Use 'content:DeprecationWarning"))
@@ -46,7 +46,7 @@ def client_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def _one_authority(home: Path) -> Path:
-    """Trust a single authority: everything here is plain HTTP, and httpx reads the whole list for each client."""
+    """Trust a single certificate authority: httpx reads the whole list for each client, and all is plain HTTP here."""
     end = "-----END CERTIFICATE-----\n"
     path = home / "authority.pem"
     path.write_text(certifi.contents().partition(end)[0] + end)
@@ -55,7 +55,7 @@ def _one_authority(home: Path) -> Path:
 
 @pytest.fixture
 def hub_root(tmp_path: Path) -> Iterator[Path]:
-    """Where a test's Hub lies: in memory where there is room, as every test starts with dozens of fsyncs."""
+    """The folder of a test's Hub, in memory if there is room, because every test starts with dozens of fsyncs."""
     memory = Path("/dev/shm")  # noqa: S108
     if not memory.is_dir() or shutil.disk_usage(memory).free < _ROOM:
         yield tmp_path / "hub"
@@ -65,35 +65,35 @@ def hub_root(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def hub(hub_root: Path) -> Iterator[LocalHub]:
+def hub(hub_root: Path) -> Iterator[EmbeddedHub]:
     """Run an empty Hub with two users."""
-    with LocalHub(hub_root, users={"ann": "ann-token", "bob": "bob-token"}) as running:
+    with EmbeddedHub(hub_root, users={"ann": "ann-token", "bob": "bob-token"}) as running:
         yield running
 
 
 @pytest.fixture
-def api(hub: LocalHub) -> HfApi:
+def api(hub: EmbeddedHub) -> HfApi:
     """The client, as the Hub's owner."""
     return HfApi(endpoint=hub.url, token=hub.token)
 
 
 @pytest.fixture
 def repo(api: HfApi) -> str:
-    """A fresh model repo."""
+    """A new model repo."""
     api.create_repo(REPO)
     return REPO
 
 
 @pytest.fixture
-def http(hub: LocalHub) -> Iterator[httpx.Client]:
-    """Bare HTTP as the owner, for what no client would send."""
+def http(hub: EmbeddedHub) -> Iterator[httpx.Client]:
+    """Plain HTTP as the owner, for requests that no client would send."""
     headers = {"Authorization": f"Bearer {hub.token}"}
     with httpx.Client(base_url=hub.url, headers=headers, timeout=20) as client:
         yield client
 
 
 @pytest.fixture
-def anonymous(hub: LocalHub) -> Iterator[httpx.Client]:
-    """Bare HTTP as nobody."""
+def anonymous(hub: EmbeddedHub) -> Iterator[httpx.Client]:
+    """Plain HTTP without credentials."""
     with httpx.Client(base_url=hub.url, timeout=20) as client:
         yield client

@@ -1,4 +1,4 @@
-"""Who may do what, and what strangers get to know."""
+"""Rights: what callers may do, and what they can find out about repos of others."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import batch, file_line, header, upload_object
 
 
 @pytest.fixture
-def ann(hub: LocalHub) -> HfApi:
+def ann(hub: EmbeddedHub) -> HfApi:
     return HfApi(endpoint=hub.url, token="ann-token")
 
 
 @pytest.fixture
-def bob(hub: LocalHub) -> HfApi:
+def bob(hub: EmbeddedHub) -> HfApi:
     return HfApi(endpoint=hub.url, token="bob-token")
 
 
 @pytest.fixture
-def nobody(hub: LocalHub) -> HfApi:
+def nobody(hub: EmbeddedHub) -> HfApi:
     return HfApi(endpoint=hub.url, token=False)
 
 
@@ -74,14 +74,14 @@ def test_a_private_repo_does_not_exist_for_others(ann: HfApi, bob: HfApi, nobody
     assert nobody.model_info("ann/secret").private is False
 
 
-def test_a_redirect_does_not_tell_of_a_private_repo(ann: HfApi, bob: HfApi) -> None:
+def test_a_redirect_does_not_reveal_a_private_repo(ann: HfApi, bob: HfApi) -> None:
     ann.create_repo("ann/secret", private=True)
     ann.move_repo("ann/secret", "ann/hidden")
     assert ann.model_info("ann/secret").id == "ann/hidden"
     assert not bob.repo_exists("ann/secret")
 
 
-def test_a_gated_repo_shows_facts_but_no_files(ann: HfApi, bob: HfApi, nobody: HfApi) -> None:
+def test_a_gated_repo_shows_metadata_but_no_files(ann: HfApi, bob: HfApi, nobody: HfApi) -> None:
     ann.create_repo("ann/gated")
     ann.update_repo_settings("ann/gated", gated="auto")
     assert bob.model_info("ann/gated").gated == "auto"
@@ -98,7 +98,7 @@ def test_a_gated_repo_shows_facts_but_no_files(ann: HfApi, bob: HfApi, nobody: H
 @pytest.mark.parametrize(
     "value", ["Bearer wrong", "Bearer", "Basic !!!", "Basic " + "A" * 40, "Digest x", "x", "Basic /w=="]
 )
-def test_wrong_credentials_are_401(hub: LocalHub, repo: str, value: str) -> None:
+def test_wrong_credentials_are_401(hub: EmbeddedHub, repo: str, value: str) -> None:
     answer = httpx.get(f"{hub.url}/api/models/{repo}", headers={"Authorization": value})
     assert answer.status_code == 401
     assert answer.headers["X-Error-Message"] == "Invalid credentials in Authorization header"
@@ -106,14 +106,14 @@ def test_wrong_credentials_are_401(hub: LocalHub, repo: str, value: str) -> None
     assert answer.headers["WWW-Authenticate"].startswith("Basic")
 
 
-def test_a_password_is_a_token(hub: LocalHub) -> None:
+def test_a_password_is_a_token(hub: EmbeddedHub) -> None:
     for user in ("anything", ""):
         value = "Basic " + base64.b64encode(f"{user}:ann-token".encode()).decode()
         assert httpx.get(f"{hub.url}/api/whoami-v2", headers={"Authorization": value}).json()["name"] == "ann"
     assert httpx.get(f"{hub.url}/api/whoami-v2").status_code == 401
 
 
-def test_tokens_are_nowhere_in_the_folder(hub: LocalHub, api: HfApi, repo: str) -> None:
+def test_tokens_are_nowhere_in_the_folder(hub: EmbeddedHub, api: HfApi, repo: str) -> None:
     api.upload_file(path_or_fileobj=b"x", path_in_repo="x", repo_id=repo)
     files = [path for path in hub.root.rglob("*") if path.is_file()]
     assert files
@@ -125,19 +125,20 @@ def test_tokens_are_nowhere_in_the_folder(hub: LocalHub, api: HfApi, repo: str) 
         assert (hub.root / name).stat().st_mode & 0o077 == 0
 
 
-def test_a_user_has_one_token(hub: LocalHub) -> None:
-    with LocalHub(hub.root, users={"ann": "new-token"}) as second:
+def test_a_user_has_one_token_and_who_is_not_named_any_more_has_none(hub: EmbeddedHub) -> None:
+    with EmbeddedHub(hub.root, users={"ann": "new-token"}) as second:
         for url in (hub.url, second.url):
             assert httpx.get(f"{url}/api/whoami-v2", headers={"Authorization": "Bearer new-token"}).status_code == 200
             assert httpx.get(f"{url}/api/whoami-v2", headers={"Authorization": "Bearer ann-token"}).status_code == 401
+            assert httpx.get(f"{url}/api/whoami-v2", headers={"Authorization": "Bearer bob-token"}).status_code == 401
         owner = {"Authorization": f"Bearer {hub.token}"}
         assert httpx.get(f"{second.url}/api/whoami-v2", headers=owner).status_code == 401
     with sqlite3.connect(hub.root / "hub.db") as db:
-        assert db.execute("SELECT count(*) FROM tokens").fetchone() == (2,)
+        assert db.execute("SELECT count(*) FROM tokens").fetchone() == (1,)
     db.close()
 
 
-def test_knowing_a_hash_is_not_enough_to_read(hub: LocalHub, http: httpx.Client, ann: HfApi, bob: HfApi) -> None:
+def test_knowing_a_hash_is_not_enough_to_read(hub: EmbeddedHub, http: httpx.Client, ann: HfApi, bob: HfApi) -> None:
     ann.create_repo("ann/secret", private=True)
     bob.create_repo("bob/open")
     oid = upload_object(http, b"secret weights", repo="ann/secret")
@@ -147,7 +148,7 @@ def test_knowing_a_hash_is_not_enough_to_read(hub: LocalHub, http: httpx.Client,
         assert batch(theirs, oid, 14, "download", repo="ann/secret").status_code == 404
 
 
-def test_anybody_may_propose_but_nobody_anonymous(hub: LocalHub, ann: HfApi, bob: HfApi) -> None:
+def test_every_user_may_propose_but_not_anonymously(hub: EmbeddedHub, ann: HfApi, bob: HfApi) -> None:
     ann.create_repo("ann/open")
     url = f"{hub.url}/api/models/ann/open/commit/main?create_pr=1"
     body = b"\n".join(json.dumps(line).encode() for line in (header(), file_line("idea.txt")))
@@ -187,7 +188,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
-def test_a_bad_repo_name_is_refused(hub: LocalHub, http: httpx.Client, name: str) -> None:
+def test_a_bad_repo_name_is_refused(hub: EmbeddedHub, http: httpx.Client, name: str) -> None:
     for body in ({"name": name, "organization": "demo"}, {"name": "x", "organization": name or "-"}):
         answer = http.post("/api/repos/create", json=body)
         assert answer.status_code == 400, (body, answer.text)
@@ -217,7 +218,7 @@ def test_a_bad_request_for_a_repo_is_refused(http: httpx.Client, body: object) -
     assert http.post("/api/repos/create", json=body).status_code == 400
 
 
-def test_creating_twice_answers_with_the_address(http: httpx.Client, hub: LocalHub) -> None:
+def test_creating_a_repo_again_returns_its_url(http: httpx.Client, hub: EmbeddedHub) -> None:
     body = {"name": "x", "organization": "Demo"}
     assert http.post("/api/repos/create", json=body).json()["url"] == f"{hub.url}/Demo/x"
     again = http.post("/api/repos/create", json={**body, "organization": "demo"})
@@ -234,7 +235,7 @@ def test_creating_twice_answers_with_the_address(http: httpx.Client, hub: LocalH
         "/api/datasets/squad",
     ],
 )
-def test_what_is_no_repo_is_not_found(http: httpx.Client, anonymous: httpx.Client, path: str) -> None:
+def test_a_repo_that_does_not_exist_is_not_found(http: httpx.Client, anonymous: httpx.Client, path: str) -> None:
     answer, stranger = http.get(path), anonymous.get(path)
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "RepoNotFound")
     assert (stranger.status_code, stranger.headers["X-Error-Code"]) == (401, "RepoNotFound")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hfver.server.git import globs
-from hfver.server.git.attributes import Attributes, Ignores, default_attributes, rule_for, upload_mode
+from hfver.server.git.attributes import AttributeRules, IgnoreRules, default_attributes, lfs_rule, upload_mode
 from hfver.server.git.globs import compile_glob
 
 from .tools import git
@@ -69,24 +69,24 @@ def worktree(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("pattern", [pattern for pattern in PATTERNS if pattern != "!x"])
-def test_attributes_match_as_in_git(worktree: Path, pattern: str) -> None:
+def test_gitattributes_match_as_in_git(worktree: Path, pattern: str) -> None:
     text = f'"{pattern}" filter=lfs\n' if " " in pattern else f"{pattern} filter=lfs -text\n"
     (worktree / ".gitattributes").write_text(text)
     lines = git("check-attr", "filter", "--", *PATHS, cwd=worktree).stdout.splitlines()
-    assert [path for path in PATHS if Attributes(text).is_lfs(path)] == [
+    assert [path for path in PATHS if AttributeRules(text).is_lfs(path)] == [
         path for path, line in zip(PATHS, lines, strict=True) if line.endswith("filter: lfs")
     ]
 
 
 @pytest.mark.parametrize("pattern", [*PATTERNS, "dir/", "a/", "*.bin\n!a/x.bin", "# comment", "dir\n!dir/x/y"])
-def test_ignores_match_as_in_git(worktree: Path, pattern: str) -> None:
+def test_gitignore_matches_as_in_git(worktree: Path, pattern: str) -> None:
     (worktree / ".gitignore").write_text(pattern + "\n")
     found = git("check-ignore", "--no-index", "--", *PATHS, cwd=worktree, check=False).stdout.splitlines()
     ignored = {line.strip('"').replace("\\\\", "\\") for line in found}
-    assert {path for path in PATHS if Ignores(pattern + "\n").ignores(path)} == ignored
+    assert {path for path in PATHS if IgnoreRules(pattern + "\n").ignores(path)} == ignored
 
 
-def test_both_ways_of_matching_agree() -> None:
+def test_regular_expression_and_automaton_agree() -> None:
     for pattern in (*PATTERNS, "*a*b*c*", "**/x/**/y/**/z", "a/**", "*/*/*/*", "?*?*?*", "**/*.b*n"):
         for folders in (False, True):
             quick = compile_glob(pattern, folders=folders)
@@ -99,22 +99,22 @@ def test_both_ways_of_matching_agree() -> None:
 
 
 def test_the_last_rule_wins() -> None:
-    assert not Attributes("*.bin filter=lfs\nsmall.bin -filter\n").is_lfs("small.bin")
-    assert Attributes("*.bin -filter\n*.bin filter=lfs").is_lfs("x.bin")
+    assert not AttributeRules("*.bin filter=lfs\nsmall.bin -filter\n").is_lfs("small.bin")
+    assert AttributeRules("*.bin -filter\n*.bin filter=lfs").is_lfs("x.bin")
 
 
 @pytest.mark.parametrize(
     "path", ["a.txt", "with space", "br[ack]et", "st*r", "#hash", "!bang", "deep/er/x", 'quo"te', "\\back"]
 )
 def test_a_rule_for_a_path_is_understood_by_git(worktree: Path, path: str) -> None:
-    rule = rule_for(path)
+    rule = lfs_rule(path)
     (worktree / ".gitattributes").write_text(rule)
     assert git("check-attr", "-z", "filter", "--", path, cwd=worktree).stdout.split("\0")[2] == "lfs"
-    assert Attributes(rule).is_lfs(path)
+    assert AttributeRules(rule).is_lfs(path)
 
 
 def test_the_defaults_of_a_new_repo() -> None:
-    models, datasets = (Attributes(default_attributes(kind).decode()) for kind in ("models", "datasets"))
+    models, datasets = (AttributeRules(default_attributes(kind).decode()) for kind in ("models", "datasets"))
     for name in (
         "model.safetensors",
         "x/pytorch_model.bin",
@@ -147,4 +147,4 @@ def test_the_defaults_of_a_new_repo() -> None:
     ids=range(8),
 )
 def test_the_upload_mode_follows_size_and_sample(size: int, sample: bytes, mode: str) -> None:
-    assert upload_mode(Attributes(""), "x", size, sample) == mode
+    assert upload_mode(AttributeRules(""), "x", size, sample) == mode

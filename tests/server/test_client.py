@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import HfApi, HfFileSystem, metadata_load
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .client_tour import tour
 from .tools import REPO, ROOT, head_of, last_commit, lfs_oid, python, sha256, write
@@ -21,7 +21,7 @@ def test_the_tour_runs(api: HfApi, tmp_path: Path) -> None:
     tour(api, tmp_path)
 
 
-def test_the_tour_runs_as_a_program(hub: LocalHub, tmp_path: Path) -> None:
+def test_the_tour_runs_as_a_program(hub: EmbeddedHub, tmp_path: Path) -> None:
     program = (ROOT / "tests" / "server" / "client_tour.py").read_text()
     done = python(program, hub.url, hub.token, str(tmp_path), HF_HUB_DISABLE_XET="1", HF_HOME=str(tmp_path / "home"))
     assert done.returncode == 0, done.stderr
@@ -48,7 +48,7 @@ def test_upload_folder_and_snapshot_give_the_same_files(api: HfApi, repo: str, t
     assert {name: (snapshot / name).read_bytes() for name in contents} == contents
 
 
-def test_a_file_that_the_rules_miss_still_becomes_lfs_for_clones(api: HfApi, repo: str) -> None:
+def test_an_lfs_file_without_a_rule_gets_one(api: HfApi, repo: str) -> None:
     write(api, {"odd name[1].weird": b"\0" * 100})
     (info,) = api.get_paths_info(repo, ["odd name[1].weird"])
     assert lfs_oid(info) == sha256(b"\0" * 100)
@@ -56,7 +56,7 @@ def test_a_file_that_the_rules_miss_still_becomes_lfs_for_clones(api: HfApi, rep
     assert r"odd[[:space:]]name\[1\].weird filter=lfs diff=lfs merge=lfs -text" in rules
 
 
-def test_no_op_files_are_dropped_by_the_client(api: HfApi, repo: str) -> None:
+def test_unchanged_files_are_dropped_by_the_client(api: HfApi, repo: str) -> None:
     files = {"a.txt": b"same", "model.safetensors": b"same"}
     assert write(api, files) == head_of(api)
     before = len(api.list_repo_commits(repo))
@@ -72,7 +72,7 @@ def test_a_gitignore_in_the_repo_keeps_files_out(api: HfApi, repo: str) -> None:
     assert set(api.list_repo_files(repo)) == {".gitattributes", ".gitignore", "keep.log", "b.txt"}
 
 
-def test_a_long_tree_comes_in_pages(api: HfApi, repo: str) -> None:
+def test_a_long_listing_is_paged(api: HfApi, repo: str) -> None:
     write(api, {f"many/{number:04}.txt": b"x" for number in range(1050)})
     assert len(list(api.list_repo_tree(repo, "many"))) == 1050
     expanded = list(api.list_repo_tree(repo, "many", expand=True))
@@ -112,13 +112,13 @@ def test_parameters_of_shards_add_up(api: HfApi, repo: str) -> None:
     assert safetensors.total == 14
 
 
-def test_hostile_headers_count_nothing(api: HfApi, repo: str) -> None:
+def test_malformed_safetensors_headers_are_ignored(api: HfApi, repo: str) -> None:
     for number, data in enumerate((b"", b"\xff" * 8, struct.pack("<Q", 2**40), b"\2\0\0\0\0\0\0\0[]", b"\0" * 20)):
         write(api, {"model.safetensors": data + bytes([number])})
         assert api.model_info(repo).safetensors is None
 
 
-def test_the_card_speaks_in_model_info(api: HfApi, repo: str) -> None:
+def test_model_info_contains_the_metadata_of_the_card(api: HfApi, repo: str) -> None:
     card = (
         b"---\nlicense: mit\npipeline_tag: text-generation\nlibrary_name: peft\ntags: [a, 1]\ndate: 2024-01-01\n---\n"
     )
@@ -131,7 +131,7 @@ def test_the_card_speaks_in_model_info(api: HfApi, repo: str) -> None:
     assert [model.id for model in api.list_models(search="demo", full=True)] == [REPO]
 
 
-def test_listing_hides_what_is_private(hub: LocalHub, api: HfApi, repo: str) -> None:
+def test_private_repos_are_not_listed_for_others(hub: EmbeddedHub, api: HfApi, repo: str) -> None:
     api.create_repo("ann/secret", private=True)
     for token, expected in (
         (hub.token, {"ann/secret", repo}),
@@ -143,7 +143,7 @@ def test_listing_hides_what_is_private(hub: LocalHub, api: HfApi, repo: str) -> 
     assert len(list(api.list_models(limit=1))) == 1
 
 
-def test_ids_know_no_case_and_moves_redirect(api: HfApi, repo: str) -> None:
+def test_ids_ignore_case_and_moved_repos_redirect(api: HfApi, repo: str) -> None:
     write(api, {"a.txt": b"1"})
     assert api.model_info("Demo/MODEL").id == repo
     api.move_repo(repo, "Demo/Renamed")
@@ -155,14 +155,14 @@ def test_ids_know_no_case_and_moves_redirect(api: HfApi, repo: str) -> None:
         api.model_info("demo/nothing")
 
 
-def test_a_repo_made_again_is_a_new_repo(api: HfApi, repo: str) -> None:
+def test_a_recreated_repo_is_empty(api: HfApi, repo: str) -> None:
     write(api, {"a.txt": b"1"})
     api.delete_repo(repo)
     api.create_repo(repo)
     assert api.list_repo_files(repo) == [".gitattributes"]
 
 
-def test_the_file_system_interface_reads_and_writes(hub: LocalHub, repo: str) -> None:
+def test_the_file_system_interface_reads_and_writes(hub: EmbeddedHub, repo: str) -> None:
     files = HfFileSystem(endpoint=hub.url, token=hub.token, skip_instance_cache=True)
     with files.open(f"{repo}/made.txt", "wb") as file:
         file.write(b"hello")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import REPO, file_line, git, head_of, header, lfs_line, lfs_oid, post_commit, sha256, upload_object, write
 
@@ -123,7 +123,7 @@ def test_a_bad_header_is_refused(http: httpx.Client, repo: str, first: object) -
     assert post_commit(http, first, file_line("y")).status_code == 400
 
 
-def test_a_stale_parent_is_412_in_the_words_of_the_hub(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_a_stale_parent_is_412_with_the_message_of_the_hub(http: httpx.Client, api: HfApi, repo: str) -> None:
     stale = head_of(api)
     write(api, {"a.txt": b"1"})
     answer = post_commit(http, header(parentCommit=stale), file_line("b.txt"))
@@ -133,7 +133,7 @@ def test_a_stale_parent_is_412_in_the_words_of_the_hub(http: httpx.Client, api: 
 
 
 @pytest.mark.parametrize("revision", ["absent", "v1", "0" * 40, "refs%2Ftags%2Fv1", "..%2f..", "%00", "a%20b", "-x"])
-def test_only_branches_take_commits(http: httpx.Client, api: HfApi, repo: str, revision: str) -> None:
+def test_only_branches_accept_commits(http: httpx.Client, api: HfApi, repo: str, revision: str) -> None:
     api.create_tag(repo, tag="v1")
     answer = post_commit(http, header(), file_line("x"), revision=revision)
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "RevisionNotFound")
@@ -163,7 +163,7 @@ def test_an_emptied_folder_disappears(http: httpx.Client, api: HfApi, repo: str)
     assert [item.path for item in api.list_repo_tree(repo)] == [".gitattributes"]
 
 
-def test_an_lfs_file_without_size_is_looked_up(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_the_missing_size_of_an_lfs_file_is_looked_up(http: httpx.Client, api: HfApi, repo: str) -> None:
     oid = upload_object(http, b"w" * 1000)
     assert post_commit(http, header(), lfs_line("copy.bin", oid)).status_code == 200
     (info,) = api.get_paths_info(repo, ["copy.bin"])
@@ -178,7 +178,7 @@ def test_a_regular_file_has_a_limit(http: httpx.Client, repo: str) -> None:
     assert post_commit(http, header(), file_line("x", b"x" * (12 * 2**20))).status_code == 413
 
 
-def test_the_executable_bit_survives_an_edit(hub: LocalHub, api: HfApi, repo: str, tmp_path: Path) -> None:
+def test_the_executable_bit_survives_an_edit(hub: EmbeddedHub, api: HfApi, repo: str, tmp_path: Path) -> None:
     write(api, {"run.sh": b"1"})
     path = hub.root / "repos" / "models" / f"{repo}.git"
     git("clone", "-q", str(path), "clone", cwd=tmp_path)
@@ -190,7 +190,7 @@ def test_the_executable_bit_survives_an_edit(hub: LocalHub, api: HfApi, repo: st
     assert git("ls-tree", "main", "run.sh", cwd=path).stdout.startswith("100755")
 
 
-def test_every_commit_passes_fsck(hub: LocalHub, api: HfApi, http: httpx.Client, repo: str) -> None:
+def test_every_commit_passes_fsck(hub: EmbeddedHub, api: HfApi, http: httpx.Client, repo: str) -> None:
     write(api, {"a/b.txt": b"1", "a.txt": b"2", "a-b/c": b"3", "w.safetensors": b"4"})
     write(api, {"a/c.txt": b"1"})
     post_commit(http, header(summary="ünï", description="more"), {"key": "deletedFolder", "value": {"path": "a"}})
@@ -212,7 +212,7 @@ def test_pull_requests_are_numbered_refs(http: httpx.Client, api: HfApi, repo: s
     assert api.list_repo_files(repo) == [".gitattributes"]
 
 
-def test_preupload_says_what_is_there(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_preupload_returns_modes_and_current_oids(http: httpx.Client, api: HfApi, repo: str) -> None:
     write(api, {"w.bin": b"w", "t.txt": b"t"})
     files = [
         {"path": "w.bin", "size": 1, "sample": "dw=="},
@@ -244,11 +244,11 @@ def test_preupload_says_what_is_there(http: httpx.Client, api: HfApi, repo: str)
         {"files": [], "gitIgnore": 5},
     ],
 )
-def test_preupload_refuses_nonsense(http: httpx.Client, repo: str, body: object) -> None:
+def test_malformed_preupload_requests_are_refused(http: httpx.Client, repo: str, body: object) -> None:
     assert http.post(f"/api/models/{REPO}/preupload/main", json=body).status_code == 400
 
 
-def test_a_file_is_copied_without_its_content(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_a_file_is_copied_without_sending_its_content(http: httpx.Client, api: HfApi, repo: str) -> None:
     oid = upload_object(http, b"weights" * 100)
     post_commit(http, header(), file_line("a.txt"), lfs_line("big.bin", oid, size=700))
     first = head_of(api)
@@ -274,7 +274,7 @@ def test_a_file_is_copied_without_its_content(http: httpx.Client, api: HfApi, re
         ({"path": "../x", "srcPath": ".gitattributes"}, 422),
     ],
 )
-def test_a_copy_of_nothing_is_refused(
+def test_a_copy_without_a_valid_source_is_refused(
     http: httpx.Client, api: HfApi, repo: str, value: dict[str, str], status: int
 ) -> None:
     before = head_of(api)

@@ -22,7 +22,7 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import HfHubHTTPError
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import REPO, file_line, git, head_of, header, lfs_oid, post_commit, sha256, write
 
@@ -30,14 +30,14 @@ OPEN = "ann/open"
 
 
 @pytest.fixture
-def ann(hub: LocalHub) -> HfApi:
+def ann(hub: EmbeddedHub) -> HfApi:
     api = HfApi(endpoint=hub.url, token="ann-token")
     api.create_repo(OPEN)
     return api
 
 
 @pytest.fixture
-def bob(hub: LocalHub) -> HfApi:
+def bob(hub: EmbeddedHub) -> HfApi:
     return HfApi(endpoint=hub.url, token="bob-token")
 
 
@@ -63,7 +63,7 @@ def comments(details: DiscussionWithDetails) -> list[str]:
     return [event.content for event in details.events if isinstance(event, DiscussionComment)]
 
 
-def test_a_discussion_from_its_first_word_to_its_end(api: HfApi, repo: str) -> None:
+def test_the_life_of_a_discussion(api: HfApi, repo: str) -> None:
     made = api.create_discussion(repo, "  How was it trained?  ", description="I **wonder**.")
     assert (made.num, made.title, made.status, made.is_pull_request) == (1, "How was it trained?", "open", False)
     assert made.git_reference is None
@@ -88,7 +88,7 @@ def test_a_discussion_from_its_first_word_to_its_end(api: HfApi, repo: str) -> N
     assert api.change_discussion_status(repo, 1, "open").new_status == "open"
 
 
-def test_an_empty_pull_request_is_a_draft_that_takes_commits(api: HfApi, repo: str) -> None:
+def test_an_empty_pull_request_is_a_draft_that_accepts_commits(api: HfApi, repo: str) -> None:
     made = api.create_pull_request(repo, "Better weights")
     assert (made.status, made.git_reference, made.target_branch) == ("draft", "refs/pr/1", "refs/heads/main")
     assert (made.diff, made.conflicting_files, made.merge_commit_oid) == ("", [], None)
@@ -117,7 +117,7 @@ def test_an_empty_pull_request_is_a_draft_that_takes_commits(api: HfApi, repo: s
     assert (top.title, done.oid in top.message) == ("Better weights (#1)", True)
 
 
-def test_a_commit_as_a_pull_request_is_open_and_described_by_its_message(api: HfApi, repo: str) -> None:
+def test_a_pull_request_made_of_a_commit_is_open_and_takes_its_message(api: HfApi, repo: str) -> None:
     number = propose(api, {"a.txt": b"a"}, commit_description="Because *a*.")
     seen = api.get_discussion_details(repo, number)
     assert (seen.title, seen.status, comments(seen)) == ("Propose", "open", ["Because *a*."])
@@ -126,7 +126,7 @@ def test_a_commit_as_a_pull_request_is_open_and_described_by_its_message(api: Hf
     assert [ref.ref for ref in refs] == ["refs/pr/1"]
 
 
-def test_lists_are_filtered_and_come_in_pages(api: HfApi, ann: HfApi, bob: HfApi) -> None:
+def test_lists_are_filtered_and_paged(api: HfApi, ann: HfApi, bob: HfApi) -> None:
     for number in range(60):
         bob.create_discussion(OPEN, f"Question {number}")
     assert propose(ann, {"a.txt": b"a"}, OPEN) == 61
@@ -147,7 +147,7 @@ def test_datasets_have_discussions_too(api: HfApi) -> None:
     assert made.repo_type == "dataset"
 
 
-def test_a_pull_request_behind_main_is_merged_with_what_main_has(api: HfApi, repo: str) -> None:
+def test_a_pull_request_behind_main_is_merged_with_it(api: HfApi, repo: str) -> None:
     write(api, {"config.json": b"{}\n", "old.txt": b"old"})
     number = propose(api, {"config.json": b'{"a": 1}\n'})
     api.create_commit(repo, [CommitOperationDelete("old.txt")], commit_message="x", revision=f"refs/pr/{number}")
@@ -159,7 +159,7 @@ def test_a_pull_request_behind_main_is_merged_with_what_main_has(api: HfApi, rep
     assert "old.txt" not in files
 
 
-def test_what_both_sides_changed_is_a_conflict_and_main_stays(api: HfApi, http: httpx.Client, repo: str) -> None:
+def test_changes_on_both_sides_conflict_and_leave_main_alone(api: HfApi, http: httpx.Client, repo: str) -> None:
     write(api, {"config.json": b"{}\n", "w.bin": b"\x00one"})
     number = propose(api, {"config.json": b'{"a": 1}\n', "w.bin": b"\x00two"})
     write(api, {"config.json": b'{"b": 2}\n', "w.bin": b"\x00three"})
@@ -171,7 +171,7 @@ def test_what_both_sides_changed_is_a_conflict_and_main_stays(api: HfApi, http: 
     assert api.get_discussion_details(repo, number).status == "open"
 
 
-def test_looking_at_a_conflict_leaves_nothing_in_the_repository(hub: LocalHub, api: HfApi, repo: str) -> None:
+def test_reading_the_conflicts_writes_nothing(hub: EmbeddedHub, api: HfApi, repo: str) -> None:
     write(api, {"a.txt": b"1\n2\n3\n4\n5\n6\n7\n"})
     number = propose(api, {"a.txt": b"one\n2\n3\n4\n5\n6\n7\n"})
     write(api, {"a.txt": b"1\n2\n3\n4\n5\n6\nseven\n"})
@@ -185,7 +185,7 @@ def test_looking_at_a_conflict_leaves_nothing_in_the_repository(hub: LocalHub, a
     )
 
 
-def test_main_that_moves_while_a_pull_request_is_merged_loses_nothing(api: HfApi, http: httpx.Client) -> None:
+def test_concurrent_merges_and_commits_lose_nothing(api: HfApi, http: httpx.Client) -> None:
     api.create_repo(REPO)
     numbers = [propose(api, {f"pull-{number}.txt": b"p"}) for number in range(6)]
 
@@ -201,7 +201,7 @@ def test_main_that_moves_while_a_pull_request_is_merged_loses_nothing(api: HfApi
     assert len(api.list_repo_files(REPO)) == 1 + 6 + 12
 
 
-def test_of_two_who_merge_at_once_one_does(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_of_concurrent_merges_one_succeeds(http: httpx.Client, api: HfApi, repo: str) -> None:
     number = propose(api, {"a.txt": b"a"})
     barrier, statuses = threading.Barrier(4), list[int]()
 
@@ -220,7 +220,7 @@ def test_of_two_who_merge_at_once_one_does(http: httpx.Client, api: HfApi, repo:
     assert kinds.count("status-change") == 1
 
 
-def test_who_may_do_what(ann: HfApi, bob: HfApi, hub: LocalHub, anonymous: httpx.Client) -> None:
+def test_rights(ann: HfApi, bob: HfApi, hub: EmbeddedHub, anonymous: httpx.Client) -> None:
     number = propose(bob, {"idea.txt": b"?", "w.bin": b"\x00" * 4096}, OPEN)
     add(bob, number)
     theirs = propose(ann, {"mine.txt": b"m"}, OPEN)
@@ -245,7 +245,7 @@ def test_who_may_do_what(ann: HfApi, bob: HfApi, hub: LocalHub, anonymous: httpx
     assert status_of(lambda: ann.change_discussion_status(OPEN, number, "closed")) == 409
 
 
-def test_what_is_private_or_gated_stays_so(ann: HfApi, bob: HfApi) -> None:
+def test_private_and_gated_repos_stay_protected(ann: HfApi, bob: HfApi) -> None:
     ann.create_repo("ann/secret", private=True)
     number = propose(ann, {"a.txt": b"hush"}, "ann/secret")
     for call in (
@@ -281,7 +281,7 @@ def test_what_is_private_or_gated_stays_so(ann: HfApi, bob: HfApi) -> None:
         ("/1/comment/nothing/hide", {}, 404),
     ],
 )
-def test_what_makes_no_sense_is_refused(
+def test_malformed_requests_are_refused(
     http: httpx.Client, repo: str, path: str, body: dict[str, object], status: int
 ) -> None:
     assert http.post(f"/api/models/{repo}/discussions", json={"title": "One"}).json()["num"] == 1
@@ -290,12 +290,12 @@ def test_what_makes_no_sense_is_refused(
 
 
 @pytest.mark.parametrize("query", ["p=-1", "p=x", "type=nothing", "status=nothing"])
-def test_a_list_of_nonsense_is_refused(http: httpx.Client, repo: str, query: str) -> None:
+def test_malformed_queries_are_refused(http: httpx.Client, repo: str, query: str) -> None:
     assert http.get(f"/api/models/{repo}/discussions?{query}").status_code == 400
 
 
-def test_git_fetches_pull_requests_and_pushes_to_ones_own(
-    hub: LocalHub, ann: HfApi, bob: HfApi, tmp_path: Path
+def test_git_fetches_pull_requests_and_pushes_to_the_users_own(
+    hub: EmbeddedHub, ann: HfApi, bob: HfApi, tmp_path: Path
 ) -> None:
     number = propose(bob, {"idea.txt": b"?"}, OPEN)
     theirs = ann.create_pull_request(OPEN, "Empty").num
@@ -318,8 +318,8 @@ def test_git_fetches_pull_requests_and_pushes_to_ones_own(
     assert refused.returncode != 0
 
 
-def test_a_merge_that_was_not_written_down_is_found_on_main(hub: LocalHub, api: HfApi, repo: str) -> None:
-    """A process that dies between main and the row leaves what this makes of a finished merge."""
+def test_a_merge_that_was_not_recorded_is_found_on_main(hub: EmbeddedHub, api: HfApi, repo: str) -> None:
+    """The state that a process leaves if it dies between moving main and updating the row."""
     number = propose(api, {"a.txt": b"a"})
     api.merge_pull_request(repo, number)
     with sqlite3.connect(hub.root / "hub.db") as db:
@@ -331,7 +331,7 @@ def test_a_merge_that_was_not_written_down_is_found_on_main(hub: LocalHub, api: 
     assert seen.events[-1].type == "status-change"
 
 
-def test_a_merge_that_did_not_reach_main_is_made(hub: LocalHub, api: HfApi, repo: str) -> None:
+def test_a_merge_that_did_not_reach_main_can_be_repeated(hub: EmbeddedHub, api: HfApi, repo: str) -> None:
     number = propose(api, {"a.txt": b"a"})
     head = head_of(api, "main")
     with sqlite3.connect(hub.root / "hub.db") as db:
@@ -341,9 +341,9 @@ def test_a_merge_that_did_not_reach_main_is_made(hub: LocalHub, api: HfApi, repo
     assert "a.txt" in api.list_repo_files(repo)
 
 
-def test_a_folder_without_discussions_is_read_and_its_pull_requests_too(hub_root: Path) -> None:
-    """Hubs that were made before there were discussions, and refs whose row a crash did not leave time for."""
-    with LocalHub(hub_root) as hub:
+def test_pull_requests_of_a_folder_without_discussions_are_found(hub_root: Path) -> None:
+    """Folders from versions without discussions, and refs whose row was not written because of a crash."""
+    with EmbeddedHub(hub_root) as hub:
         api = HfApi(endpoint=hub.url, token=hub.token)
         api.create_repo(REPO)
         propose(api, {"a.txt": b"a"}, commit_description="Why.")
@@ -352,7 +352,7 @@ def test_a_folder_without_discussions_is_read_and_its_pull_requests_too(hub_root
         db.execute("DROP TABLE discussions")
     bare = pygit2.Repository(str(hub_root / "repos" / "models" / f"{REPO}.git"))
     bare.references.create("refs/pr/2", bare.references["refs/heads/main"].target)
-    with LocalHub(hub_root) as hub:
+    with EmbeddedHub(hub_root) as hub:
         api = HfApi(endpoint=hub.url, token=hub.token)
         found = list(api.get_repo_discussions(REPO))
         assert [(one.num, one.title, one.status) for one in found] == [
@@ -365,7 +365,7 @@ def test_a_folder_without_discussions_is_read_and_its_pull_requests_too(hub_root
         assert "a.txt" in api.list_repo_files(REPO)
 
 
-def test_they_move_and_go_with_their_repo(api: HfApi, hub: LocalHub, repo: str) -> None:
+def test_discussions_are_moved_and_deleted_with_their_repo(api: HfApi, hub: EmbeddedHub, repo: str) -> None:
     api.create_discussion(repo, "Where to?")
     api.move_repo(repo, "demo/moved")
     assert [one.title for one in api.get_repo_discussions("demo/moved")] == ["Where to?"]

@@ -1,4 +1,4 @@
-"""Downloading: headers, ranges, and paths that are not there."""
+"""Downloading: headers, ranges, and paths that do not exist."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_range_is_served(http: httpx.Client, filled: str, name: str, content: 
 
 
 @pytest.mark.parametrize("name", ["t.txt", "w.safetensors"])
-def test_a_range_outside_is_416(http: httpx.Client, filled: str, name: str) -> None:
+def test_a_range_outside_the_content_is_416(http: httpx.Client, filled: str, name: str) -> None:
     for text in ("99999999-", "-0"):
         answer = http.get(f"/{REPO}/resolve/main/{name}", headers={"Range": f"bytes={text}"})
         assert answer.status_code == 416
@@ -55,12 +55,12 @@ def test_a_range_outside_is_416(http: httpx.Client, filled: str, name: str) -> N
 @pytest.mark.parametrize(
     "text", ["bytes=", "bytes=-", "bytes=a-b", "bytes=5-2", "items=0-1", "bytes=0-1,3-4", "x", "bytes=٣-٤"]
 )
-def test_what_is_no_single_range_gives_the_whole(http: httpx.Client, filled: str, text: str) -> None:
+def test_anything_but_a_single_range_returns_the_whole_content(http: httpx.Client, filled: str, text: str) -> None:
     answer = http.get(f"/{REPO}/resolve/main/t.txt", headers={b"Range": text.encode()})
     assert (answer.status_code, answer.content) == (200, SMALL)
 
 
-def test_conditions_are_honoured(http: httpx.Client, filled: str) -> None:
+def test_conditional_headers_are_honored(http: httpx.Client, filled: str) -> None:
     url = f"/{REPO}/resolve/main/t.txt"
     etag = http.head(url).headers["ETag"]
     assert http.get(url, headers={"If-None-Match": etag}).status_code == 304
@@ -68,14 +68,14 @@ def test_conditions_are_honoured(http: httpx.Client, filled: str) -> None:
     assert http.get(url, headers={"Range": "bytes=0-1", "If-Range": '"other"'}).content == SMALL
 
 
-def test_an_empty_file_is_empty(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_an_empty_file_can_be_downloaded(http: httpx.Client, api: HfApi, repo: str) -> None:
     write(api, {"empty.txt": b""})
     answer = http.get(f"/{REPO}/resolve/main/empty.txt")
     assert (answer.status_code, answer.content, answer.headers["Content-Length"]) == (200, b"", "0")
     assert http.get(f"/{REPO}/resolve/main/empty.txt", headers={"Range": "bytes=0-"}).status_code == 416
 
 
-def test_raw_is_the_pointer(http: httpx.Client, filled: str) -> None:
+def test_raw_returns_the_pointer(http: httpx.Client, filled: str) -> None:
     text = http.get(f"/{REPO}/raw/main/w.safetensors").text
     assert text == f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256(CONTENT)}\nsize {len(CONTENT)}\n"
 
@@ -98,7 +98,7 @@ ABSENT = [
 
 @pytest.mark.parametrize("path", ABSENT)
 @pytest.mark.parametrize("page", ["resolve", "raw"])
-def test_a_path_that_is_not_there(http: httpx.Client, api: HfApi, filled: str, path: str, page: str) -> None:
+def test_a_missing_path_is_not_found(http: httpx.Client, api: HfApi, filled: str, path: str, page: str) -> None:
     commit = write(api, {"nested/x": b"1"})
     answer = http.get(f"/{REPO}/{page}/main/{path}")
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "EntryNotFound")
@@ -106,16 +106,16 @@ def test_a_path_that_is_not_there(http: httpx.Client, api: HfApi, filled: str, p
     assert "X-Evil" not in answer.headers
 
 
-def test_a_path_that_is_no_text_is_refused(http: httpx.Client, filled: str) -> None:
+def test_a_path_that_is_not_utf_8_is_refused(http: httpx.Client, filled: str) -> None:
     assert http.get(f"/{REPO}/resolve/main/%ff%fe").status_code == 400
 
 
-def test_a_files_path_is_no_folder(http: httpx.Client, filled: str) -> None:
+def test_a_file_has_no_tree(http: httpx.Client, filled: str) -> None:
     answer = http.get(f"/api/models/{REPO}/tree/main/t.txt")
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "EntryNotFound")
 
 
-def test_odd_names_survive_the_headers(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_unusual_names_are_escaped_in_headers(http: httpx.Client, api: HfApi, repo: str) -> None:
     name = 'quo"te; näme\u2028.txt'
     write(api, {f"d/{name}": b"odd"})
     answer = http.get(f"/{REPO}/resolve/main/d/{quote(name)}")
@@ -123,7 +123,7 @@ def test_odd_names_survive_the_headers(http: httpx.Client, api: HfApi, repo: str
     assert quote(name, safe="") in answer.headers["Content-Disposition"]
 
 
-def test_a_page_of_a_user_runs_no_script(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_uploaded_html_runs_no_script(http: httpx.Client, api: HfApi, repo: str) -> None:
     write(api, {"evil.html": b"<script>alert(1)</script>"})
     answer = http.get(f"/{REPO}/resolve/main/evil.html")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -140,7 +140,7 @@ def test_request_ids_and_dates(http: httpx.Client, api: HfApi, repo: str) -> Non
     assert len(commit["date"]) == len("2024-01-15T10:30:00.000Z")
 
 
-def test_history_comes_in_pages(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_history_is_paged(http: httpx.Client, api: HfApi, repo: str) -> None:
     for number in range(5):
         write(api, {"a": str(number).encode()})
     first = http.get(f"/api/models/{REPO}/commits/main?limit=4")

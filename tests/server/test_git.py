@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import tarfile
 from pathlib import Path
 
 import httpx
 import pytest
 from huggingface_hub import HfApi
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import REPO, git, head_of, lfs_oid, sha256, write
 
@@ -27,11 +29,11 @@ def home(tmp_path: Path) -> Path:
     return home
 
 
-def _address(hub: LocalHub, repo: str = REPO, token: str | None = None) -> str:
+def _address(hub: EmbeddedHub, repo: str = REPO, token: str | None = None) -> str:
     return f"http://user:{token or hub.token}@{hub.url.removeprefix('http://')}/{repo}"
 
 
-def _clone(hub: LocalHub, home: Path, name: str = "clone", *options: str, **kwargs: str) -> Path:
+def _clone(hub: EmbeddedHub, home: Path, name: str = "clone", *options: str, **kwargs: str) -> Path:
     git("clone", "-q", *options, _address(hub, **kwargs), name, cwd=home)
     return home / name
 
@@ -43,8 +45,8 @@ def _commit(clone: Path, files: dict[str, bytes]) -> None:
     git("commit", "-qm", "by git", cwd=clone, HOME=str(clone.parent))
 
 
-def test_a_clone_has_the_bytes_and_a_push_arrives(
-    hub: LocalHub, api: HfApi, repo: str, home: Path, tmp_path: Path
+def test_clone_and_push_transfer_the_contents(
+    hub: EmbeddedHub, api: HfApi, repo: str, home: Path, tmp_path: Path
 ) -> None:
     write(api, {"w.safetensors": DATA, "t.txt": b"text"})
     clone = _clone(hub, home)
@@ -61,7 +63,7 @@ def test_a_clone_has_the_bytes_and_a_push_arrives(
 
 
 @pytest.mark.parametrize("suffix", ["", ".git"])
-def test_partial_and_shallow_clones_work(hub: LocalHub, api: HfApi, repo: str, home: Path, suffix: str) -> None:
+def test_partial_and_shallow_clones_work(hub: EmbeddedHub, api: HfApi, repo: str, home: Path, suffix: str) -> None:
     write(api, {"t.txt": b"text"})
     git("clone", "-q", "--filter=blob:none", "--no-checkout", _address(hub) + suffix, "partial", cwd=home)
     assert git("cat-file", "-p", "HEAD:t.txt", cwd=home / "partial").stdout == "text"
@@ -69,7 +71,7 @@ def test_partial_and_shallow_clones_work(hub: LocalHub, api: HfApi, repo: str, h
     assert git("rev-list", "--count", "HEAD", cwd=home / "shallow").stdout == "1\n"
 
 
-def test_a_large_push_is_not_held_in_memory_or_cut(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_a_large_push_arrives_complete(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     _commit(clone, {f"{number}.txt": os.urandom(400_000).hex().encode() for number in range(10)})
     git("push", "-q", "origin", "main", cwd=clone, HOME=str(home))
@@ -82,8 +84,8 @@ def test_a_large_push_is_not_held_in_memory_or_cut(hub: LocalHub, api: HfApi, re
     ("files", "complaint"),
     [({"p.txt": POINTER.encode()}, "is missing"), ({"big.txt": b"x" * (10 * 2**20 + 1)}, "larger than 10 MiB")],
 )
-def test_what_nobody_could_check_out_is_refused(
-    hub: LocalHub, api: HfApi, repo: str, home: Path, files: dict[str, bytes], complaint: str
+def test_a_push_that_nobody_could_check_out_is_refused(
+    hub: EmbeddedHub, api: HfApi, repo: str, home: Path, files: dict[str, bytes], complaint: str
 ) -> None:
     clone, before = _clone(hub, home), head_of(api)
     _commit(clone, files)
@@ -94,7 +96,7 @@ def test_what_nobody_could_check_out_is_refused(
     assert head_of(api) == before
 
 
-def test_refs_of_others_cannot_be_pushed(hub: LocalHub, repo: str, home: Path) -> None:
+def test_refs_of_other_families_cannot_be_pushed(hub: EmbeddedHub, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     for name in ("refs/foo/x", "refs/convert/parquet", f"refs/heads/{'a' * 40}"):
         done = git("push", "origin", f"HEAD:{name}", cwd=clone, HOME=str(home), check=False)
@@ -102,7 +104,7 @@ def test_refs_of_others_cannot_be_pushed(hub: LocalHub, repo: str, home: Path) -
     assert git("push", "origin", "--delete", "main", cwd=clone, HOME=str(home), check=False).returncode != 0
 
 
-def test_a_force_push_and_a_moved_tag_are_the_owners_right(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_the_owner_may_force_push_and_move_tags(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     write(api, {"a": b"1"})
     clone = _clone(hub, home)
     git("tag", "v1", cwd=clone)
@@ -116,7 +118,7 @@ def test_a_force_push_and_a_moved_tag_are_the_owners_right(hub: LocalHub, api: H
     assert tag.target_commit == head_of(api) == git("rev-parse", "HEAD", cwd=clone).stdout.strip()
 
 
-def test_strangers_cannot_push_or_see(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_other_users_cannot_push_or_see_private_repos(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     api.create_repo("ann/secret", private=True)
     clone = _clone(hub, home, token="bob-token")
     _commit(clone, {"a": b"1"})
@@ -128,7 +130,7 @@ def test_strangers_cannot_push_or_see(hub: LocalHub, api: HfApi, repo: str, home
     git("clone", "-q", f"{hub.url}/{repo}", "open", cwd=home)
 
 
-def test_pushing_and_committing_meet_in_one_history(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_pushes_and_api_commits_share_one_history(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     write(api, {"api.txt": b"1"})
     _commit(clone, {"git.txt": b"1"})
@@ -141,7 +143,7 @@ def test_pushing_and_committing_meet_in_one_history(hub: LocalHub, api: HfApi, r
     assert done.stdout + done.stderr == ""
 
 
-def test_a_moved_repo_can_still_be_cloned(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_a_moved_repo_can_still_be_cloned(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     api.move_repo(repo, "demo/moved")
     assert (_clone(hub, home) / ".gitattributes").exists()
 
@@ -164,7 +166,7 @@ def test_nothing_else_of_git_is_served(http: httpx.Client, repo: str, method: st
     assert http.request(method, f"/{REPO}.git/{path}").status_code == status
 
 
-def test_nonsense_for_git_is_no_fault(http: httpx.Client, repo: str) -> None:
+def test_malformed_git_requests_are_never_a_server_error(http: httpx.Client, repo: str) -> None:
     headers = {"Git-Protocol": "version=2; rm -rf /", "Content-Encoding": "gzip"}
     for service in ("git-upload-pack", "git-receive-pack"):
         for body in (b"", b"\xff" * 100, b"0000", b"ffff", b"0004" * 1000):
@@ -175,7 +177,7 @@ def test_nonsense_for_git_is_no_fault(http: httpx.Client, repo: str) -> None:
     assert http.get(f"/api/models/{REPO}/refs").status_code == 200
 
 
-def test_a_lock_that_a_killed_writer_left_stops_no_push(hub: LocalHub, api: HfApi, repo: str, home: Path) -> None:
+def test_a_lock_left_by_a_killed_writer_stops_no_push(hub: EmbeddedHub, api: HfApi, repo: str, home: Path) -> None:
     clone = _clone(hub, home)
     _commit(clone, {"t.txt": b"text"})
     lock = hub.root / "repos" / "models" / f"{REPO}.git" / "refs" / "heads" / "main.lock"
@@ -183,3 +185,35 @@ def test_a_lock_that_a_killed_writer_left_stops_no_push(hub: LocalHub, api: HfAp
     git("push", "-q", "origin", "main", cwd=clone, HOME=str(home))
     assert head_of(api) == git("rev-parse", "HEAD", cwd=clone).stdout.strip()
     assert not lock.exists()
+
+
+OLD_HUB = Path(__file__).parents[1] / "fixtures" / "hub-0.1.0.tar.xz"
+
+
+@pytest.fixture
+def old_hub(tmp_path: Path) -> Path:
+    """The folder of a Hub that hfver 0.1.0 made."""
+    with tarfile.open(OLD_HUB) as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / "hub"
+
+
+def test_the_folder_of_an_older_version_accepts_pushes(old_hub: Path, home: Path) -> None:
+    """Its hook names a module that has moved since."""
+    with EmbeddedHub(old_hub) as hub:
+        clone = _clone(hub, home, repo="acme/bot")
+        _commit(clone, {"pushed.txt": b"new"})
+        git("push", "-q", "origin", "main", cwd=clone, HOME=str(home))
+        _commit(clone, {"p.txt": POINTER.encode()})
+        done = git("push", "--no-verify", "origin", "main", cwd=clone, HOME=str(home), check=False)
+        assert "is missing" in done.stderr
+        api = HfApi(endpoint=hub.url, token=hub.token)
+        assert "pushed.txt" in api.list_repo_files("acme/bot")
+
+
+def test_version_0_1_can_run_the_hook_of_this_version(hub: EmbeddedHub) -> None:
+    """It does not say which module to run, so the hook's default must be the one that 0.1 has."""
+    environment = {"PATH": os.environ["PATH"], "HFVER_PYTHON": "echo"}
+    hook = hub.root / "hooks" / "pre-receive"
+    done = subprocess.run([hook], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "-P -m hfver.server.prereceive\n"

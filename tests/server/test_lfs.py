@@ -13,7 +13,7 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import REPO, batch, header, lfs_line, post_commit, sha256, upload_object, write
 
@@ -33,11 +33,11 @@ def _href(item: dict[str, object], action: str) -> str:
     return str(actions[action]["href"])
 
 
-def _object(hub: LocalHub, oid: str) -> Path:
+def _object(hub: EmbeddedHub, oid: str) -> Path:
     return hub.root / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
 
 
-def test_an_object_is_stored_under_its_hash(hub: LocalHub, http: httpx.Client, repo: str) -> None:
+def test_an_object_is_stored_under_its_hash(hub: EmbeddedHub, http: httpx.Client, repo: str) -> None:
     oid = upload_object(http, DATA)
     assert _object(hub, oid).read_bytes() == DATA
     assert list((hub.root / "lfs" / "incoming").iterdir()) == []
@@ -57,7 +57,9 @@ def test_a_link_needs_no_credentials_and_verify_confirms(http: httpx.Client, rep
 @pytest.mark.parametrize(
     "data", [DATA[:-1], DATA + b"x", b"", b"x" * len(DATA)], ids=["short", "long", "empty", "other"]
 )
-def test_other_content_is_refused_and_leaves_nothing(hub: LocalHub, http: httpx.Client, repo: str, data: bytes) -> None:
+def test_other_content_is_refused_and_leaves_nothing(
+    hub: EmbeddedHub, http: httpx.Client, repo: str, data: bytes
+) -> None:
     oid = sha256(DATA)
     item = _item(batch(http, oid, len(DATA)))
     assert httpx.put(_href(item, "upload"), content=data).status_code == 422
@@ -65,12 +67,13 @@ def test_other_content_is_refused_and_leaves_nothing(hub: LocalHub, http: httpx.
     assert list((hub.root / "lfs" / "incoming").iterdir()) == []
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(hub: LocalHub, http: httpx.Client, repo: str) -> None:
+def test_an_interrupted_upload_leaves_nothing(hub: EmbeddedHub, http: httpx.Client, repo: str) -> None:
     item = _item(batch(http, sha256(DATA), len(DATA)))
     target = urlsplit(_href(item, "upload"))
     with socket.create_connection((target.hostname, target.port)) as raw:
         raw.sendall(
-            f"PUT {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(DATA)}\r\n\r\n".encode()
+            f"PUT {target.path}?{target.query} HTTP/1.1\r\n"
+            f"Host: localhost\r\nContent-Length: {len(DATA)}\r\n\r\n".encode()
         )
         raw.sendall(DATA[: len(DATA) // 2])
         time.sleep(0.1)
@@ -81,7 +84,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(hub: LocalHub, http: httpx.Cli
     assert list((hub.root / "lfs" / "incoming").iterdir()) == []
 
 
-def test_a_link_is_good_for_one_thing_only(http: httpx.Client, repo: str) -> None:
+def test_a_link_permits_one_thing_only(http: httpx.Client, repo: str) -> None:
     href = _href(_item(batch(http, sha256(DATA), len(DATA))), "upload")
     other = sha256(b"other")
     for forged in (
@@ -105,7 +108,7 @@ def test_download_links_serve_ranges(http: httpx.Client, api: HfApi, repo: str) 
     assert httpx.get(href, headers={"Range": "bytes=99999999-"}).status_code == 416
 
 
-def test_only_what_the_repo_refers_to_is_handed_out(http: httpx.Client, repo: str) -> None:
+def test_only_objects_that_the_repo_refers_to_can_be_downloaded(http: httpx.Client, repo: str) -> None:
     oid = upload_object(http, DATA)
     assert "error" in _item(batch(http, oid, len(DATA), "download"))
     assert post_commit(http, header(), lfs_line("w.bin", oid, size=len(DATA))).status_code == 200
@@ -129,13 +132,13 @@ def test_only_what_the_repo_refers_to_is_handed_out(http: httpx.Client, repo: st
         ({"operation": "upload", "objects": [], "hash_algo": "md5"}, 409),
     ],
 )
-def test_nonsense_is_refused(http: httpx.Client, repo: str, body: object, status: int) -> None:
+def test_malformed_batches_are_refused(http: httpx.Client, repo: str, body: object, status: int) -> None:
     answer = http.post(f"/{REPO}.git/info/lfs/objects/batch", json=body)
     assert answer.status_code == status
     assert answer.json()["message"] == answer.json()["error"]
 
 
-def test_a_wrong_size_is_told_from_a_missing_object(http: httpx.Client, repo: str) -> None:
+def test_a_wrong_size_is_distinguished_from_a_missing_object(http: httpx.Client, repo: str) -> None:
     oid = upload_object(http, DATA)
     item = _item(batch(http, oid, 5))
     assert item["error"] == {"code": 422, "message": f"The object has {len(DATA)} bytes, not 5"}
@@ -147,7 +150,7 @@ def test_javascript_clients_get_basic(http: httpx.Client, repo: str) -> None:
 
 
 def test_the_process_of_the_hub_copies_instead_of_sending(
-    hub: LocalHub, http: httpx.Client, repo: str, tmp_path: Path
+    hub: EmbeddedHub, http: httpx.Client, repo: str, tmp_path: Path
 ) -> None:
     oid, facts = sha256(DATA), {"oid": sha256(DATA), "size": len(DATA)}
     answer = batch(http, oid, len(DATA), transfers=["hfver-copy", "basic"])
@@ -166,7 +169,9 @@ def test_the_process_of_the_hub_copies_instead_of_sending(
     assert Path(unquote(urlsplit(_href(item, "download")).path)) == _object(hub, oid)
 
 
-def test_a_copied_file_must_be_one(hub: LocalHub, http: httpx.Client, repo: str, tmp_path: Path) -> None:
+def test_a_copy_must_be_a_regular_file_of_the_announced_size(
+    hub: EmbeddedHub, http: httpx.Client, repo: str, tmp_path: Path
+) -> None:
     item = _item(batch(http, sha256(DATA), len(DATA), transfers=["hfver-copy"]))
     place = Path(unquote(urlsplit(_href(item, "upload")).path))
     facts = {"oid": sha256(DATA), "size": len(DATA)}
@@ -179,7 +184,7 @@ def test_a_copied_file_must_be_one(hub: LocalHub, http: httpx.Client, repo: str,
     assert not _object(hub, sha256(DATA)).exists()
 
 
-def test_nobody_else_may_copy(hub: LocalHub) -> None:
+def test_other_users_may_not_copy(hub: EmbeddedHub) -> None:
     HfApi(endpoint=hub.url, token="ann-token").create_repo("ann/x")
     with httpx.Client(base_url=hub.url, headers={"Authorization": "Bearer ann-token"}) as ann:
         answer = batch(ann, sha256(DATA), len(DATA), repo="ann/x", transfers=["hfver-copy"])
@@ -187,19 +192,19 @@ def test_nobody_else_may_copy(hub: LocalHub) -> None:
         assert _href(_item(answer), "upload").startswith("http://")
 
 
-def test_old_leftovers_go_at_the_next_start(tmp_path: Path) -> None:
-    with LocalHub(tmp_path / "hub"):
+def test_old_leftovers_are_removed_at_the_next_start(tmp_path: Path) -> None:
+    with EmbeddedHub(tmp_path / "hub"):
         pass
     old, new = (tmp_path / "hub" / "lfs" / "incoming" / name for name in ("old", "new"))
     for path in (old, new):
         path.write_bytes(b"x")
     os.utime(old, (time.time() - 2 * 86400,) * 2)
-    with LocalHub(tmp_path / "hub"):
+    with EmbeddedHub(tmp_path / "hub"):
         assert not old.exists()
         assert new.exists()
 
 
-def test_a_lost_object_is_said_to_be_missing(hub: LocalHub, http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_a_lost_object_is_reported_as_missing(hub: EmbeddedHub, http: httpx.Client, api: HfApi, repo: str) -> None:
     write(api, {"w.bin": DATA})
     _object(hub, sha256(DATA)).unlink()
     answer = http.get(f"/{REPO}/resolve/main/w.bin")

@@ -1,4 +1,4 @@
-"""Knowing the hash of somebody's private object gives nobody the object."""
+"""Knowing the hash of a private object does not give access to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pygit2
 import pytest
 from pygit2.enums import ObjectType
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 from hfver.server.storage.pointers import Pointer
 
 from .tools import batch, file_line, git, header, lfs_line, post_commit, sha256, upload_object
@@ -22,7 +22,7 @@ POINTER = Pointer(OID, len(SECRET))
 BOBS = "bob/open"
 
 
-def _client(hub: LocalHub, user: str) -> httpx.Client:
+def _client(hub: EmbeddedHub, user: str) -> httpx.Client:
     return httpx.Client(base_url=hub.url, headers={"Authorization": f"Bearer {user}-token"}, timeout=20)
 
 
@@ -31,7 +31,7 @@ def _create(http: httpx.Client, repo: str, **more: object) -> httpx.Response:
 
 
 @pytest.fixture
-def ann(hub: LocalHub) -> Iterator[httpx.Client]:
+def ann(hub: EmbeddedHub) -> Iterator[httpx.Client]:
     """The user whose private repo holds SECRET."""
     with _client(hub, "ann") as http:
         assert _create(http, "ann/secret", private=True).status_code == 200
@@ -42,7 +42,7 @@ def ann(hub: LocalHub) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def bob(hub: LocalHub, ann: httpx.Client) -> Iterator[httpx.Client]:
+def bob(hub: EmbeddedHub, ann: httpx.Client) -> Iterator[httpx.Client]:
     """The user who knows its hash and size."""
     with _client(hub, "bob") as http:
         assert _create(http, BOBS).status_code == 200
@@ -73,7 +73,7 @@ def test_a_commit_cannot_claim_by_hash(bob: httpx.Client) -> None:
     assert not _can_read(bob)
 
 
-def test_a_proposal_to_another_repo_cannot_either(ann: httpx.Client, bob: httpx.Client) -> None:
+def test_a_pull_request_cannot_claim_by_hash(ann: httpx.Client, bob: httpx.Client) -> None:
     assert _create(ann, "ann/open").status_code == 200
     line = lfs_line("w.bin", OID, size=len(SECRET))
     assert post_commit(bob, header(), line, repo="ann/open", query="?create_pr=1").status_code == 422
@@ -85,7 +85,7 @@ def test_a_first_commit_cannot_claim_by_hash(bob: httpx.Client) -> None:
     assert bob.get("/bob/other/resolve/main/w.bin").status_code == 404
 
 
-def test_no_answer_tells_that_the_store_has_it(bob: httpx.Client) -> None:
+def test_no_response_reveals_that_the_object_is_stored(bob: httpx.Client) -> None:
     (known,) = batch(bob, OID, 5, repo=BOBS).json()["objects"]
     (unknown,) = batch(bob, "0" * 64, 5, repo=BOBS).json()["objects"]
     assert set(known) == set(unknown)
@@ -97,7 +97,7 @@ def test_no_answer_tells_that_the_store_has_it(bob: httpx.Client) -> None:
     assert not _can_read(bob)
 
 
-def test_the_link_for_one_repo_is_no_proof_for_another(ann: httpx.Client, bob: httpx.Client) -> None:
+def test_a_link_for_one_repo_does_not_work_for_another(ann: httpx.Client, bob: httpx.Client) -> None:
     upload = _actions(bob, BOBS)["upload"]["href"]
     number = httpx.URL(upload).params["repo"]
     forged = upload.replace(f"repo={number}", "repo=1")
@@ -105,7 +105,7 @@ def test_the_link_for_one_repo_is_no_proof_for_another(ann: httpx.Client, bob: h
     assert httpx.put(forged, content=SECRET).status_code == 403
 
 
-def _clone(hub: LocalHub, home: Path) -> Path:
+def _clone(hub: EmbeddedHub, home: Path) -> Path:
     home.mkdir()
     (home / ".gitconfig").write_text("[user]\nname = n\nemail = n@example.com\n")
     address = f"http://bob:bob-token@{hub.url.removeprefix('http://')}/{BOBS}"
@@ -114,7 +114,7 @@ def _clone(hub: LocalHub, home: Path) -> Path:
 
 
 @pytest.mark.parametrize("ending", [b"", b"\n"], ids=["canonical", "without a newline"])
-def test_a_push_cannot_claim_by_hash(hub: LocalHub, bob: httpx.Client, tmp_path: Path, ending: bytes) -> None:
+def test_a_push_cannot_claim_by_hash(hub: EmbeddedHub, bob: httpx.Client, tmp_path: Path, ending: bytes) -> None:
     clone = _clone(hub, tmp_path / "home")
     (clone / "w.txt").write_bytes(POINTER.encode().removesuffix(ending))
     git("add", "-A", cwd=clone)
@@ -125,8 +125,10 @@ def test_a_push_cannot_claim_by_hash(hub: LocalHub, bob: httpx.Client, tmp_path:
     assert bob.get(f"/{BOBS}/resolve/main/w.txt").status_code == 404
 
 
-def test_a_pushed_object_that_no_ref_reaches_counts_too(hub: LocalHub, bob: httpx.Client, tmp_path: Path) -> None:
-    """The rest of a pack becomes part of the repo as well, so a pointer could hide there."""
+def test_pushed_objects_that_no_ref_reaches_are_checked_too(
+    hub: EmbeddedHub, bob: httpx.Client, tmp_path: Path
+) -> None:
+    """All objects of a pack become part of the repo, so a pointer could hide among the unreachable ones."""
     clone = _clone(hub, tmp_path / "home")
     old = git("rev-parse", "HEAD", cwd=clone).stdout.strip()
     repo = pygit2.Repository(str(clone))
@@ -147,7 +149,7 @@ def test_a_pushed_object_that_no_ref_reaches_counts_too(hub: LocalHub, bob: http
     assert post_commit(bob, header(), lfs_line("w.bin", OID, size=len(SECRET)), repo=BOBS).status_code == 422
 
 
-def test_honest_uploads_of_the_same_bytes_work(hub: LocalHub, bob: httpx.Client) -> None:
+def test_honest_uploads_of_the_same_bytes_work(hub: EmbeddedHub, bob: httpx.Client) -> None:
     upload_object(bob, SECRET, repo=BOBS)
     assert _actions(bob, BOBS) == {}
     assert list((hub.root / "lfs" / "incoming").iterdir()) == []
@@ -156,7 +158,7 @@ def test_honest_uploads_of_the_same_bytes_work(hub: LocalHub, bob: httpx.Client)
     assert sum(1 for path in (hub.root / "lfs" / "objects").rglob("*") if path.is_file()) == 1
 
 
-def test_an_honest_push_of_the_same_bytes_works(hub: LocalHub, bob: httpx.Client, tmp_path: Path) -> None:
+def test_an_honest_push_of_the_same_bytes_works(hub: EmbeddedHub, bob: httpx.Client, tmp_path: Path) -> None:
     clone = _clone(hub, tmp_path / "home")
     git("lfs", "install", "--local", cwd=clone)
     (clone / "w.bin").write_bytes(SECRET)
@@ -166,7 +168,7 @@ def test_an_honest_push_of_the_same_bytes_works(hub: LocalHub, bob: httpx.Client
     assert _can_read(bob)
 
 
-def test_what_is_uploaded_is_read_by_nobody_before_it_is_committed(bob: httpx.Client) -> None:
+def test_an_uploaded_object_is_unreadable_until_it_is_committed(bob: httpx.Client) -> None:
     upload_object(bob, SECRET, repo=BOBS)
     assert not _can_read(bob)
 
@@ -178,29 +180,29 @@ def test_within_one_namespace_nothing_is_sent_twice(ann: httpx.Client) -> None:
     assert _can_read(ann, "ann/second")
 
 
-def test_the_owner_of_the_hub_links_freely(http: httpx.Client, ann: httpx.Client) -> None:
+def test_the_owner_of_the_hub_may_link_every_object(http: httpx.Client, ann: httpx.Client) -> None:
     assert _create(http, "demo/free").status_code == 200
     assert _actions(http, "demo/free") == {}
     assert post_commit(http, header(), lfs_line("w.bin", OID), repo="demo/free").status_code == 200
     assert _can_read(http, "demo/free")
 
 
-def test_a_move_keeps_what_a_repo_holds(hub: LocalHub, bob: httpx.Client) -> None:
+def test_a_moved_repo_keeps_its_objects(hub: EmbeddedHub, bob: httpx.Client) -> None:
     upload_object(bob, SECRET, repo=BOBS)
     assert bob.post("/api/repos/move", json={"fromRepo": BOBS, "toRepo": "bob/moved"}).status_code == 200
     assert _actions(bob, "bob/moved") == {}
     assert post_commit(bob, header(), lfs_line("w.bin", OID), repo="bob/moved").status_code == 200
 
 
-def test_a_repo_without_records_holds_what_its_history_names(hub: LocalHub, ann: httpx.Client) -> None:
-    """A folder written by an earlier version has no records."""
+def test_a_repo_without_upload_records_keeps_the_objects_of_its_history(hub: EmbeddedHub, ann: httpx.Client) -> None:
+    """Folders of earlier versions have no records."""
     (record,) = hub.root.glob("repos/models/ann/secret.git/lfs-uploaded/*")
     record.unlink()
     assert _actions(ann, "ann/secret") == {}
     assert post_commit(ann, header(), lfs_line("copy.bin", OID), repo="ann/secret").status_code == 200
 
 
-def test_a_repo_made_again_holds_nothing_of_the_old(bob: httpx.Client) -> None:
+def test_a_recreated_repo_has_no_objects_of_the_old_one(bob: httpx.Client) -> None:
     upload_object(bob, SECRET, repo=BOBS)
     assert bob.request("DELETE", "/api/repos/delete", json={"name": BOBS}).status_code == 200
     assert _create(bob, BOBS).status_code == 200

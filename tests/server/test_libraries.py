@@ -1,4 +1,4 @@
-"""transformers and datasets, in a process of their own: they read HF_ENDPOINT when imported."""
+"""transformers and datasets, in a separate process, because they read HF_ENDPOINT when they are imported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
 from .tools import python, write
 
@@ -35,7 +35,7 @@ print([row["text"] for row in streamed])
 """
 
 
-def _environment(hub: LocalHub, home: Path) -> dict[str, str]:
+def _environment(hub: EmbeddedHub, home: Path) -> dict[str, str]:
     return {
         "HF_ENDPOINT": hub.url,
         "HF_TOKEN": hub.token,
@@ -46,8 +46,8 @@ def _environment(hub: LocalHub, home: Path) -> dict[str, str]:
     }
 
 
-def test_transformers_pushes_and_loads_and_datasets_loads(hub: LocalHub, api: HfApi, tmp_path: Path) -> None:
-    """Both in one process: importing them takes longer than what they do."""
+def test_transformers_pushes_and_loads_and_datasets_loads(hub: EmbeddedHub, api: HfApi, tmp_path: Path) -> None:
+    """Both run in one process, because importing them takes longer than the rest."""
     pytest.importorskip("transformers")
     pytest.importorskip("datasets")
     api.create_repo("demo/bert")

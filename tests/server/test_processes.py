@@ -18,9 +18,9 @@ import psutil
 import pytest
 from huggingface_hub import HfApi
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
-from .test_local import SERVE
+from .test_run import SERVE
 from .tools import REPO, ROOT, batch, file_line, git, header, post_commit, sha256, write
 
 PROCESSES, COMMITS = 4, 25
@@ -28,9 +28,9 @@ MEGABYTE = 2**20
 
 RACE = """
 import sys, httpx
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 from tests.server.tools import file_line, header, post_commit
-with LocalHub(sys.argv[1]) as hub:
+with EmbeddedHub(sys.argv[1]) as hub:
     with httpx.Client(base_url=hub.url, headers={"Authorization": f"Bearer {hub.token}"}, timeout=60) as http:
         for number in range(int(sys.argv[3])):
             answer = post_commit(http, header(), file_line(f"{sys.argv[2]}-{number}.txt"))
@@ -49,7 +49,9 @@ def _spawn(code: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_processes_on_one_folder_lose_no_commit_and_share_no_tag(hub: LocalHub, http: httpx.Client, repo: str) -> None:
+def test_processes_on_one_folder_lose_no_commit_and_share_no_tag(
+    hub: EmbeddedHub, http: httpx.Client, repo: str
+) -> None:
     racers = [_spawn(RACE, str(hub.root), str(number), str(COMMITS)) for number in range(PROCESSES)]
     wins: list[str] = []
     for racer in racers:
@@ -78,10 +80,10 @@ def test_threads_that_commit_with_a_parent_get_412_or_their_commit(http: httpx.C
     assert len(tree) == 1 + statuses.count(200)
 
 
-def test_only_one_creates_a_repo_or_starts_a_folder(tmp_path: Path) -> None:
-    hubs = [LocalHub(tmp_path / "hub") for _ in range(4)]
+def test_concurrent_starts_on_one_folder_create_a_repo_once(tmp_path: Path) -> None:
+    hubs = [EmbeddedHub(tmp_path / "hub") for _ in range(4)]
 
-    def create(hub: LocalHub) -> int:
+    def create(hub: EmbeddedHub) -> int:
         with hub:
             headers = {"Authorization": f"Bearer {hub.token}"}
             return httpx.post(f"{hub.url}/api/repos/create", json={"name": "a/b"}, headers=headers).status_code
@@ -90,14 +92,14 @@ def test_only_one_creates_a_repo_or_starts_a_folder(tmp_path: Path) -> None:
         assert sorted(pool.map(create, hubs)) == [200, 409, 409, 409]
 
 
-def test_a_lock_left_by_a_killed_writer_is_broken(hub: LocalHub, http: httpx.Client, repo: str) -> None:
+def test_a_lock_left_by_a_killed_writer_is_broken(hub: EmbeddedHub, http: httpx.Client, repo: str) -> None:
     lock = hub.root / "repos" / "models" / f"{REPO}.git" / "refs" / "heads" / "main.lock"
     lock.touch()
     assert post_commit(http, header(), file_line("a.txt")).status_code == 200
     assert not lock.exists()
 
 
-def test_a_lock_held_by_a_push_is_waited_for(hub: LocalHub, http: httpx.Client, repo: str) -> None:
+def test_a_lock_held_by_a_push_is_waited_for(hub: EmbeddedHub, http: httpx.Client, repo: str) -> None:
     folder = hub.root / "repos" / "models" / f"{REPO}.git"
     lock = folder / "refs" / "heads" / "main.lock"
     with (folder / "push.lock").open("wb") as push:
@@ -113,16 +115,16 @@ def test_a_lock_held_by_a_push_is_waited_for(hub: LocalHub, http: httpx.Client, 
 
 DIE_MOVING = """
 import os, signal, sys
-from hfver.server import hub, names
-hub.move_repo = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # the folder has moved, the row has not
-opened = hub.Hub(sys.argv[1])
+from hfver.server import context, names
+context.move_repo = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # the folder has moved, the row has not
+opened = context.ServerContext(sys.argv[1])
 opened.move_repo(opened.database.repo("models/demo/model"), names.RepoId("models", "demo", "new"))
 """
 
 
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("then", ["read", "move", "create"])
-def test_a_crash_inside_a_move_loses_nothing(hub: LocalHub, api: HfApi, repo: str, restart: bool, then: str) -> None:
+def test_a_crash_during_a_move_loses_nothing(hub: EmbeddedHub, api: HfApi, repo: str, restart: bool, then: str) -> None:
     commit = write(api, {"a.txt": b"1"})
     with _spawn(DIE_MOVING, str(hub.root)) as dying:
         assert dying.wait() == -signal.SIGKILL
@@ -142,7 +144,7 @@ def test_a_crash_inside_a_move_loses_nothing(hub: LocalHub, api: HfApi, repo: st
     assert not list(hub.root.glob("repos/models/demo/*/moving")) or then == "read"
 
 
-def test_of_two_moves_at_once_one_wins_and_the_folder_follows(hub: LocalHub, http: httpx.Client, repo: str) -> None:
+def test_of_concurrent_moves_one_wins_and_the_folder_follows(hub: EmbeddedHub, http: httpx.Client, repo: str) -> None:
     def move(number: int) -> int:
         body = {"fromRepo": REPO, "toRepo": f"demo/moved-{number}"}
         return http.post("/api/repos/move", json=body).status_code
@@ -156,7 +158,7 @@ def test_of_two_moves_at_once_one_wins_and_the_folder_follows(hub: LocalHub, htt
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[psutil.Process, httpx.Client]]:
-    """Serve a folder in a process of its own."""
+    """A Hub that is served by a separate process."""
     spawned = _spawn(SERVE, str(tmp_path / "served"))
     assert spawned.stdout is not None
     url, token = spawned.stdout.readline().split()
@@ -167,7 +169,7 @@ def server(tmp_path: Path) -> Iterator[tuple[psutil.Process, httpx.Client]]:
 
 
 class _Zeros:
-    """A body of zero bytes that is never in memory as a whole."""
+    """A body of zeros that is never completely in memory."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -202,7 +204,7 @@ def _hash_of_zeros(size: int) -> str:
     return digest.hexdigest()
 
 
-def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+def test_acknowledged_commits_survive_a_kill(tmp_path: Path) -> None:
     done: list[str] = []
     for round_number in range(3):
         spawned = _spawn(SERVE, str(tmp_path / "served"))
@@ -212,7 +214,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
             http.post("/api/repos/create", json={"name": REPO})
             threading.Timer(0.4 + 0.13 * round_number, os.kill, (spawned.pid, signal.SIGKILL)).start()
             _commit_until_it_dies(http, f"{round_number}", done)
-    with LocalHub(tmp_path / "served") as hub:
+    with EmbeddedHub(tmp_path / "served") as hub:
         auth = {"Authorization": f"Bearer {hub.token}"}
         with httpx.Client(base_url=hub.url, headers=auth) as http:
             assert post_commit(http, header(), file_line("after.txt")).status_code == 200

@@ -6,12 +6,14 @@ import subprocess
 import time
 
 import httpx
+import pygit2
 import pytest
 from huggingface_hub import HfApi
+from pygit2.enums import ObjectType
 
-from hfver.server import LocalHub
+from hfver.server import EmbeddedHub
 
-from .tools import REPO, head_of, write
+from .tools import REPO, file_line, head_of, header, post_commit, write
 
 URL = f"/api/models/{REPO}"
 BAD_NAMES = [
@@ -43,6 +45,7 @@ BAD_NAMES = [
     "a\nb",
     "\ud800",
     "x" * 300,
+    "ü" * 126,
 ]
 
 
@@ -62,7 +65,7 @@ def test_a_bad_branch_name_is_refused(http: httpx.Client, repo: str, name: str) 
     assert http.delete(f"{URL}/tag/{name}").status_code in (400, 404)
 
 
-def test_what_exists_is_409_in_the_words_of_the_hub(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_existing_refs_are_409_with_the_message_of_the_hub(http: httpx.Client, api: HfApi, repo: str) -> None:
     api.create_branch(repo, branch="dev")
     api.create_tag(repo, tag="v1", tag_message="one")
     branch, tag = http.post(f"{URL}/branch/dev", json={}), http.post(f"{URL}/tag/main", json={"tag": "v1"})
@@ -87,7 +90,7 @@ def test_main_cannot_be_deleted(http: httpx.Client, repo: str) -> None:
     assert (answer.status_code, answer.headers["X-Error-Message"]) == (403, "Cannot delete refs/heads/main")
 
 
-def test_what_is_absent_is_not_found(http: httpx.Client, repo: str) -> None:
+def test_missing_refs_are_not_found(http: httpx.Client, repo: str) -> None:
     for answer in (
         http.delete(f"{URL}/branch/absent"),
         http.delete(f"{URL}/tag/absent"),
@@ -106,7 +109,7 @@ def test_what_is_absent_is_not_found(http: httpx.Client, repo: str) -> None:
         assert "Invalid rev id" in answer.json()["error"]
 
 
-def test_a_branch_starts_where_it_is_told(http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_a_branch_starts_at_the_given_revision(http: httpx.Client, api: HfApi, repo: str) -> None:
     first = head_of(api)
     second = write(api, {"a": b"1"})
     api.create_branch(repo, branch="old", revision=first)
@@ -136,7 +139,7 @@ def test_every_way_to_name_a_revision(http: httpx.Client, api: HfApi, repo: str)
         assert http.get(f"/{REPO}/resolve/{name}/a").headers["X-Repo-Commit"] == commit, name
 
 
-def test_a_thousand_tags_list_quickly(hub: LocalHub, http: httpx.Client, api: HfApi, repo: str) -> None:
+def test_a_thousand_tags_list_quickly(hub: EmbeddedHub, http: httpx.Client, api: HfApi, repo: str) -> None:
     commit = head_of(api)
     lines = "".join(f"create refs/tags/v1.0.{number} {commit}\n" for number in range(1000))
     folder = hub.root / "repos" / "models" / f"{repo}.git"
@@ -153,3 +156,53 @@ def test_a_thousand_tags_list_quickly(hub: LocalHub, http: httpx.Client, api: Hf
 )
 def test_a_bad_body_is_refused(http: httpx.Client, repo: str, body: bytes) -> None:
     assert http.post(f"{URL}/tag/main", content=body).status_code == 400
+
+
+@pytest.fixture
+def damaged(hub: EmbeddedHub, repo: str) -> str:
+    """A commit without author, which can only be written into the folder by hand, and refs of each kind to it."""
+    git = pygit2.Repository(str(hub.root / "repos" / "models" / f"{repo}.git"))
+    main = git.references["refs/heads/main"].peel(pygit2.Commit)
+    start, end = f"tree {main.tree_id}\nparent ", "\ncommitter n <e> 1 +0000\n\nx\n"
+    commit = git.write(ObjectType.COMMIT, f"{start}{main.id}{end}".encode())
+    child = git.write(ObjectType.COMMIT, f"{start}{commit}\nauthor n <e> 1 +0000{end}".encode())
+    tag = git.write(ObjectType.TAG, f"object {commit}\ntype commit\ntag v1\ntagger n <e> 1 +0000\n\nx\n".encode())
+    for name, target in (("heads/bad", commit), ("heads/child", child), ("pr/1", commit), ("tags/v1", tag)):
+        git.references.create(f"refs/{name}", target)
+    git.free()
+    return str(commit)
+
+
+def test_a_commit_without_author_hides_no_ref(http: httpx.Client, api: HfApi, repo: str, damaged: str) -> None:
+    refs = api.list_repo_refs(repo, include_pull_requests=True)
+    assert {ref.name for ref in refs.branches} == {"main", "bad", "child"}
+    assert [(ref.name, ref.target_commit) for ref in refs.branches if ref.name == "bad"] == [("bad", damaged)]
+    assert [(ref.name, ref.target_commit) for ref in refs.tags] == [("v1", damaged)]
+    assert [(ref.ref, ref.target_commit) for ref in refs.pull_requests or []] == [("refs/pr/1", damaged)]
+
+
+def test_a_commit_without_author_is_an_error_of_its_own_revision_only(
+    http: httpx.Client, api: HfApi, repo: str, damaged: str
+) -> None:
+    for path in ("revision/bad", "tree/v1", "commits/refs%2Fpr%2F1", f"revision/{damaged}"):
+        answer = http.get(f"{URL}/{path}")
+        assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "RevisionNotFound"), path
+    history = http.get(f"{URL}/commits/child")
+    assert (history.status_code, "damaged commit" in history.json()["error"]) == (422, True)
+    assert post_commit(http, header(), file_line("x"), revision="bad").status_code == 404
+    assert post_commit(http, header(), file_line("x"), revision="child").status_code == 200
+    assert list(api.get_repo_discussions(repo)) == []
+    assert api.create_discussion(repo, "Still here?").num == 2
+    assert [one.num for one in api.get_repo_discussions(repo)] == [2]
+
+
+def test_a_pull_request_whose_commit_was_damaged_is_still_shown(
+    hub: EmbeddedHub, http: httpx.Client, api: HfApi, repo: str, damaged: str
+) -> None:
+    number = api.create_pull_request(repo, "Better weights").num
+    git = pygit2.Repository(str(hub.root / "repos" / "models" / f"{repo}.git"))
+    git.references[f"refs/pr/{number}"].set_target(damaged)
+    git.free()
+    assert api.get_discussion_details(repo, number).title == "Better weights"
+    api.change_discussion_status(repo, number, "open")
+    assert http.post(f"{URL}/discussions/{number}/merge").status_code == 409

@@ -1,4 +1,4 @@
-"""What several test files share."""
+"""Helpers of several test files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def lfs_line(path: str, oid: object, **more: object) -> dict[str, object]:
 def post_commit(
     http: httpx.Client, *lines: object, revision: str = "main", query: str = "", repo: str = REPO
 ) -> httpx.Response:
-    """Send commit lines as they are; strings and bytes are not encoded again."""
+    """Send the lines of a commit; bytes are sent as they are."""
     body = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
     url = f"/api/models/{repo}/commit/{revision}{query}"
     return http.post(url, content=body, headers={"Content-Type": "application/x-ndjson"})
@@ -57,7 +57,7 @@ def head_of(api: HfApi, branch: str = "main") -> str:
 
 
 def upload_object(http: httpx.Client, data: bytes, repo: str = REPO) -> str:
-    """Put an LFS object into the store as the client does, and return its oid."""
+    """Upload an LFS object as the client does, and return its oid."""
     oid = sha256(data)
     (item,) = batch(http, oid, len(data), repo=repo).json()["objects"]
     if "actions" in item:
@@ -73,7 +73,7 @@ def batch(
 
 
 def git(*arguments: str, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run git with a home of its own, so that nothing of the user's configuration counts."""
+    """Run git with a separate home, so that the user's configuration does not apply."""
     home = cwd if (cwd / ".gitconfig").exists() else cwd.parent
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
     return subprocess.run(
@@ -82,7 +82,7 @@ def git(*arguments: str, cwd: Path, check: bool = True, **environment: str) -> s
 
 
 def python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a program in a process of its own, with this package importable."""
+    """Run a program in a separate process that can import this package."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], env=env, capture_output=True, text=True, check=False, timeout=120

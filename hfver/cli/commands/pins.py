@@ -31,12 +31,12 @@ def pins(
     from hfver.errors import UsageError
 
     if sarif and as_json:
-        raise UsageError("--sarif and --json are two forms of one report.", "Choose one of them.")
-    found = hfver.pins(paths, fix=fix, hub=hub)
+        raise UsageError("--sarif and --json cannot be used together.", "Choose one of them.")
+    report = hfver.pins(paths, fix=fix, hub=hub)
     if sarif:
         from hfver.lint import to_sarif
 
-        print_json(to_sarif(found))
+        print_json(to_sarif(report))
     else:
-        put(found, as_json, partial(print_pins, paths=paths))
-    return int(bool(found.findings))
+        put(report, as_json, partial(print_pins, paths=paths))
+    return int(bool(report.findings))

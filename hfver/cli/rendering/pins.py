@@ -1,4 +1,4 @@
-"""How the pin check looks: one line per place, as compilers and grep write them."""
+"""Print the report of ``hfver pins``: one line per place, as compilers and grep write them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hfver.cli.rendering.basics import plain, say, stderr, stdout
+from hfver.core.plural import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,26 +18,29 @@ __all__ = ["print_pins"]
 
 
 def print_pins(report: Report, paths: Iterable[Path]) -> None:
-    """Print what is not pinned on stdout; what was done, and could not be, on stderr.
+    """Print what is not pinned to stdout, and what was fixed or could not be read to stderr.
 
-    ``paths`` are what was asked about, for the command to run next.
+    Args:
+        report: The report.
+        paths: The paths that were checked, for the command to run next.
     """
     console = stdout()
-    for finding in report.findings:
-        note = f" ({finding.note})" if finding.note else ""
-        console.print(plain(f"{finding.place}: {finding.rule}: {finding.call}: {finding.message}{note}"))
-    for finding in report.fixed:
-        say(f"{finding.place}: {finding.name} pinned to {finding.commit}")
-    for unread in report.unread:
-        stderr().print("[yellow]not read:[/]", plain(f"{unread.place}: {unread.reason}"))
+    for diagnostic in report.findings:
+        note = f" ({diagnostic.note})" if diagnostic.note else ""
+        line = f"{diagnostic.place}: {diagnostic.rule}: {diagnostic.call}: {diagnostic.message}{note}"
+        console.print(plain(line))
+    for diagnostic in report.fixed:
+        say(f"{diagnostic.place}: {diagnostic.name} pinned to {diagnostic.commit}")
+    for source in report.unread:
+        stderr().print("[yellow]not read:[/]", plain(f"{source.place}: {source.reason}"))
     say(_summary(report, paths))
 
 
 def _summary(report: Report, paths: Iterable[Path]) -> str:
-    files = f"{report.files} file{'s' if report.files != 1 else ''} read"
+    files = f"{counted(report.files, 'file')} read"
     if not report.findings:
         return f"Everything{' that could be read' if report.unread else ''} is pinned: {files}."
-    places, where = len(report.findings), len({finding.path for finding in report.findings})
-    can_fix = any(finding.fixable and not finding.note for finding in report.findings)
+    places, where = len(report.findings), len({diagnostic.path for diagnostic in report.findings})
+    can_fix = any(diagnostic.fixable and not diagnostic.note for diagnostic in report.findings)
     remedy = f" Write commits in: hfver pins {shlex.join(map(str, paths))} --fix" if can_fix else ""
     return f"{places} not pinned, in {where} of {files}.{remedy}"

@@ -1,6 +1,6 @@
-"""``hfver.lock``: references resolved to commit, digest and per-file SHA-256, for people to review in a diff.
+"""The file ``hfver.lock``: references resolved to commit, digest and the SHA-256 of every file, readable in a diff.
 
-It is evidence of its own: whoever has it sees a ledger that was rewritten, or a name that was taken over.
+A lock is evidence by itself: it reveals a ledger that was rewritten, and a repo name that somebody else took over.
 """
 
 from hfver.core.lockfile.files import LOCK, find_lock, locate_lock, read_lock, write_lock

@@ -1,14 +1,13 @@
-"""Where a lock is: found from a folder upward, read whole, written at once."""
+"""Finding, reading and writing ``hfver.lock``."""
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from hfver.core.lockfile.lock import Lock
 from hfver.core.lockfile.toml import MAX_BYTES, decode_lock, encode_lock, refuse
-from hfver.core.manifest import MANIFEST, MARK
+from hfver.core.nearest import nearest
 from hfver.errors import BadConfig
 
 __all__ = ["LOCK", "find_lock", "locate_lock", "read_lock", "write_lock"]
@@ -17,13 +16,13 @@ LOCK = "hfver.lock"
 
 
 def find_lock(start: Path) -> Lock | None:
-    """Read the nearest ``hfver.lock``, from a folder upward; None if there is none.
+    """Read the nearest ``hfver.lock`` in a folder or above it; return None if there is none.
 
-    The search ends at the home folder or the root. It ends before a shared temporary folder too (as ``/tmp`` is),
-    where anybody could lay a lock in wait. A lock in a pulled release came with it, and speaks for nobody.
+    The search ends at the home folder or the root, and before a shared folder such as ``/tmp``, where anybody could put
+    a lock. A lock in a pulled release is not used: it came with the release.
 
     Raises:
-        BadConfig: The nearest one is broken, or a newer hfver's.
+        BadConfig: The nearest lock is broken, or was written by a newer version of hfver.
     """
     path = locate_lock(start)
     return read_lock(path) if path else None
@@ -31,45 +30,25 @@ def find_lock(start: Path) -> Lock | None:
 
 def locate_lock(start: Path) -> Path | None:
     """Find the nearest ``hfver.lock``, from a folder upward, as :func:`find_lock` does."""
-    start, found = start.absolute(), None
-    for folder in (start, *start.parents):
-        if folder != start and _is_shared(folder):
-            break
-        if _is_release(folder):
-            found = None
-        elif found is None and (folder / LOCK).is_file():
-            found = folder / LOCK
-        if folder == Path.home():
-            break
-    return found
-
-
-def _is_release(folder: Path) -> bool:
-    """Tell a folder that a pull filled, or began to fill."""
-    return (folder / MANIFEST).is_file() or (folder / MARK).is_file()
-
-
-def _is_shared(folder: Path) -> bool:
-    mode = folder.stat().st_mode
-    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
+    return nearest(start, lambda folder: folder / LOCK if (folder / LOCK).is_file() else None)
 
 
 def read_lock(path: Path) -> Lock:
     """Read a lock.
 
     Raises:
-        BadConfig: There is none, it cannot be read, or ``decode_lock`` refuses it.
+        BadConfig: The file does not exist or cannot be read, or ``decode_lock`` refuses its content.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise refuse(path, "it is too large")
         return decode_lock(path.read_bytes(), path)
     except OSError as error:
-        raise BadConfig(f"{path} cannot be read: {error.strerror}.", "Make one: hfver lock NS/NAME@SPEC") from None
+        raise BadConfig(f"{path} cannot be read: {error.strerror}.", "Create a lock: hfver lock NS/NAME@SPEC") from None
 
 
 def write_lock(path: Path, lock: Lock) -> bool:
-    """Write a lock at once or not at all; one that would not change is left alone. Tells whether it was written.
+    """Write a lock atomically, unless the file would not change, and return whether it was written.
 
     Raises:
         BadConfig: The file cannot be written.
@@ -83,5 +62,5 @@ def write_lock(path: Path, lock: Lock) -> bool:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise BadConfig(f"{path} cannot be written: {error.strerror}.", "Name another: --lock PATH") from None
+        raise BadConfig(f"{path} cannot be written: {error.strerror}.", "Name a different file: --lock PATH") from None
     return True

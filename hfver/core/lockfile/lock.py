@@ -1,39 +1,20 @@
-"""What a lock holds: packages at exact commits, with everything that proves them."""
+"""The content of a lock: packages at exact commits, with everything that proves them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hfver.core.checked_text import ModelId, SpecText, VersionText
 from hfver.core.ledger import Sha1
 from hfver.core.manifest import Digest, FileEntry, SafePath
-from hfver.core.ref import Commit, Latest, PullRequest, Spec, Stage, check_model_id, parse_ref
+from hfver.core.ref import Commit, Latest, PullRequest, Spec, Stage, parse_ref
 from hfver.core.version import Range, parse_version
-from hfver.errors import BadRef, BadVersion
 
 __all__ = ["Lock", "LockedDataset", "Package"]
-
-
-def _no_error_of_ours(check: Any) -> Any:
-    """Let pydantic see our own errors as the wrong value that they are about."""
-
-    def checked(value: str) -> str:
-        try:
-            check(value)
-        except (BadRef, BadVersion) as error:
-            raise ValueError(error.message) from None
-        return value
-
-    return AfterValidator(checked)
-
-
-ModelId = Annotated[str, _no_error_of_ours(check_model_id)]
-VersionText = Annotated[str, _no_error_of_ours(parse_version)]
-SpecText = Annotated[str, StringConstraints(min_length=1), _no_error_of_ours(lambda text: parse_ref(f"a/b@{text}"))]
 
 
 class _Record(BaseModel):
@@ -41,7 +22,7 @@ class _Record(BaseModel):
 
 
 class LockedDataset(_Record):
-    """A dataset that a package was trained on, as its lineage names it; recorded, never downloaded."""
+    """A dataset that a package was trained on, as its lineage names it. It is recorded, but never downloaded."""
 
     name: str
     source: str | None = None
@@ -54,17 +35,17 @@ class Package(_Record):
 
     repo: ModelId
     hub: str
-    """Identity of the Hub: its URL, or the name of an embedded one."""
+    """The identity of the Hub: its URL, or the name of an embedded one."""
     spec: SpecText | None = None
-    """What was asked for; None for a package that is here only because another needs it."""
+    """The spec that the project requires; None for a package that only another package needs."""
     version: VersionText | None = None
     commit: Sha1
     digest: Digest | None = None
-    """Of the release; None for a commit that hfver did not make."""
+    """The digest of the release; None for a commit that hfver did not make."""
     ledger: Digest | None = None
-    """Head of the repo's ledger when this was locked."""
+    """The head of the repo's ledger when the package was locked."""
     allow_code: bool = False
-    """Whether the user allowed this commit's own Python code to run."""
+    """Whether the user allowed the Python code of this commit to run."""
     base: str | None = None
     """The package that an adapter is loaded onto: ``ns/name@commit``."""
     datasets: tuple[LockedDataset, ...] = ()
@@ -72,25 +53,25 @@ class Package(_Record):
 
     @property
     def place(self) -> str:
-        """What to give as ``--hub``: the folder of an embedded Hub is not in the lock."""
+        """What to type after ``--hub``. The lock does not have the folder of an embedded Hub."""
         return self.hub if self.hub.startswith("http") else "DIR, with the folder of that Hub"
 
     @model_validator(mode="after")
     def _is_whole(self) -> Package:
         if (self.version is None) != (self.digest is None):
-            raise ValueError("a release has both a version and a digest, another commit neither")
+            raise ValueError("version and digest belong together: a release has both, any other commit neither")
         if self.digest is not None and self.ledger is None:
-            raise ValueError("a release has the head of its ledger")
+            raise ValueError("a release needs ledger, the head of its repo's ledger")
         return self
 
     @property
     def id(self) -> str:
-        """Repo and commit: what ``base`` of another package says."""
+        """Repo and commit, by which the ``base`` of another package refers to this one."""
         return f"{self.repo}@{self.commit}"
 
     @property
-    def wanted(self) -> Spec:
-        """The parsed ``spec``; exactly this commit where there is none."""
+    def parsed_spec(self) -> Spec:
+        """The ``spec``, parsed; exactly this commit if there is none."""
         return parse_ref(f"a/b@{self.spec}").spec if self.spec else Commit(self.commit)
 
     @property
@@ -98,8 +79,8 @@ class Package(_Record):
         """Sum of the sizes of its files, in bytes."""
         return sum(entry.size for entry in self.files.values())
 
-    def answers(self, spec: Spec) -> bool:
-        """Tell whether this is what somebody means who asks for ``spec`` of its repo."""
+    def satisfies(self, spec: Spec) -> bool:
+        """Return whether this package is what ``spec`` asks for. Latest asks for any: it means what is locked."""
         if isinstance(spec, Latest):
             return True
         if isinstance(spec, Commit):
@@ -116,7 +97,7 @@ class Package(_Record):
 
 
 class Lock(BaseModel):
-    """All packages of a project. Direct ones have a ``spec``; the others are bases that a direct one needs."""
+    """All packages of a project. Direct ones have a ``spec``; the others are bases that direct ones need."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -125,7 +106,7 @@ class Lock(BaseModel):
     """Where it was read from, for errors."""
 
     def find(self, repo: str, hub: str) -> Package | None:
-        """Find what the project asked for of a repo on a Hub; case does not count in repo ids."""
+        """Find the package that the project requires of a repo on a Hub. Repo ids are compared without case."""
         return next((one for one in self.direct if one.hub == hub and one.repo.lower() == repo.lower()), None)
 
     def at(self, repo: str, commit: str, hub: str) -> Package | None:
@@ -133,9 +114,9 @@ class Lock(BaseModel):
         return self._by_commit.get((hub, repo.lower(), commit))
 
     def commit_of(self, repo: str, hub: str | None = None) -> str | None:
-        """Look up the commit that a repo id means in this project, or None if the lock does not say.
+        """Return the commit that a repo id means in this project; None if the lock does not decide that.
 
-        What the project asked for wins; else the base that it needs, if that is one commit only.
+        The required package comes first; otherwise it is the commit of a base, if the lock has only one.
 
         Args:
             repo: ``ns/name``, or a model of one segment such as ``gpt2``.
@@ -146,7 +127,7 @@ class Lock(BaseModel):
         return commits.pop() if len(commits) == 1 else None
 
     def allows_code(self, repo: str, commit: str, hub: str) -> bool:
-        """Tell whether the user allowed the Python code of exactly this commit to run."""
+        """Return whether the user allowed the Python code of exactly this commit to run."""
         package = self.at(repo, commit, hub)
         return package is not None and package.allow_code
 
@@ -157,12 +138,12 @@ class Lock(BaseModel):
 
     @property
     def ordered(self) -> tuple[Package, ...]:
-        """The packages in the order of the file: by repo, those that were asked for first."""
+        """The packages in the order of the file: by repo, required ones first."""
         return tuple(sorted(self.packages, key=lambda one: (one.repo.lower(), one.hub, one.spec is None, one.commit)))
 
     @property
     def direct(self) -> tuple[Package, ...]:
-        """The packages that the project asked for."""
+        """The packages that the project requires."""
         return tuple(one for one in self.packages if one.spec)
 
     @cached_property
@@ -176,8 +157,8 @@ class Lock(BaseModel):
         for package in self.packages:
             key = (package.hub, package.repo.lower(), *(() if package.spec else (package.commit,)))
             if key in seen:
-                raise ValueError(f"{package.repo} is there twice")
+                raise ValueError(f"{package.repo} is locked twice")
             seen.add(key)
             if package.base and self.base_of(package) is None:
-                raise ValueError(f"{package} needs {package.base}, which is not there")
+                raise ValueError(f"{package} needs {package.base}, which is not locked")
         return self

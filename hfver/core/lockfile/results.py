@@ -1,4 +1,4 @@
-"""What the verbs of the lock return, each with the JSON that ``--json`` prints."""
+"""The results of ``lock``, ``sync`` and ``outdated``, each with the JSON that ``--json`` prints."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from typing import Any
 
 from hfver.core.lockfile.lock import Lock, Package
 
-__all__ = ["Change", "Locked", "Outdated", "Standing", "Synced"]
+__all__ = ["LockChange", "Locked", "Outdated", "PackageStatus", "Synced"]
 
 
 @dataclass(frozen=True)
-class Change:
-    """What became of one repo in a lock: its version (or commit) before and after; None where it was not there."""
+class LockChange:
+    """A change of one repo in a lock.
+
+    Attributes:
+        repo: The repo.
+        before: The version (or commit) that was locked; None if there was none.
+        after: The version (or commit) that is locked; None if there is none.
+        bump: The level by which the version rose; None if it did not.
+    """
 
     repo: str
     before: str | None
     after: str | None
     bump: str | None = None
-    """The part of the version that rose; None where none did."""
 
     @property
     def kind(self) -> str:
@@ -29,24 +35,30 @@ class Change:
         return "upgraded" if self.bump else "changed"
 
     def to_json(self) -> dict[str, Any]:
-        """Give one element of ``changes``."""
+        """Return one element of ``changes``."""
         return {"repo": self.repo, "change": self.kind, "from": self.before, "to": self.after, "bump": self.bump}
 
 
 @dataclass(frozen=True)
 class Locked:
-    """A lock as it is now, and what changed in it."""
+    """A lock after an update.
+
+    Attributes:
+        path: The file.
+        lock: Its content.
+        changes: What changed in it, by repo.
+        written: Whether the file changed.
+        notes: What the user should know: yanked releases, and code that was allowed for a different commit.
+    """
 
     path: Path
     lock: Lock
-    changes: tuple[Change, ...]
+    changes: tuple[LockChange, ...]
     written: bool
-    """Whether the file changed."""
     notes: tuple[str, ...] = ()
-    """What is worth knowing: yanked releases, code that was allowed for another commit."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON of ``hfver lock``."""
+        """Return the JSON of ``hfver lock``."""
         return {
             "path": str(self.path),
             "written": self.written,
@@ -58,37 +70,50 @@ class Locked:
 
 @dataclass(frozen=True)
 class Synced:
-    """What a lock holds, in the Hugging Face cache, every file verified."""
+    """The packages of a lock in the Hugging Face cache, with every file verified.
+
+    Attributes:
+        path: The lock.
+        folders: Every package, with the folder that has its files.
+        notes: What the user should know, such as yanked releases.
+    """
 
     path: Path
     folders: tuple[tuple[Package, Path], ...]
-    """Every package with the folder that holds its files."""
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON of ``hfver sync``."""
+        """Return the JSON of ``hfver sync``."""
         rows = [{**_package(package), "path": str(folder)} for package, folder in self.folders]
         return {"lock": str(self.path), "verified": True, "packages": rows, "notes": list(self.notes)}
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a locked package stands against what its repo has now."""
+class PackageStatus:
+    """A locked package, compared with the newest releases of its repo.
+
+    Attributes:
+        repo: The repo.
+        spec: The required spec.
+        locked: The locked version (or commit).
+        allowed: The newest version that the spec allows; None if there is none.
+        newest: The newest stable version of all; None if there is none.
+        allowed_bump: The level from the locked version to ``allowed``; None if that is not higher.
+        newest_bump: The level from the locked version to ``newest``; None if that is not higher.
+        yanked: Why the locked version was yanked; None if it was not.
+    """
 
     repo: str
     spec: str
     locked: str
     allowed: str | None
-    """The newest version that the spec allows."""
     newest: str | None
-    """The newest stable version at all."""
     allowed_bump: str | None
     newest_bump: str | None
     yanked: str | None
-    """Why the locked version was withdrawn, or None."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give one element of ``packages``."""
+        """Return one element of ``packages``."""
         return {
             "repo": self.repo,
             "spec": self.spec,
@@ -103,13 +128,13 @@ class Standing:
 
 @dataclass(frozen=True)
 class Outdated:
-    """How all that a project asked for stands."""
+    """The packages that a project requires, compared with the newest releases of their repos."""
 
     path: Path
-    packages: tuple[Standing, ...]
+    packages: tuple[PackageStatus, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON of ``hfver outdated``."""
+        """Return the JSON of ``hfver outdated``."""
         return {"lock": str(self.path), "packages": [one.to_json() for one in self.packages]}
 
 

@@ -1,4 +1,4 @@
-"""A lock as TOML: sorted, one line per file, written canonically, so that equal locks are equal bytes."""
+"""The TOML of a lock: sorted, one line per file, so that equal locks are equal bytes and diffs are readable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from hfver.errors import BadConfig
 __all__ = ["MAX_BYTES", "decode_lock", "encode_lock", "refuse"]
 
 SCHEMA = 1
+"""The version of the format. A newer schema is refused with the hint to upgrade."""
+
 MAX_BYTES = 16 * 1024 * 1024
+"""Maximum size of a lock."""
 
 _HEADER = """\
 # Written by hfver: the exact versions, commits and files of the models that this project uses.
@@ -26,16 +29,21 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 
 
 def encode_lock(lock: Lock) -> bytes:
-    """Write the canonical bytes: packages sorted by repo, one line per file."""
+    """Encode a lock: packages sorted by repo, one line per file."""
     tables = "".join("\n" + "".join(_table(package)) for package in lock.ordered)
     return f"{_HEADER}schema = {SCHEMA}\n{tables}".encode()
 
 
 def decode_lock(raw: bytes, path: Path) -> Lock:
-    """Read a lock's bytes; ``path`` names it in errors.
+    """Decode a lock.
+
+    Args:
+        raw: The content of the file.
+        path: The file, for error messages.
 
     Raises:
-        BadConfig: The bytes are no lock, or contradict themselves, with line or key; or a newer hfver's.
+        BadConfig: The content is not a valid lock, or was written by a newer version of hfver. The message names the
+            line or the key.
     """
     table: dict[str, Any] = {}
     try:
@@ -48,11 +56,11 @@ def decode_lock(raw: bytes, path: Path) -> Lock:
         raise refuse(path, str(error).splitlines()[0][:200]) from None
 
 
-def refuse(path: Path, what: str) -> BadConfig:
-    """Make the error of a lock that cannot be used."""
+def refuse(path: Path, problem: str) -> BadConfig:
+    """Return the error for a lock that cannot be used."""
     return BadConfig(
-        f"{path}: {what}.",
-        f"Bring back an older one (git checkout -- {path.name}), or delete it and run: hfver lock NS/NAME@SPEC",
+        f"{path}: {problem}.",
+        f"Restore the last good one (git checkout -- {path.name}), or delete it and run: hfver lock NS/NAME@SPEC",
     )
 
 
@@ -81,7 +89,7 @@ def _scalar(value: str | int | bool) -> str:
 
 
 def _escaped(char: str) -> str:
-    """Escape what a basic string of TOML cannot hold, and what would not show in a diff."""
+    """Escape what a basic string of TOML must not contain, and what would be invisible in a diff."""
     if char in '"\\':
         return f"\\{char}"
     if char.isprintable():
@@ -99,8 +107,8 @@ def _parse(raw: bytes, path: Path) -> dict[str, Any]:
     if conflict := _CONFLICT.search(text.replace("\r\n", "\n")):
         line = text.replace("\r\n", "\n").count("\n", 0, conflict.start()) + 1
         raise BadConfig(
-            f"{path}: line {line}: a merge left its conflict marks.",
-            f"Take one side (git checkout --ours {path.name}), then run: hfver lock",
+            f"{path}: line {line} is a conflict marker of a git merge.",
+            f"Use one side (git checkout --ours {path.name}), then run: hfver lock",
         )
     return tomllib.loads(text)
 
@@ -109,30 +117,32 @@ def _check_schema(table: Mapping[str, Any], path: Path) -> None:
     schema = table.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise BadConfig(
-            f"{path} has schema {schema}; this hfver reads up to {SCHEMA}.", "Run: pip install --upgrade hfver"
+            f"{path} has schema {schema}; this version of hfver supports schemas up to {SCHEMA}.",
+            "Upgrade hfver: pip install --upgrade hfver",
         )
     if type(schema) is not int or schema != SCHEMA:
-        raise ValueError(f"schema: it should be {SCHEMA}")
+        raise ValueError(f"schema must be {SCHEMA}")
     if unknown := sorted(set(table) - {"schema", "package"}):
-        raise ValueError(f"{unknown[0][:80]}: this key is not known")
+        raise ValueError(f"unknown key {unknown[0][:80]}")
 
 
 def _packages(table: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     packages = table.get("package", [])
     if not isinstance(packages, list) or not all(isinstance(one, dict) for one in packages):
-        raise ValueError("package: it should be written [[package]]")
+        raise ValueError("package must be an array of tables, written [[package]]")
     return packages
 
 
 def _explain(error: ValidationError, table: Mapping[str, Any]) -> str:
-    """Say which key of which package is wrong."""
+    """Return the first error, with the package and the key that it is about."""
     first = error.errors(include_url=False)[0]
     message = first["msg"].removeprefix("Value error, ")
     key = "".join(f"{part}." for part in first["loc"]).rstrip(".")
-    return f"{_culprit(table)}{key}{': ' if key else ''}{message}"
+    return f"{_first_invalid(table)}{key}{': ' if key else ''}{message}"
 
 
-def _culprit(table: Mapping[str, Any]) -> str:
+def _first_invalid(table: Mapping[str, Any]) -> str:
+    """Name the first package that is not valid; empty if only the packages together are not."""
     for number, one in enumerate(_packages(table), 1):
         try:
             Package.model_validate(one)

@@ -1,1 +1,1 @@
-"""What only git can do: fetch a whole history, and push with a lease."""
+"""What the Hub's API cannot do and git can: fetching a whole history, and pushing a merge commit."""

@@ -1,13 +1,10 @@
-"""Clone: a repo's refs, commits and small files by one git fetch, kept in hfver's own folder for the next time.
+"""A bare clone of a repo: its refs, commits and small files by one git fetch, kept in hfver's cache folder.
 
-The file below the verbs that fetches by git; `hfver.hub.git.push` pushes in the same way. git runs without the user's
-configuration, hooks and prompts; the token travels in its environment, never in an argument, an address or a file.
-Content that was not fetched stays away: git is never left to fetch objects one by one.
+Content that is not fetched on purpose is never read: git would fetch missing objects one by one.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import re
@@ -20,52 +17,51 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hfver.core.log import timed
 from hfver.core.manifest import FileEntry
 from hfver.errors import HubError, UsageError
-from hfver.hub import Hub, TreeFile
-from hfver.hub.memory import Memory
+from hfver.hub.client import HubRepo
+from hfver.hub.git.environment import git_environment, git_remote
+from hfver.hub.listing import TreeFile
 
 if TYPE_CHECKING:
     from git import Repo
 
-__all__ = ["Clone", "GitTree", "Tag", "git_environment", "git_remote", "parse_pointer", "with_clone"]
+__all__ = ["Clone", "GitTree", "Tag", "parse_pointer", "with_clone"]
 
 FILTER = "blob:limit=1k"
-"""Brings what an LFS pointer can be (git-lfs: less than 1024 bytes), and of other files only their names."""
+"""Fetches every file that can be an LFS pointer (git-lfs: less than 1024 bytes), and only the names of larger ones."""
+
 MAX_POINTER = 1024
+"""Maximum size of an LFS pointer in bytes."""
+
 MAX_SECONDS = 253402300799
-"""The last second of the year 9999: a commit may claim any."""
+"""The last second of the year 9999, the latest that datetime can hold. A commit may claim any date."""
+
 MAX_FILES = 250_000
+"""Maximum number of files in a commit."""
+
 MAX_DEPTH = 64
+"""Maximum number of nested folders."""
+
 BATCH = 10_000
-"""Objects asked for in one fetch."""
+"""Maximum number of objects to ask for in one fetch."""
+
 REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
     rb"oid sha256:([0-9a-f]{64})\nsize (0|[1-9][0-9]{0,18})\n?"
 )
-_NEUTRAL = {
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
-    "GIT_ASKPASS": "",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_PARAMETERS": "",
-    "GIT_LFS_SKIP_SMUDGE": "1",
-    "GIT_NAMESPACE": "",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    "SSH_ASKPASS": "",
-}
-_NOT_THERE = re.compile(r"(?:not our ref|bad revision|bad object) '?([0-9a-f]{40})")
-"""How a server refuses an object, or git notices that it was left out."""
+_MISSING_OBJECT = re.compile(r"(?:not our ref|bad revision|bad object) '?([0-9a-f]{40})")
+"""How a server refuses an object, or how git reports that the server left it out."""
+
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Tag:
-    """A tag: the commit it leads to, and its message, None if it is not annotated."""
+    """A tag: the commit that it points to, and its message; None if it is not annotated."""
 
     commit: str
     message: str | None
@@ -76,8 +72,8 @@ class GitTree:
     """The files of a commit.
 
     Attributes:
-        blobs: Path to git blob id, for regular files.
-        odd: Path to what it is, for symbolic links and submodules.
+        blobs: The git blob ids of regular files, by path.
+        odd: What a release cannot contain, by path: symbolic links, submodules, and folders that cannot be read.
     """
 
     blobs: Mapping[str, str]
@@ -85,42 +81,42 @@ class GitTree:
 
 
 class _Broken(Exception):
-    """Git failed: the clone on disk cannot be read, or the Hub did not give what was asked for."""
+    """git failed: the clone on disk is damaged, or the Hub did not send what was requested."""
 
     def __init__(self, error: Exception) -> None:
-        self.said = str(getattr(error, "stderr", "") or error)
-        super().__init__(_reason(self.said))
+        self.stderr = str(getattr(error, "stderr", "") or error)
+        super().__init__(_reason(self.stderr))
 
 
-def with_clone(hub: Hub, repo: str, work: Callable[[Clone], _T]) -> _T:
-    """Bring a repo's clone up to date and work on it; one that is damaged is thrown away and made again.
+def with_clone(repo: HubRepo, work: Callable[[Clone], _T]) -> _T:
+    """Update a repo's clone and call a function with it. A damaged clone is deleted and fetched again.
 
     Raises:
-        UsageError: There is no git program.
-        HubError: The Hub did not let git fetch.
+        UsageError: git is not installed.
+        HubError: git could not fetch from the Hub.
     """
     from huggingface_hub.utils import WeakFileLock
 
-    folder = Memory(hub.identity, repo).folder
+    folder = repo.memory.folder
     folder.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(folder / "clone.lock"):
         try:
-            return _work(hub, repo, folder / "clone.git", work)
+            return _work(repo, folder / "clone.git", work)
         except _Broken:
             shutil.rmtree(folder / "clone.git", ignore_errors=True)
         try:
-            return _work(hub, repo, folder / "clone.git", work)
+            return _work(repo, folder / "clone.git", work)
         except _Broken as error:
             raise HubError(
-                f"{repo}: git could not fetch it from {hub.place} ({error}).",
-                "Check the address and your token; a proxy or a login page may have answered in the Hub's place.",
+                f"{repo}: git could not fetch the repo from {repo.hub.place} ({error}).",
+                "Check the address and your token: a proxy or a login page may have answered instead of the Hub.",
             ) from None
 
 
-def _work(hub: Hub, repo: str, folder: Path, work: Callable[[Clone], _T]) -> _T:
+def _work(repo: HubRepo, folder: Path, work: Callable[[Clone], _T]) -> _T:
     git = _open(folder)
     try:
-        return work(Clone(git, hub, repo))
+        return work(Clone(git, repo))
     finally:
         git.close()
 
@@ -131,7 +127,7 @@ def _open(folder: Path) -> Repo:
         from git import GitError, Repo
         from git.cmd import Git
     except ImportError:
-        raise UsageError("This needs the git program.", "Install git: https://git-scm.com") from None
+        raise UsageError("This command needs git, which is not installed.", "Install it: https://git-scm.com") from None
     try:
         if not (folder / "HEAD").is_file():
             folder.mkdir(parents=True, exist_ok=True)
@@ -145,39 +141,44 @@ def _open(folder: Path) -> Repo:
 
 
 class Clone:
-    """A bare clone that is up to date. Only what was fetched can be read."""
+    """A bare clone that was just updated. Only objects that were fetched can be read.
 
-    def __init__(self, git: Repo, hub: Hub, repo: str) -> None:
-        self._git, self._hub, self._repo = git, hub, repo
+    Attributes:
+        branches: The head of each branch, by name.
+        tags: The tags, by name.
+    """
+
+    def __init__(self, git: Repo, repo: HubRepo) -> None:
+        self._git, self._repo = git, repo
         self._fetch(f"--filter={FILTER}", "--prune", "--force", "origin", *REFSPECS)
-        self._sizes = self._at_hand()
+        self._sizes = self._local_objects()
         self._trees: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
         self.branches, self.tags = self._refs()
-        if "main" not in self.branches:  # git takes a page of anything for the refs of an old, empty server
-            raise _Broken(ValueError("fatal: what it answered with names no branch main"))
+        if "main" not in self.branches:  # git takes any web page for the refs of an old, empty server
+            raise _Broken(ValueError("fatal: the response has no branch main"))
 
     def has(self, oid: str) -> bool:
-        """Tell whether an object is at hand."""
+        """Return whether an object was fetched."""
         return oid in self._sizes
 
     def size(self, oid: str) -> int | None:
-        """Tell an object's size in bytes, or None if it is not at hand."""
+        """Return an object's size in bytes; None if it was not fetched."""
         return self._sizes.get(oid)
 
     def read(self, oid: str) -> bytes:
-        """Read an object that is at hand."""
+        """Read an object that was fetched."""
         return self._object(oid)[1]
 
-    def bring(self, oids: Iterable[str]) -> None:
-        """Fetch objects by their ids, all in one go; those that the Hub lacks stay away."""
+    def fetch(self, oids: Iterable[str]) -> None:
+        """Fetch objects by their ids. Those that the Hub does not have stay missing."""
         absent = sorted(set(oids) - self._sizes.keys())
         for start in range(0, len(absent), BATCH):
-            self._bring(absent[start : start + BATCH])
+            self._fetch_existing(absent[start : start + BATCH])
         if absent:
-            self._sizes = self._at_hand()
+            self._sizes = self._local_objects()
 
     def tree(self, commit: str) -> GitTree | None:
-        """List the files of a commit, or return None if the commit is not at hand."""
+        """List the files of a commit; return None if the commit was not fetched."""
         if not self.has(commit):
             return None
         kind, data = self._object(commit)
@@ -186,7 +187,7 @@ class Clone:
         return GitTree(*self._files(data[5:45].decode("ascii")))
 
     def tree_file(self, path: str, blob: str) -> TreeFile:
-        """Describe a file as a Hub lists it; one that is not at hand has the size -1."""
+        """Return a file as a Hub lists it; with the size -1 if it was not fetched."""
         size = self.size(blob)
         pointer = parse_pointer(self.read(blob)) if size is not None and size <= MAX_POINTER else None
         if pointer:
@@ -194,27 +195,25 @@ class Clone:
         return TreeFile(path, -1 if size is None else size, blob, None)
 
     def is_pointer(self, blob: str) -> bool:
-        """Tell whether a file that is at hand is an LFS pointer."""
+        """Return whether a file that was fetched is an LFS pointer."""
         return (self.size(blob) or 0) <= MAX_POINTER and parse_pointer(self.read(blob)) is not None
 
     def entry(self, blob: str) -> FileEntry:
-        """Name a file that is at hand by size and SHA-256: its own, or what its LFS pointer says."""
+        """Return the size and SHA-256 of a file that was fetched: its own, or the ones in its LFS pointer."""
         content = self.read(blob)
         oid, size = parse_pointer(content) or (hashlib.sha256(content).hexdigest(), len(content))
         return FileEntry(size=size, sha256=oid)
 
-    def made(self, commit: str) -> tuple[datetime, str]:
-        """Tell when a commit was made, and its author's name."""
+    def date_and_author(self, commit: str) -> tuple[datetime, str]:
+        """Return when a commit was made, and its author's name."""
         head = self.read(commit).decode("utf-8", "replace").partition("\n\n")[0]
-        who, when = (
-            re.search(r"^author (.*) <[^>\n]*> \d", head, re.MULTILINE),
-            re.search(r"^committer .*> (\d{1,12})\b", head, re.MULTILINE),
-        )
-        seconds = min(int(when[1]), MAX_SECONDS) if when else 0
-        return datetime.fromtimestamp(seconds, UTC), (who[1].strip() if who else "") or "unknown"
+        author = re.search(r"^author (.*) <[^>\n]*> \d", head, re.MULTILINE)
+        time = re.search(r"^committer .*> (\d{1,12})\b", head, re.MULTILINE)
+        seconds = min(int(time[1]), MAX_SECONDS) if time else 0
+        return datetime.fromtimestamp(seconds, UTC), (author[1].strip() if author else "") or "unknown"
 
     def versions_of(self, path: str, branch: str = "main") -> list[tuple[str, str | None]]:
-        """List the commits of a branch's history that changed a file, newest first, with its blob (None: none)."""
+        """List the commits of a branch that changed a file, newest first, with its blob; None where it was deleted."""
         format_ = ["--format=commit %H", "--raw", "--no-abbrev", "--no-renames", "-m", "--full-history"]
         text = self._run("log", *format_, f"refs/heads/{branch}", "--", path)
         found, commit = [], ""
@@ -227,14 +226,11 @@ class Clone:
         return found
 
     def _files(self, tree: str, depth: int = 0) -> tuple[dict[str, str], dict[str, str]]:
-        """List a tree and what is below it; trees are remembered, as releases share most of theirs."""
+        """List a tree and the trees below it. Trees are remembered, because releases share most of theirs."""
         if tree not in self._trees:
             blobs, odd = self._walk(tree, depth)
             if len(blobs) > MAX_FILES or depth > MAX_DEPTH:
-                blobs, odd = (
-                    {},
-                    {"…": "beyond what a release can hold: too many files, or too many folders in each other"},
-                )
+                blobs, odd = {}, {"…": "too large for a release: too many files, or folders nested too deeply"}
             self._trees[tree] = blobs, odd
         return self._trees[tree]
 
@@ -250,14 +246,14 @@ class Clone:
         for binary, mode, name in entries:
             oid, kind = binary.hex(), mode >> 12
             if kind == 0o04:
-                below, strange = self._files(oid, depth + 1)
-                blobs.update((f"{name}/{path}", blob) for path, blob in below.items())
-                odd.update((f"{name}/{path}", what) for path, what in strange.items())
+                blobs_below, odd_below = self._files(oid, depth + 1)
+                blobs.update((f"{name}/{path}", blob) for path, blob in blobs_below.items())
+                odd.update((f"{name}/{path}", kind_of_entry) for path, kind_of_entry in odd_below.items())
             elif kind == 0o10:
                 blobs[name] = oid
             else:
                 odd[name] = "a symbolic link" if kind == 0o12 else "a submodule"
-            if len(blobs) > MAX_FILES:  # a few trees that name each other many times can stand for billions of files
+            if len(blobs) > MAX_FILES:  # a few trees that contain each other many times can stand for billions of files
                 break
         return blobs, odd
 
@@ -290,42 +286,41 @@ class Clone:
             raise _Broken(error) from None
         return kind.decode() if isinstance(kind, bytes) else str(kind), bytes(data)
 
-    def _at_hand(self) -> dict[str, int]:
-        """List every object that is here. Asking for one that is not would make git fetch it alone."""
+    def _local_objects(self) -> dict[str, int]:
+        """List the size of every object in the clone, because asking git for a missing one would fetch it."""
         text = self._run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objectsize)")
         self._git.git.clear_cache()
         return {oid: int(size) for oid, _, size in (line.partition(" ") for line in text.splitlines())}
 
-    def _bring(self, oids: list[str]) -> None:
+    def _fetch_existing(self, oids: list[str]) -> None:
+        """Fetch objects; a fetch fails if the Hub lacks one of them, so leave that out and try again."""
         wanted = set(oids)
         while wanted:
             try:
-                return self._want(sorted(wanted))
+                return self._fetch_objects(sorted(wanted))
             except _Broken as error:
-                lacking = _NOT_THERE.search(error.said)
-                if lacking is None or lacking[1] not in wanted:
+                missing = _MISSING_OBJECT.search(error.stderr)
+                if missing is None or missing[1] not in wanted:
                     raise
-                wanted.remove(lacking[1])
+                wanted.remove(missing[1])
         return None
 
-    def _want(self, oids: list[str]) -> None:
-        with tempfile.TemporaryFile() as wanted:
-            wanted.write("".join(f"{oid}\n" for oid in oids).encode())
-            wanted.seek(0)
-            # Saying what commits we have would let a server leave out their files, which we do not have.
+    def _fetch_objects(self, oids: list[str]) -> None:
+        with tempfile.TemporaryFile() as names:
+            names.write("".join(f"{oid}\n" for oid in oids).encode())
+            names.seek(0)
+            # A server leaves out the files of commits that we say we have. We have the commits, but not the files.
             self._fetch(
                 "--filter=blob:none",
                 "--stdin",
                 "origin",
-                istream=wanted,
+                istream=names,
                 settings={"fetch.negotiationAlgorithm": "noop"},
             )
 
     def _fetch(self, *arguments: str, istream: Any = None, settings: Mapping[str, str] | None = None) -> None:
         options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]
-        environment = git_environment(
-            Path(self._git.git_dir), {**git_remote(self._hub, self._repo), **(settings or {})}
-        )
+        environment = git_environment(Path(self._git.git_dir), {**git_remote(self._repo), **(settings or {})})
         self._run("fetch", *options, *arguments, env=environment, istream=istream)
 
     def _run(self, *arguments: str, env: Mapping[str, str] | None = None, istream: Any = None) -> str:
@@ -333,50 +328,20 @@ class Clone:
 
         program = self._git.git.GIT_PYTHON_GIT_EXECUTABLE
         try:
-            return str(self._git.git.execute([program, *arguments], env=env, istream=istream))
+            with timed(f"git {arguments[0]}"):
+                return str(self._git.git.execute([program, *arguments], env=env, istream=istream))
         except (GitError, OSError) as error:
             raise _Broken(error) from None
 
 
 def parse_pointer(data: bytes) -> tuple[str, int] | None:
-    """Read a Git-LFS pointer: SHA-256 and size in bytes; None for any other content."""
+    """Parse a Git-LFS pointer: the SHA-256, and the size in bytes; None for any other content."""
     found = _POINTER.fullmatch(data) if len(data) <= MAX_POINTER else None
     return (found[1].decode(), int(found[2])) if found else None
 
 
-def git_environment(folder: Path, remote: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Make git blind to the user's and the caller's settings; ours go by environment, which no process list shows."""
-    settings = {
-        "core.hooksPath": os.devnull,
-        "gc.autoDetach": "false",
-        "http.lowSpeedLimit": "1000",
-        "http.lowSpeedTime": "60",
-        "http.postBuffer": str(16 * 1024 * 1024),
-        "protocol.allow": "never",
-        "protocol.http.allow": "always",
-        "protocol.https.allow": "always",
-        **(remote or {}),
-    }
-    counted = {"GIT_CONFIG_COUNT": str(len(settings))}
-    for number, (name, value) in enumerate(settings.items()):
-        counted |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-    return _NEUTRAL | {"GIT_DIR": str(folder), "GIT_OBJECT_DIRECTORY": str(folder / "objects")} | counted
-
-
-def git_remote(hub: Hub, repo: str) -> dict[str, str]:
-    """Say where from and as whom: any user name, and the token as the password."""
-    remote = {"remote.origin.url": f"{hub.endpoint}/{repo}"}
-    if hub.is_loopback:
-        remote["remote.origin.proxy"] = ""  # no proxy can reach this machine's own loopback
-    _, _, token = hub.session.headers().get("authorization", "").partition(" ")
-    if token:
-        basic = base64.b64encode(f"hfver:{token}".encode()).decode()
-        remote[f"http.{hub.endpoint}/.extraHeader"] = f"Authorization: Basic {basic}"
-    return remote
-
-
-def _reason(said: str) -> str:
-    """Say in a line why git failed."""
-    lines = [line.strip(" '").removeprefix("stderr: '") for line in said.splitlines() if line.strip(" '")]
-    told = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    return (told or lines or ["no reason given"])[-1][:300]
+def _reason(stderr: str) -> str:
+    """Return the line that says why git failed."""
+    lines = [line.strip(" '").removeprefix("stderr: '") for line in stderr.splitlines() if line.strip(" '")]
+    errors = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    return (errors or lines or ["no reason given"])[-1][:300]

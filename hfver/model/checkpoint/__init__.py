@@ -1,18 +1,19 @@
-"""Reading, recognising and hashing checkpoint folders."""
+"""One checkpoint folder: what it is, what a release of it holds, and what its files hash to."""
 
-from hfver.model.checkpoint.checkpoint import BaseHint, Checkpoint, LeftOut, Tensor
+from hfver.model.checkpoint.checkpoint import BaseHint, Checkpoint, Exclusion, Tensor
 from hfver.model.checkpoint.convert import convert_pickles
 from hfver.model.checkpoint.hash import hash_files
 from hfver.model.checkpoint.hash_cache import HashCache
-from hfver.model.checkpoint.read import check_unchanged, read_checkpoint, tensor_name
+from hfver.model.checkpoint.read import check_unchanged, read_checkpoint
 from hfver.model.checkpoint.remote_code import refuse_code
+from hfver.model.checkpoint.tensors import tensor_name
 from hfver.model.checkpoint.tensors_json import decode_tensors, encode_tensors
 
 __all__ = [
     "BaseHint",
     "Checkpoint",
+    "Exclusion",
     "HashCache",
-    "LeftOut",
     "Tensor",
     "check_unchanged",
     "convert_pickles",

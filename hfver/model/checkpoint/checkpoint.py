@@ -1,4 +1,4 @@
-"""The nouns of this room: what a checkpoint folder holds, as frozen values."""
+"""What a checkpoint folder holds, as frozen values."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from hfver.core.manifest import FileEntry, content_digest
+from hfver.core.manifest import CARD, FileEntry, content_digest
 from hfver.model.checkpoint.safetensors_header import DTYPE_BITS
 from hfver.model.checkpoint.tasks import pipeline_tag_of
-from hfver.model.checkpoint.untrusted_files import Stat
+from hfver.model.checkpoint.untrusted_files import FileStamp
+from hfver.model.secrets import SecretMatch
 
 Kind = Literal["model", "adapter", "sentence-transformers"]
 
@@ -27,11 +28,11 @@ class Tensor:
     """One tensor of the weights.
 
     Attributes:
-        name: Its name in the file. Tensors of a nested folder carry the folder's path and a slash before it;
-            those of a file that is not the folder's main weights (a variant) the file's path and a colon.
-        file: Path of the file that holds it.
+        name: Its name in the file, after the path of a nested folder and a slash. In a file beside the main weights (a
+            variant), after the path of the file and a colon.
+        file: The path of the file that holds it.
         dtype: The safetensors name, such as ``F32`` or ``BF16``.
-        shape: Sizes of its dimensions; empty for a scalar.
+        shape: The sizes of its dimensions; empty for a scalar.
         digest: ``xxh3:`` and the 32 hex digits of xxh3-128 over its bytes.
     """
 
@@ -43,22 +44,22 @@ class Tensor:
 
     @property
     def elements(self) -> int:
-        """Number of elements."""
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """Size in bytes."""
+        """The size in bytes."""
         return self.elements * DTYPE_BITS[self.dtype] // 8
 
     @property
     def is_extra(self) -> bool:
-        """Whether it belongs to a file beside the main weights, such as a variant in another precision."""
+        """Whether it is in a file beside the main weights, such as a variant in another precision."""
         return self.name.startswith(f"{self.file}:")
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Exclusion:
     """A file or folder (with a final slash) that no release of this checkpoint holds, and why."""
 
     path: str
@@ -67,11 +68,11 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class BaseHint:
-    """What the folder itself says of the model it was made from.
+    """What the folder itself says about the model it was made from.
 
     Attributes:
         name: A Hub id or a local path, as written there.
-        revision: A branch, tag or commit, where it says so.
+        revision: A branch, tag or commit, if one is given.
         relation: ``adapter``, ``finetune``, ``quantized`` or ``merge``.
     """
 
@@ -87,52 +88,54 @@ class Checkpoint:
     Attributes:
         directory: The folder.
         kind: What wrote it.
-        files: The author's files that a release holds, sorted by path; the card and what hfver writes are
-            not among them.
-        left_out: What is in the folder and in no release.
+        files: The author's files that a release holds, sorted by path, without the card and what hfver writes.
+        exclusions: What the folder holds and a release does not.
         tensors: All tensors of all safetensors files, sorted by name.
+        content: The bytes of small files by path: those that readers want whole, those that a commit of the release
+            holds, and the documents and run records beside them (see ``content.py``). Whoever needs a file takes it
+            from here if it is here, so that everyone sees the bytes that were hashed.
         config: ``config.json`` (of the transformer module in a sentence-transformers folder), or empty.
         generation_config: ``generation_config.json``, or empty.
         tokenizer_config: ``tokenizer_config.json``, or empty.
         adapter_config: ``adapter_config.json``, or empty.
-        readme: The author's own ``README.md``.
-        base: What the folder says of its base model.
-        looks: How each file looked on disk when it was read, by its path.
-        runs_code: Paths, and ``path: key`` of settings, through which loading could run code of the author.
+        base: What the folder says about its base model.
+        secrets: The secrets in the author's files and README, by path; None if the folder was not searched for them.
+        stamps: The stamp of each file when it was read, by its path.
     """
 
     directory: Path
     kind: Kind
     files: Mapping[str, FileEntry]
-    left_out: tuple[LeftOut, ...]
+    exclusions: tuple[Exclusion, ...]
     tensors: tuple[Tensor, ...]
+    content: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     config: Mapping[str, Any] = field(default_factory=dict)
     generation_config: Mapping[str, Any] = field(default_factory=dict)
     tokenizer_config: Mapping[str, Any] = field(default_factory=dict)
     adapter_config: Mapping[str, Any] = field(default_factory=dict)
-    readme: str | None = None
     base: BaseHint | None = None
-    runs_code: tuple[str, ...] = ()
-    looks: Mapping[str, Stat] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, tuple[SecretMatch, ...]] | None = None
+    stamps: Mapping[str, FileStamp] = field(default_factory=dict, repr=False)
+
+    @property
+    def readme(self) -> str | None:
+        """The author's own ``README.md``."""
+        content = self.content.get(CARD)
+        return None if content is None else content.decode()
 
     @property
     def content_digest(self) -> str:
-        """Name of what was trained: equal for equal files."""
+        """The digest that identifies what was trained: equal for equal files."""
         return content_digest(self.files)
 
     @property
-    def bytes_total(self) -> int:
-        """Sum of the sizes of all files, in bytes."""
-        return sum(entry.size for entry in self.files.values())
-
-    @property
     def parameters(self) -> int:
-        """Number of elements in the main weights; packed ones (4 bit in a byte) count as stored."""
+        """The number of elements in the main weights; packed ones (two of 4 bits in a byte) count as stored."""
         return sum(tensor.elements for tensor in self.tensors if not tensor.is_extra)
 
     @property
     def dtypes(self) -> tuple[str, ...]:
-        """The types of the main weights, the one with most elements first."""
+        """The dtypes of the main weights, the one with the most elements first."""
         counts: dict[str, int] = {}
         for tensor in self.tensors:
             if not tensor.is_extra:
@@ -153,12 +156,12 @@ class Checkpoint:
 
     @property
     def library_name(self) -> str:
-        """The library that loads it, by the Hub's name."""
+        """The library that loads it, under the name that the Hub uses."""
         return _LIBRARIES[self.kind]
 
     @property
     def pipeline_tag(self) -> str | None:
-        """The Hub's name of the task, where the folder tells it."""
+        """The Hub's name of the task, if the folder shows it."""
         if self.kind == "sentence-transformers":
             return "sentence-similarity"
         return pipeline_tag_of(self.architectures, self.model_type, self.adapter_config.get("task_type"))

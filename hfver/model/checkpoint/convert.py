@@ -1,6 +1,6 @@
-"""Converting pickled weights to safetensors, without ever unpickling in this process.
+"""Convert pickled weights to safetensors, without ever unpickling in this process.
 
-The child process that reads a pickle gets no token from the environment, a limit of memory and of time, and
+The child process that reads a pickle gets no token from the environment, limits on memory and time, and
 ``weights_only``: the unpickler that builds tensors and calls nothing else.
 """
 
@@ -21,19 +21,19 @@ from typing import Any
 from hfver.core.progress import Progress, silent
 from hfver.errors import BadCheckpoint
 from hfver.model.checkpoint.exclusions import is_model_weights
+from hfver.model.checkpoint.shards import MAX_INDEX
 from hfver.model.checkpoint.untrusted_files import held_still, read_object, shown, stat_regular
-from hfver.model.checkpoint.walk import Found, Listing, list_folder
+from hfver.model.checkpoint.walk import FileOnDisk, FolderWalk, find_pickles, walk_folder
 
 _NAME = re.compile(r"(?:pytorch_)?(?P<stem>(?:adapter_)?model(?:[.-].+)?)\.(?:bin|pt|pth)")
 _SHARD = re.compile(r"(?P<series>.+)-\d+-of-\d+")
-_MAX_INDEX = 32 * 1024 * 1024
 _KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "SYSTEMROOT")
 _HINT = "If you trust it, load it where it was made and save it again: model.save_pretrained(DIR)"
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One pickle to convert: its path, and the path of what it becomes."""
+class _Conversion:
+    """One pickle to convert: its path, and the path of the safetensors file that it becomes."""
 
     source: str
     target: str
@@ -42,52 +42,52 @@ class _Job:
 def convert_pickles(directory: Path, output: Path, *, progress: Progress = silent) -> Path:
     """Make a copy of a checkpoint folder whose pickled weights are safetensors.
 
-    Shards stay shards and get an index of their own. Weights that are there as safetensors already are
-    copied. The folder itself is never changed, and ``output`` appears only when it is complete.
+    Shards stay shards and get an index of their own. Weights that are already there as safetensors are copied. The
+    folder itself is never changed, and ``output`` appears only when it is complete.
 
     Args:
         directory: The checkpoint folder.
-        output: Where to write; not there yet, or an empty folder, and not inside ``directory``.
-        progress: Told of every pickle converted.
+        output: Where to write: a new or an empty folder that is not inside ``directory``.
+        progress: Called after each pickle with the number of bytes that are done.
 
     Returns:
-        ``output``; ``directory`` itself if nothing in it needs converting.
+        ``output``, or ``directory`` itself if nothing in it needs converting.
 
     Raises:
         BadCheckpoint: A pickle holds more than tensors, is broken, or takes too much memory or time.
     """
-    listing = list_folder(directory)
-    jobs = _plan(listing)
-    if not jobs:
+    walk = find_pickles(walk_folder(directory))
+    conversions = _plan(walk)
+    if not conversions:
         return directory
-    _check_indexes(listing, jobs)
+    _check_indexes(walk, conversions)
     _check_output(directory, output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".hfver-convert-") as temporary:
         inner = Path(temporary) / "checkpoint"
         inner.mkdir()
-        _copy_others(listing, inner)
-        held = _convert_all(listing, jobs, inner, progress)
-        _write_indexes(jobs, held, inner)
+        _copy_others(walk, inner)
+        held = _convert_all(walk, conversions, inner, progress)
+        _write_indexes(conversions, held, inner)
         inner.replace(output)
     return output
 
 
-def _plan(listing: Listing) -> list[_Job]:
-    safe = {_folder(path) for path in listing.files if path.endswith(".safetensors")}
-    jobs = [
-        _Job(path, _target(path))
-        for path in sorted(listing.pickles)
+def _plan(walk: FolderWalk) -> list[_Conversion]:
+    safe = {_folder(path) for path in walk.files if path.endswith(".safetensors")}
+    conversions = [
+        _Conversion(path, _target(path))
+        for path in sorted(walk.pickles)
         if is_model_weights(PurePosixPath(path).name) and _folder(path) not in safe
     ]
     targets: dict[str, str] = {}
-    for job in jobs:
-        if (twin := targets.setdefault(job.target, job.source)) != job.source:
+    for conversion in conversions:
+        if (twin := targets.setdefault(conversion.target, conversion.source)) != conversion.source:
             raise BadCheckpoint(
-                f"{shown(listing.directory / twin)} and {shown(job.source)} would both become {job.target}.",
+                f"{shown(walk.directory / twin)} and {shown(conversion.source)} would both become {conversion.target}.",
                 "Keep the one that holds the weights.",
             )
-    return jobs
+    return conversions
 
 
 def _target(path: str) -> str:
@@ -102,21 +102,21 @@ def _folder(path: str) -> str:
 
 def _check_output(directory: Path, output: Path) -> None:
     if output.resolve().is_relative_to(directory.resolve()):
-        raise BadCheckpoint(f"{shown(output)} is inside the folder to convert.", "Name a folder beside it.")
+        raise BadCheckpoint(f"{shown(output)} is inside the folder to convert.", "Name a folder outside of it.")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise BadCheckpoint(f"{shown(output)} is there already.", "Name a new folder.")
+        raise BadCheckpoint(f"{shown(output)} already exists.", "Name a new folder.")
 
 
-def _copy_others(listing: Listing, output: Path) -> None:
-    state = listing.directory / "trainer_state.json"  # no release holds it, and the lineage is read from it
-    extra = {state.name: Found(state, stat_regular(state))} if state.is_file() else {}
-    for path, found in {**listing.files, **listing.generated, **extra}.items():
-        _copy(found, output / path)
+def _copy_others(walk: FolderWalk, output: Path) -> None:
+    state = walk.directory / "trainer_state.json"  # excluded from a release, but the lineage is read from it
+    extra = {state.name: FileOnDisk(state, stat_regular(state))} if state.is_file() else {}
+    for path, file in {**walk.files, **walk.documents, **extra}.items():
+        _copy(file, output / path)
 
 
-def _copy(found: Found, target: Path) -> None:
+def _copy(file: FileOnDisk, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with held_still(found.real, found.stat) as stream, target.open("wb") as copy:
+    with held_still(file.path, file.stamp) as stream, target.open("wb") as copy:
         try:
             # Shares the blocks where the file system can.
             while os.copy_file_range(stream.fileno(), copy.fileno(), 2**30):
@@ -127,21 +127,23 @@ def _copy(found: Found, target: Path) -> None:
             shutil.copyfileobj(stream, copy, 2**22)
 
 
-def _convert_all(listing: Listing, jobs: Iterable[_Job], output: Path, progress: Progress) -> dict[str, dict[str, int]]:
-    model = _model_facts(listing)
-    sizes = {job.source: listing.pickles[job.source].stat.size for job in jobs}
+def _convert_all(
+    walk: FolderWalk, conversions: Iterable[_Conversion], output: Path, progress: Progress
+) -> dict[str, dict[str, int]]:
+    model = _model_facts(walk)
+    sizes = {conversion.source: walk.pickles[conversion.source].stamp.size for conversion in conversions}
     held, done = {}, 0
-    for job in jobs:
-        (output / job.target).parent.mkdir(parents=True, exist_ok=True)
-        held[job.target] = _run_child(listing.pickles[job.source], output / job.target, model)
-        done += sizes[job.source]
+    for conversion in conversions:
+        (output / conversion.target).parent.mkdir(parents=True, exist_ok=True)
+        held[conversion.target] = _run_child(walk.pickles[conversion.source], output / conversion.target, model)
+        done += sizes[conversion.source]
         progress("converting", done, sum(sizes.values()))
     return held
 
 
-def _model_facts(listing: Listing) -> dict[str, Any]:
-    found = listing.files.get("config.json")
-    config = read_object(found.real, found.stat) if found else {}
+def _model_facts(walk: FolderWalk) -> dict[str, Any]:
+    file = walk.files.get("config.json")
+    config = read_object(file.path, file.stamp) if file else {}
     names, model_type = config.get("architectures"), config.get("model_type")
     return {
         "architectures": [name for name in names if isinstance(name, str)] if isinstance(names, list) else [],
@@ -150,21 +152,21 @@ def _model_facts(listing: Listing) -> dict[str, Any]:
     }
 
 
-def _run_child(found: Found, target: Path, model: Mapping[str, Any]) -> dict[str, int]:
-    size = found.stat.size
+def _run_child(file: FileOnDisk, target: Path, model: Mapping[str, Any]) -> dict[str, int]:
+    size = file.stamp.size
     # A mapped pickle and one copy of its tensors; PyTorch alone takes about one gigabyte.
     memory = 3 * size + 4 * 2**30
-    request = {"source": str(found.real), "target": str(target), "memory": memory, **model}
-    with held_still(found.real, found.stat):
-        answer = _ask(json.dumps(request), 180 + size / 5e6, found.real)
+    request = {"source": str(file.path), "target": str(target), "memory": memory, **model}
+    with held_still(file.path, file.stamp):
+        answer = _ask(json.dumps(request), 180 + size / 5e6, file.path)
     if "error" in answer:
-        raise BadCheckpoint(f"{shown(found.real)} {answer['error']}.", _HINT)
+        raise BadCheckpoint(f"{shown(file.path)} {answer['error']}.", _HINT)
     tensors: dict[str, int] = answer["tensors"]
     return tensors
 
 
 def _ask(request: str, timeout: float, source: Path) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-W", "ignore", str(Path(__file__).with_name("_convert.py"))]
+    command = [sys.executable, "-I", "-W", "ignore", str(Path(__file__).with_name("_convert_child.py"))]
     try:
         child = subprocess.run(
             command,
@@ -179,7 +181,7 @@ def _ask(request: str, timeout: float, source: Path) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         raise BadCheckpoint(f"{shown(source)} took more than {timeout:.0f} s to convert.", _HINT) from None
     except ValueError:
-        # No answer: the process was killed, by the kernel for its memory or by a broken file.
+        # No answer: the kernel killed the process for its memory, or a broken file crashed it.
         how = f"the process ended with {child.returncode}"
         raise BadCheckpoint(f"{shown(source)} could not be converted: {how}.", _HINT) from None
     return answer if isinstance(answer, dict) else {"error": "gave no answer"}
@@ -191,31 +193,33 @@ def _environment() -> dict[str, str]:
     return {**kept, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def _series(jobs: Iterable[_Job]) -> dict[str, list[_Job]]:
-    found: dict[str, list[_Job]] = {}
-    for job in jobs:
-        if match := _SHARD.fullmatch(job.target.removesuffix(".safetensors")):
-            found.setdefault(match["series"], []).append(job)
+def _series(conversions: Iterable[_Conversion]) -> dict[str, list[_Conversion]]:
+    found: dict[str, list[_Conversion]] = {}
+    for conversion in conversions:
+        if match := _SHARD.fullmatch(conversion.target.removesuffix(".safetensors")):
+            found.setdefault(match["series"], []).append(conversion)
     return found
 
 
-def _check_indexes(listing: Listing, jobs: Iterable[_Job]) -> None:
-    """Check shards against the index they came with: a lost one would go unseen."""
-    for shards in _series(jobs).values():
+def _check_indexes(walk: FolderWalk, conversions: Iterable[_Conversion]) -> None:
+    """Check shards against the index they came with; without it, nobody would notice a missing one."""
+    for shards in _series(conversions).values():
         match = _SHARD.fullmatch(shards[0].source.removesuffix(".bin"))
-        path = listing.directory / f"{match['series'] if match else ''}.bin.index.json"
+        path = walk.directory / f"{match['series'] if match else ''}.bin.index.json"
         if not path.is_file():
-            raise BadCheckpoint(f"{shown(path)} is missing, which says what is in the shards.", _HINT)
-        weight_map = read_object(path, stat_regular(path), _MAX_INDEX).get("weight_map")
+            raise BadCheckpoint(f"{shown(path)} is missing; it lists what is in the shards.", _HINT)
+        weight_map = read_object(path, stat_regular(path), MAX_INDEX).get("weight_map")
         named = {str(name) for name in weight_map.values()} if isinstance(weight_map, dict) else set()
-        if named != {PurePosixPath(job.source).name for job in shards}:
+        if named != {PurePosixPath(conversion.source).name for conversion in shards}:
             raise BadCheckpoint(f"{shown(path)} does not agree with the shards beside it.", _HINT)
 
 
-def _write_indexes(jobs: Iterable[_Job], held: Mapping[str, Mapping[str, int]], output: Path) -> None:
-    for series, shards in _series(jobs).items():
-        weight_map = {tensor: PurePosixPath(job.target).name for job in shards for tensor in held[job.target]}
-        total = sum(size for job in shards for size in held[job.target].values())
+def _write_indexes(conversions: Iterable[_Conversion], held: Mapping[str, Mapping[str, int]], output: Path) -> None:
+    for series, shards in _series(conversions).items():
+        weight_map = {
+            tensor: PurePosixPath(conversion.target).name for conversion in shards for tensor in held[conversion.target]
+        }
+        total = sum(size for conversion in shards for size in held[conversion.target].values())
         index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
         path = output / f"{series}.safetensors.index.json"
         path.write_text(json.dumps(index, indent=2) + "\n")

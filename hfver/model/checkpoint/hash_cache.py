@@ -1,7 +1,7 @@
-"""What files hashed to the last time, so that an unchanged one need not be opened again.
+"""A cache of what files hashed to, so that an unchanged file need not be opened again.
 
-One small file per cached file rather than a database: several processes write at once without locks (each
-write is a rename), home folders on NFS are fine, and a damaged entry costs only itself.
+It holds one small file per cached file rather than a database: several processes write at once without locks (each
+write is a rename), home folders on NFS work, and a damaged entry costs only itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import xxhash
 
 from hfver.core.cache_folder import default_folder, is_private
 from hfver.model.checkpoint.safetensors_header import DTYPE_BITS
-from hfver.model.checkpoint.untrusted_files import Stat
+from hfver.model.checkpoint.untrusted_files import FileStamp
+from hfver.model.secrets import SecretMatch, scanner_id
 
 _SCHEMA = 1
 _MAX_ENTRY = 256 * 1024 * 1024
@@ -29,7 +30,7 @@ _KEEP_NS = 180 * 24 * 3600 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class TensorDigest:
-    """A tensor without the file that holds it: a cache entry outlives a renaming."""
+    """A tensor without the file that holds it, because a cache entry outlives a renaming."""
 
     name: str
     dtype: str
@@ -38,93 +39,114 @@ class TensorDigest:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a file: its SHA-256, and its tensors if it was read as safetensors."""
+class FileFacts:
+    """What one pass over a file found out.
+
+    Attributes:
+        sha256: 64 hex digits.
+        tensors: Its tensors, if it was read as safetensors.
+        secrets: Its secrets, if it was searched for them.
+    """
 
     sha256: str
     tensors: tuple[TensorDigest, ...] | None = None
+    secrets: tuple[SecretMatch, ...] | None = None
 
 
 class HashCache:
-    """Digests by (device, inode, size, mtime_ns, ctime_ns), kept in the user's cache folder.
+    """Facts about files by (device, inode, size, mtime_ns, ctime_ns), kept in the user's cache folder.
 
-    It never fails: a broken entry is discarded, and a folder that cannot be written, or that others could
-    have written to, is ignored.
+    It never fails: a broken entry is discarded, and a folder that cannot be written, or that others could have written
+    to, is ignored.
     """
 
     def __init__(self, folder: Path | None = None, *, margin: float = 2.0) -> None:
-        """Use a folder, ``default_folder()`` if none is given.
+        """Use a folder, ``default_folder()`` by default.
 
         Args:
-            folder: Where to keep the entries; made when first written.
-            margin: Seconds that a file must have been left alone before its look is remembered. File systems
-                count time in ticks (2 s on FAT): a write in the very tick of our look would leave no trace
-                (git calls such an entry racy).
+            folder: Where to keep the entries; made by the first write.
+            margin: Seconds that a file must not have been modified before its facts are remembered. File systems
+                count time in ticks (2 s on FAT): a write within the tick in which we looked at the file would leave no
+                trace (git calls such an entry racy).
         """
         self.folder = (folder or default_folder()) / "hashes"
         self._margin_ns = int(margin * 1e9)
 
-    def lookup(self, found: Stat, *, tensors: bool = False) -> Known | None:
-        """Return what a file with exactly this stat hashed to, or None.
+    def lookup(self, stamp: FileStamp, *, tensors: bool = False, secrets: bool = False) -> FileFacts | None:
+        """Return the facts about a file with exactly this stamp, or None.
 
         Args:
-            found: What the file looks like now.
-            tensors: Whether only an entry that lists the tensors is of use.
+            stamp: The stamp of the file now.
+            tensors: Whether the facts must include the tensors.
+            secrets: Whether the facts must include the verdict of the secret scan. A verdict of other patterns than
+                today's does not count.
         """
-        path = self._path(found)
+        path = self._path(stamp)
         try:
             if not is_private(self.folder):
                 return None
-            known = _decode(path, found)
+            facts = _decode(path, stamp, secrets=secrets)
         except (OSError, ValueError, TypeError, KeyError):
             return None
-        return None if known is None or (tensors and known.tensors is None) else known
+        if facts is None or (tensors and facts.tensors is None) or (secrets and facts.secrets is None):
+            return None
+        return facts
 
-    def remember(self, found: Stat, known: Known, looked_at_ns: int) -> None:
-        """Keep what a file hashed to, unless it was touched too shortly before it was looked at.
+    def remember(self, stamp: FileStamp, facts: FileFacts, looked_at_ns: int) -> None:
+        """Keep the facts about a file, unless it was modified too shortly before we looked at it.
 
         Args:
-            found: What the file looked like before it was read (and still did after).
-            known: What it hashed to.
-            looked_at_ns: When ``found`` was taken, as ``time.time_ns()`` gives it.
+            stamp: The stamp of the file before it was read (and still after).
+            facts: What the pass over it found out.
+            looked_at_ns: When ``stamp`` was taken, as ``time.time_ns()`` gives it.
         """
-        if max(found.mtime_ns, found.ctime_ns) + self._margin_ns >= looked_at_ns:
+        if max(stamp.mtime_ns, stamp.ctime_ns) + self._margin_ns >= looked_at_ns:
             return
         # What cannot be written is not remembered; hashing again is always right.
         with contextlib.suppress(OSError):
-            _write(self._path(found), _encode(found, known))
+            _write(self._path(stamp), _encode(stamp, facts))
 
     def prune(self) -> None:
-        """Forget what was not written for half a year."""
+        """Remove entries that are older than half a year."""
         with contextlib.suppress(OSError):
             oldest = time.time_ns() - _KEEP_NS
             for path in self.folder.glob("*/*"):
                 if path.lstat().st_mtime_ns < oldest:
                     path.unlink(missing_ok=True)
 
-    def _path(self, found: Stat) -> Path:
+    def _path(self, stamp: FileStamp) -> Path:
         # By inode alone, so that a file that changes replaces its own entry and the folder does not grow.
-        name = hashlib.sha256(f"{found.device}:{found.inode}".encode()).hexdigest()[:40]
+        name = hashlib.sha256(f"{stamp.device}:{stamp.inode}".encode()).hexdigest()[:40]
         return self.folder / name[:2] / name[2:]
 
 
-def _encode(found: Stat, known: Known) -> bytes:
-    tensors = None if known.tensors is None else [[t.name, t.dtype, t.shape, t.digest] for t in known.tensors]
-    body = json.dumps({"schema": _SCHEMA, "stat": found, "sha256": known.sha256, "tensors": tensors}).encode()
+def _encode(stamp: FileStamp, facts: FileFacts) -> bytes:
+    raw: dict[str, Any] = {"schema": _SCHEMA, "stat": stamp, "sha256": facts.sha256, "tensors": None}
+    if facts.tensors is not None:
+        raw["tensors"] = [[t.name, t.dtype, t.shape, t.digest] for t in facts.tensors]
+    if facts.secrets is not None:
+        # Schema 1 had no such key, and ignores it. Old entries have no verdict, so their files are searched again.
+        found = [[match.line, match.kind, match.fingerprint] for match in facts.secrets]
+        raw["secrets"] = {"scanner": scanner_id(), "found": found}
+    body = json.dumps(raw).encode()
     return xxhash.xxh3_128_hexdigest(body).encode() + b"\n" + body
 
 
-def _decode(path: Path, found: Stat) -> Known | None:
+def _decode(path: Path, stamp: FileStamp, *, secrets: bool) -> FileFacts | None:
     if path.stat().st_size > _MAX_ENTRY:
         return None
     check, _, body = path.read_bytes().partition(b"\n")
     if xxhash.xxh3_128_hexdigest(body).encode() != check:
         return None
     raw = json.loads(body)
-    if raw["schema"] != _SCHEMA or tuple(raw["stat"]) != found:
+    if raw["schema"] != _SCHEMA or tuple(raw["stat"]) != stamp:
         return None
     tensors = raw["tensors"]
-    return Known(raw["sha256"], None if tensors is None else tuple(_tensor(row) for row in tensors))
+    return FileFacts(
+        raw["sha256"],
+        None if tensors is None else tuple(_tensor(row) for row in tensors),
+        _secrets(raw) if secrets else None,
+    )
 
 
 def _tensor(row: list[Any]) -> TensorDigest:
@@ -134,8 +156,15 @@ def _tensor(row: list[Any]) -> TensorDigest:
     return TensorDigest(name, dtype, tuple(shape), digest)
 
 
+def _secrets(raw: dict[str, Any]) -> tuple[SecretMatch, ...] | None:
+    verdict = raw.get("secrets")
+    if verdict is None or verdict["scanner"] != scanner_id():
+        return None
+    return tuple(SecretMatch(int(line), str(kind), str(fingerprint)) for line, kind, fingerprint in verdict["found"])
+
+
 def _write(path: Path, data: bytes) -> None:
-    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # mode is of the last one only
+    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # mode applies to the last folder only
     path.parent.mkdir(mode=0o700, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
     try:

@@ -1,4 +1,4 @@
-"""The family of importers: each reads one kind of traces that a training run leaves."""
+"""The family of importers: each reads one kind of trace that a training run leaves."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from hfver.errors import HfverError, PluginError
+from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["GROUP", "Importer", "import_all", "importers"]
+__all__ = ["GROUP", "DirectoryImporter", "Importer", "import_all", "importers"]
 
 GROUP = "hfver.importers"
 """The entry point group; each entry names a class that needs no arguments."""
@@ -21,14 +22,20 @@ class Importer(Protocol):
     """Reads what it can of a checkpoint's lineage.
 
     Attributes:
-        strength: Who wins where two importers know the same thing: the higher. What the environment
-            suggests is under 50, what a run recorded 50 to 99, what the author wrote 100.
+        strength: Which importer wins if two know the same thing: the higher one. What the environment suggests is
+            below 50, what a run recorded 50 to 99, what the author wrote 100.
     """
 
     strength: int
 
-    def read(self, directory: Path) -> Lineage:
-        """Read a checkpoint folder and what surrounds it; an empty record where there is nothing to read.
+    def read_checkpoint(self, checkpoint: Checkpoint) -> Lineage:
+        """Read a checkpoint and what surrounds its folder.
+
+        Args:
+            checkpoint: The folder, read once. Take small files from ``checkpoint.content`` instead of opening them.
+
+        Returns:
+            What is known; an empty record if there is nothing to read.
 
         Raises:
             BadConfig: A file that it reads is broken.
@@ -36,35 +43,57 @@ class Importer(Protocol):
         ...
 
 
-def import_all(directory: Path) -> Lineage:
+@runtime_checkable
+class DirectoryImporter(Protocol):
+    """An importer as hfver 0.1 defined it, which reads the folder by itself. It still works.
+
+    Attributes:
+        strength: As for ``Importer``.
+    """
+
+    strength: int
+
+    def read(self, directory: Path) -> Lineage:
+        """Read a checkpoint folder and what surrounds it; an empty record if there is nothing to read.
+
+        Raises:
+            BadConfig: A file that it reads is broken.
+        """
+        ...
+
+
+def import_all(checkpoint: Checkpoint) -> Lineage:
     """Merge the records of all installed importers.
 
     Raises:
         BadConfig: A file that one of them reads is broken.
-        PluginError: One of them cannot be loaded, or fails in a way of its own.
+        PluginError: One of them cannot be loaded, or fails with an error that is not hfver's.
     """
-    return reduce(Lineage.merged, (_read(name, member, directory) for name, member in importers()), Lineage())
+    return reduce(Lineage.merged, (_read(name, member, checkpoint) for name, member in importers()), Lineage())
 
 
-def importers() -> list[tuple[str, Importer]]:
+def importers() -> list[tuple[str, Importer | DirectoryImporter]]:
     """List the installed importers with their names, the weakest first."""
     members = [(entry.name, _load(entry)) for entry in entry_points(group=GROUP)]
     return sorted(members, key=lambda member: (member[1].strength, member[0]))
 
 
-def _load(entry: EntryPoint) -> Importer:
+def _load(entry: EntryPoint) -> Importer | DirectoryImporter:
     try:
         member = entry.load()()
     except Exception as error:
         raise _broken(entry.name, f"cannot be loaded: {error}") from error
-    if not isinstance(member, Importer):
-        raise _broken(entry.name, "has no strength or no read(directory)")
+    if not isinstance(member, Importer | DirectoryImporter):
+        raise _broken(entry.name, "has no strength or no read_checkpoint(checkpoint)")
     return member
 
 
-def _read(name: str, member: Importer, directory: Path) -> Lineage:
+def _read(name: str, member: Importer | DirectoryImporter, checkpoint: Checkpoint) -> Lineage:
     try:
-        record = member.read(directory)
+        if isinstance(member, Importer):
+            record = member.read_checkpoint(checkpoint)
+        else:
+            record = member.read(checkpoint.directory)
     except HfverError:
         raise
     except Exception as error:
@@ -75,4 +104,4 @@ def _read(name: str, member: Importer, directory: Path) -> Lineage:
 
 
 def _broken(name: str, what: str) -> PluginError:
-    return PluginError(f"The lineage importer {name!r} {what}.", "Update or uninstall the package that brings it.")
+    return PluginError(f"The lineage importer {name!r} {what}.", "Update or uninstall the package that it comes with.")

@@ -1,36 +1,37 @@
-"""The ``lineage.yaml`` that a folder already holds: the author's own, or an earlier release's."""
+"""The ``lineage.yaml`` that a folder already holds: the author's own, or that of an earlier release."""
 
 from __future__ import annotations
 
 from hfver.core.manifest import LINEAGE, MANIFEST
 from hfver.model.checkpoint import Checkpoint
-from hfver.model.lineage.record import Lineage, read_lineage
+from hfver.model.lineage.record import Lineage
 from hfver.model.lineage.run_files import read_json_object
 
 __all__ = ["earlier_record"]
 
 
 def earlier_record(checkpoint: Checkpoint) -> Lineage:
-    """Read what the folder's own record still says truly.
+    """Return what the folder's own record says that still holds.
 
-    A record without a manifest beside it was written by the author. One that came with a pulled release holds
-    for its weights: while they are the same it says how they came about, and new weights have outgrown it.
+    A record without a manifest beside it was written by the author. One that came with a pulled release describes the
+    weights of that release: it still says how they were made while they are the same, and nothing about new weights.
 
     Raises:
         BadConfig: The record or the manifest is broken.
     """
-    path = checkpoint.directory / LINEAGE
-    if not path.is_file():
+    content = checkpoint.content.get(LINEAGE)
+    if content is None:
         return Lineage()
-    manifest = read_json_object(checkpoint.directory / MANIFEST)
+    where = str(checkpoint.directory / LINEAGE)
+    manifest = read_json_object(checkpoint, MANIFEST)
     if not manifest:
-        return read_lineage(path)
-    return _about_weights(read_lineage(path)) if _same_weights(checkpoint, manifest) else Lineage()
+        return Lineage.decode(content, where)
+    return _about_weights(Lineage.decode(content, where)) if _same_weights(checkpoint, manifest) else Lineage()
 
 
 def _about_weights(record: Lineage) -> Lineage:
-    named = {"model_version", "model_name", "created_at", "created_by", "artifacts"}
-    return Lineage.model_validate(record.model_dump(mode="json", exclude_none=True, exclude=named))
+    about_release = {"model_version", "model_name", "created_at", "created_by", "artifacts"}
+    return Lineage.model_validate(record.model_dump(mode="json", exclude_none=True, exclude=about_release))
 
 
 def _same_weights(checkpoint: Checkpoint, manifest: dict[str, object]) -> bool:

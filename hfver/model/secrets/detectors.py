@@ -1,7 +1,7 @@
-"""Which kinds of secrets are looked for: those of detect-secrets whose form no other text has, and two of our own.
+"""The kinds of secrets that are searched for: those of detect-secrets whose form no other text has, and two more.
 
-Detectors that go by entropy or by a neighbouring word find something in every tokenizer, so they are not among them.
-Nothing is verified online: a detector's ``verify`` would send the secret to its service.
+Detectors that rely on entropy or on a neighboring word report something in every tokenizer, so they are left out.
+Nothing is verified online, because a detector's ``verify`` would send the secret to its service.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["HEADINGS", "GitHubFineGrainedToken", "HuggingFaceToken", "detectors"
 
 
 class HuggingFaceToken(RegexBasedDetector):
-    """Finds access tokens of a Hub: ``hf_`` or ``api_org_``; a row of one letter is a placeholder."""
+    """Finds access tokens of a Hub: ``hf_`` or ``api_org_``. A row of one letter, such as ``xxxxxxxx``, is not one."""
 
     secret_type = "Hugging Face Token"  # noqa: S105 - the name of a kind
     denylist = (re.compile(r"(?:hf|api_org)_(?![xX.*]{8})[A-Za-z0-9]{30,256}"),)
@@ -40,12 +40,12 @@ class GitHubFineGrainedToken(RegexBasedDetector):
 
 
 HEADINGS = frozenset({PrivateKeyDetector.secret_type})
-"""Kinds whose pattern finds the line above the secret: what follows it is part of its fingerprint."""
+"""Kinds whose pattern matches the line above the secret; the fingerprint covers the text after the match as well."""
 
 
 @cache
 def detectors() -> tuple[RegexBasedDetector, ...]:
-    """Make one of each."""
+    """Return one detector of each kind."""
     return (
         HuggingFaceToken(),
         GitHubFineGrainedToken(),

@@ -1,29 +1,28 @@
-"""Scan: every text of a release, block by block, in memory and time that grow with nothing but its size."""
+"""Find the secrets in one file: block by block, with memory and time that grow only with the file's size."""
 
 from __future__ import annotations
 
 import codecs
 import hashlib
-import io
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, TextIO
+from functools import cache
+from re import Pattern
 
-from hfver.errors import BadCheckpoint, SecretFound
-
-__all__ = ["Finding", "find_secrets", "refuse_secrets"]
+__all__ = ["SecretMatch", "SecretScanner", "find_secrets", "scan_texts", "scanner_id"]
 
 BLOCK = 1024 * 1024
-"""Characters that are read at once."""
+"""Characters that are searched together."""
 STEP = 4096
-"""Characters that a pattern sees at once: one that backtracks cannot do so over more."""
+"""Characters that a pattern sees at once, which bounds the time that a pattern can lose to backtracking."""
 REACH = 1024
-"""Characters beyond a step that a secret that begins in it may go on."""
+"""Characters beyond the end of a step that a secret which begins in the step may extend to."""
 HEAD = 8192
-MAX_HEADER = 100_000_000
-MOST_SHOWN = 10
+"""Bytes at the start of a file that decide whether it is text, and in which encoding."""
+_AFTER_HEADING = 256
+"""Characters after a heading, such as that of a private key, that its fingerprint covers."""
+_ALGORITHM = 1
+"""Raised when the search itself changes, so that verdicts of the old search are not reused."""
 
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -33,119 +32,129 @@ _MARKS = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A secret: where it stands and of which kind it is. It holds nothing of the secret itself.
+@dataclass(frozen=True, slots=True)
+class SecretMatch:
+    """Where a secret is in a file, and of which kind it is. It holds nothing of the secret itself.
 
     Attributes:
-        path: The file.
         line: Its line, counted from 1.
-        kind: What detect-secrets calls it, such as ``AWS Access Key``.
-        fingerprint: 16 hex digits of a SHA-256 that tells it from other secrets.
+        kind: The name that detect-secrets gives to the kind, such as ``AWS Access Key``.
+        fingerprint: 16 hex digits of a SHA-256 that distinguishes it from other secrets.
     """
 
-    path: str
     line: int
     kind: str
     fingerprint: str
 
-    @property
-    def entry(self) -> str:
-        """How a policy allows it."""
-        return f"{self.path}:{self.fingerprint}"
 
+class SecretScanner:
+    """Searches the bytes of one file, which may arrive in portions of any size.
 
-def refuse_secrets(sources: Mapping[str, Path | bytes], allowed: Collection[str] = ()) -> None:
-    """Refuse files that hold a secret.
-
-    Args:
-        sources: Path in the release to a file, or to the bytes themselves. Weights are not read, but for the
-            headers of safetensors files; other binary files are not read.
-        allowed: Findings that are none, as ``path:fingerprint``.
-
-    Raises:
-        SecretFound: There is one that is not allowed. It is named, never shown.
-        BadCheckpoint: A file cannot be read.
+    A binary file is not searched. ``feed`` takes the bytes in order; ``finish`` returns each secret once, with the
+    line of its first occurrence.
     """
-    findings = [one for path, source in sorted(sources.items()) for one in find_secrets(path, source)]
-    found = [one for one in findings if one.entry not in allowed]
-    if found:
-        raise SecretFound(_message(found), _hint(found, allowed))
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._binary = False
+        self._text = ""
+        self._line = 1
+        self._found: dict[tuple[str, str], SecretMatch] = {}
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Search the next bytes of the file."""
+        if self._binary:
+            return
+        if self._decoder is None:
+            self._head += data
+            if len(self._head) >= HEAD:
+                self._start()
+        else:
+            self._search(self._decoder.decode(data))
+
+    def finish(self) -> tuple[SecretMatch, ...]:
+        """Search what is left and return all secrets of the file."""
+        if self._decoder is None and not self._binary:
+            self._start()
+        if self._decoder is not None:
+            self._search(self._decoder.decode(b"", final=True))
+            self._note(self._text, len(self._text))
+        return tuple(self._found.values())
+
+    def _start(self) -> None:
+        head, self._head = self._head, b""
+        encoding = _encoding(head[:HEAD])
+        if encoding is None:
+            self._binary = True
+            return
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._search(self._decoder.decode(head))
+
+    def _search(self, text: str) -> None:
+        self._text += text
+        # A secret that begins in the last stretch may extend into the next block, so it is found there.
+        while len(self._text) > BLOCK + REACH:
+            self._note(self._text[: BLOCK + REACH], BLOCK)
+            self._line += self._text.count("\n", 0, BLOCK)
+            self._text = self._text[BLOCK:]
+
+    def _note(self, text: str, end: int) -> None:
+        for at, kind, evidence in _matches(text, end):
+            digest = hashlib.sha256(f"{kind}\0{evidence}".encode("utf-8", "replace")).hexdigest()
+            match = SecretMatch(self._line + text.count("\n", 0, at), kind, digest[:16])
+            self._found.setdefault((kind, match.fingerprint), match)
 
 
-def find_secrets(path: str, source: Path | bytes) -> tuple[Finding, ...]:
-    """Find the secrets in one file, each once."""
-    found: dict[str, Finding] = {}
-    try:
-        with _open(source) as stream:
-            for one in _in_stream(path, stream):
-                found.setdefault(f"{one.kind} {one.fingerprint}", one)
-    except OSError as error:
-        raise BadCheckpoint(f"{path} cannot be read: {error.strerror or error}.") from None
-    return tuple(found.values())
+def find_secrets(content: bytes) -> tuple[SecretMatch, ...]:
+    """Find the secrets in a text, each once; none in binary data."""
+    scanner, view = SecretScanner(), memoryview(content)
+    for start in range(0, len(view), BLOCK):  # all at once would copy what is left for every block
+        scanner.feed(view[start : start + BLOCK])
+    return scanner.finish()
 
 
-def _open(source: Path | bytes) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+def scan_texts(texts: Mapping[str, bytes]) -> dict[str, tuple[SecretMatch, ...]]:
+    """Find the secrets in several texts, by their paths."""
+    return {path: find_secrets(content) for path, content in texts.items()}
 
 
-def _in_stream(path: str, stream: BinaryIO) -> Iterator[Finding]:
-    if path.endswith(".safetensors"):
-        length = int.from_bytes(stream.read(8), "little")
-        stream = io.BytesIO(stream.read(min(length, MAX_HEADER)))
-    head = stream.read(HEAD)
-    stream.seek(-len(head), io.SEEK_CUR)
-    encoding = _encoding(head)
-    if encoding is None:
-        return
-    with io.TextIOWrapper(stream, encoding, errors="replace", newline="") as text:
-        yield from _in_text(path, text)
+@cache
+def scanner_id() -> str:
+    """Identify the search, so that a stored verdict can be tied to it.
+
+    It changes when a detector is added or its pattern changes, for example with another version of detect-secrets.
+    """
+    parts = [(kind, pattern.pattern, pattern.flags) for kind, pattern in _patterns()]
+    return hashlib.sha256(repr((_ALGORITHM, BLOCK, STEP, REACH, parts)).encode()).hexdigest()[:32]
 
 
 def _encoding(head: bytes) -> str | None:
-    """Tell how to read a text; None for what is none. Every secret is ASCII, so Latin-1 reads it in all the others."""
+    """Choose the encoding of a text, or None for binary data.
+
+    Every secret is ASCII, so Latin-1 reads the secrets of any text without a byte order mark.
+    """
     for mark, encoding in _MARKS.items():
         if head.startswith(mark):
             return encoding
     return None if b"\0" in head else "latin-1"
 
 
-def _in_text(path: str, text: TextIO) -> Iterator[Finding]:
-    held, line = text.read(BLOCK + REACH), 1
-    while held:
-        more = text.read(BLOCK)
-        # What begins in the last stretch may go on in the next block, and is found there.
-        end = len(held) - (REACH if more else 0)
-        for at, kind, evidence in _matches(held, end):
-            digest = hashlib.sha256(f"{kind}\0{evidence}".encode("utf-8", "replace")).hexdigest()
-            yield Finding(path, line + held.count("\n", 0, at), kind, digest[:16])
-        line += held.count("\n", 0, end)
-        held = held[end:] + more if more else ""
+@cache
+def _patterns() -> tuple[tuple[str, Pattern[str]], ...]:
+    from hfver.model.secrets.detectors import detectors  # 0.3 s, and only a scan needs it
+
+    return tuple((one.secret_type, pattern) for one in detectors() for pattern in one.denylist)
 
 
 def _matches(text: str, end: int) -> Iterator[tuple[int, str, str]]:
-    """Find what begins before ``end``: its place, its kind, and what tells it from others of its kind."""
-    from hfver.model.secrets.detectors import HEADINGS, detectors
+    """Find what begins before ``end``: its position, its kind, and the text that distinguishes it."""
+    from hfver.model.secrets.detectors import HEADINGS
 
-    patterns = [(one.secret_type, pattern) for one in detectors() for pattern in one.denylist]
     for start in range(0, end, STEP):
         stop = min(start + STEP, end)
-        for kind, pattern in patterns:
+        for kind, pattern in _patterns():
             for match in pattern.finditer(text, start, stop + REACH):
                 if match.start() < stop:
-                    yield match.start(), kind, text[match.start() : match.end() + (256 if kind in HEADINGS else 0)]
-
-
-def _message(found: list[Finding]) -> str:
-    lines = [f"\n  {one.path}, line {one.line}: {one.kind}" for one in found[:MOST_SHOWN]]
-    more = f"\n  and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
-    return "The release would publish a secret; nothing was written." + "".join(lines) + more
-
-
-def _hint(found: Iterable[Finding], allowed: Collection[str]) -> str:
-    entries = sorted({*allowed, *(one.entry for one in found)})
-    listed = ", ".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
-    return (
-        "Take it out of the file, and revoke it where it was made. If it is no secret, say so in hfver.toml:\n"
-        f"[secrets]\nallow = [{listed}]"
-    )
+                    after = _AFTER_HEADING if kind in HEADINGS else 0
+                    yield match.start(), kind, text[match.start() : match.end() + after]

@@ -1,6 +1,6 @@
-"""Signing: OpenSSF Model Signing bundles over releases, made from hashes that are known, and checked against them.
+"""Signing: OpenSSF Model Signing bundles over releases, made from known hashes instead of from files.
 
-Only ``library`` imports model-signing, and only once a signature is made or checked.
+Only ``model_signing.py`` imports the library model-signing, and only when a signature is made or checked.
 """
 
 from hfver.registry.signing.bundle import check_bundle, sign_manifest
@@ -9,25 +9,25 @@ from hfver.registry.signing.keys import (
     KeySigner,
     Signer,
     SigstoreSigner,
-    Trust,
     TrustedIdentity,
     TrustedKey,
+    TrustedSigner,
     parse_signer,
-    parse_trust,
+    parse_trusted,
 )
 
 __all__ = [
     "KeySigner",
     "Signer",
     "SigstoreSigner",
-    "Trust",
     "TrustedIdentity",
     "TrustedKey",
+    "TrustedSigner",
     "check_bundle",
     "check_folder_signed",
     "check_may_release",
     "check_signed",
     "parse_signer",
-    "parse_trust",
+    "parse_trusted",
     "sign_manifest",
 ]

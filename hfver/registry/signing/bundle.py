@@ -1,4 +1,4 @@
-"""Bundles: a release's ``model.sig`` is made from its manifest, and checked with an answer to what is wrong."""
+"""Signature bundles: making a release's ``model.sig`` from its manifest, checking it, and explaining a failure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hfver.errors import Refused, SignatureInvalid
 from hfver.registry.signing.keys import (
     Signer,
     SigstoreSigner,
-    Trust,
     TrustedIdentity,
     TrustedKey,
+    TrustedSigner,
     check_installed,
     key_hint,
     load_public_key,
@@ -24,29 +24,40 @@ from hfver.registry.signing.signed_set import signed_set
 __all__ = ["check_bundle", "sign_manifest"]
 
 MAX_BYTES = 64 * 1024 * 1024
-_DO_NOT_USE = "Do not use this release before you know why; ask who has write access."
+"""Maximum size of a bundle."""
+
+_DO_NOT_USE = "Do not use this release until somebody with write access to the repo has explained this."
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a bundle says of itself; nothing of it is believed before it was verified."""
+    """What a bundle says about itself. Nothing of it is trusted before the bundle was verified.
+
+    Attributes:
+        kind: How it was signed: ``key``, ``certificate chain`` or ``sigstore``.
+        hint: The name of the public key, as `key_hint` makes it; None if the bundle has none.
+        certificate: The sigstore certificate, in DER form.
+        method: How files were hashed: by ``files`` or ``shards``, and the hash function.
+        files: The SHA-256 of every signed file, by path.
+    """
 
     kind: str
-    """``key``, ``certificate chain`` or ``sigstore``."""
     hint: str | None
     certificate: bytes | None
     method: tuple[str, str]
-    """How files were hashed: by ``files`` or ``shards``, and with what."""
     files: Mapping[str, str]
 
 
 def sign_manifest(manifest: Manifest, data: bytes, signer: Signer) -> bytes:
-    """Sign a release from its manifest: nothing is read again.
+    """Sign a release by the hashes in its manifest, without reading its files again.
 
     Args:
         manifest: The release's manifest.
         data: The manifest's bytes as they will be stored.
-        signer: Who signs.
+        signer: The signer.
+
+    Returns:
+        The bundle: the content of ``model.sig``.
 
     Raises:
         BadConfig: The key cannot be used.
@@ -62,42 +73,43 @@ def sign_manifest(manifest: Manifest, data: bytes, signer: Signer) -> bytes:
         return sign(files, name, signer)
     except Exception as error:
         raise Refused(
-            f"Sigstore did not sign {name}: {_said(error)}",
-            "Check the network and that you can log in, or sign with a key: --sign key:PATH",
+            f"Sigstore did not sign {name}: {_first_line(error)}",
+            "Check the network connection and your login, or sign with a key: --sign key:PATH",
         ) from error
 
 
-def check_bundle(data: bytes, files: Mapping[str, str], trust: Trust, where: str) -> None:
-    """Check that the trusted one signed exactly these files.
+def check_bundle(data: bytes, files: Mapping[str, str], trusted: TrustedSigner, where: str) -> None:
+    """Check that a trusted signer signed exactly these files.
 
     Args:
         data: The bundle.
-        files: Path to SHA-256 (64 hex digits) of what must be signed.
-        trust: Who must have signed.
-        where: Names the release in errors.
+        files: The SHA-256 (64 hex digits) of every file that must be signed, by path.
+        trusted: The signer that is trusted.
+        where: Names the release in error messages.
 
     Raises:
-        BadConfig: The key cannot be used, or the extra is not installed.
-        SignatureInvalid: The bundle is broken, was signed by somebody else, or covers other files.
+        BadConfig: The key cannot be used, or the extra ``signing`` is not installed.
+        SignatureInvalid: The bundle is broken, was signed by somebody else, or covers different files.
     """
     check_installed()
     bundle = _parse(data, where)
-    _check_signer(bundle, trust, where)
-    if not _verify(data, files, trust, where):
-        raise _other_files(bundle, files, trust, where)
+    _check_signer(bundle, trusted, where)
+    if not _verify(data, files, trusted, where):
+        raise _different_files(bundle, files, trusted, where)
 
 
-def _verify(data: bytes, files: Mapping[str, str], trust: Trust, where: str) -> bool:
+def _verify(data: bytes, files: Mapping[str, str], trusted: TrustedSigner, where: str) -> bool:
     from hfver.registry.signing.model_signing import verify
 
     try:
-        return verify(data, files, trust)
+        return verify(data, files, trusted)
     except Exception as error:
-        if isinstance(trust, TrustedIdentity):
-            message = f"{where}: sigstore does not confirm that {trust} signed it: {_said(error)}"
-            raise SignatureInvalid(message, "Sigstore's own keys come from the network: is it there?") from error
+        if isinstance(trusted, TrustedIdentity):
+            message = f"{where}: sigstore does not confirm that {trusted} signed it: {_first_line(error)}"
+            hint = "Check the network connection, which sigstore's own keys are loaded over, and run the command again."
+            raise SignatureInvalid(message, hint) from error
         raise SignatureInvalid(
-            f"{where}: its signature is not one that {trust} made: it, or what it signs, was altered.", _DO_NOT_USE
+            f"{where}: {trusted} did not make its signature, or the signature was altered.", _DO_NOT_USE
         ) from error
 
 
@@ -106,7 +118,8 @@ def _parse(data: bytes, where: str) -> Bundle:
         return _decode(data)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise SignatureInvalid(
-            f"{where}: its signature is no Model Signing bundle ({type(error).__name__}: {_said(error)}).", _DO_NOT_USE
+            f"{where}: its signature is not a Model Signing bundle ({type(error).__name__}: {_first_line(error)}).",
+            _DO_NOT_USE,
         ) from None
 
 
@@ -121,42 +134,47 @@ def _decode(data: bytes) -> Bundle:
         return Bundle("sigstore", None, certificate, *_signed(payload))
     if "x509CertificateChain" in material:
         return Bundle("certificate chain", None, None, *_signed(payload))
-    raise ValueError("it does not say who signed")
+    raise ValueError("it does not name a signer")
 
 
 def _signed(payload: Any) -> tuple[tuple[str, str], dict[str, str]]:
     predicate = payload["predicate"]
-    way = predicate["serialization"]
+    serialization = predicate["serialization"]
     files = {str(resource["name"]): str(resource["digest"]) for resource in predicate["resources"]}
-    return (str(way["method"]), str(way["hash_type"])), files
+    return (str(serialization["method"]), str(serialization["hash_type"])), files
 
 
-def _check_signer(bundle: Bundle, trust: Trust, where: str) -> None:
-    """Say early, and without the network, that somebody else signed; that the right one did is verified later."""
-    wanted = "key" if isinstance(trust, TrustedKey) else "sigstore"
-    if bundle.kind != wanted:
-        raise SignatureInvalid(f"{where}: it is signed by {bundle.kind}, not by {trust}.", _how(bundle))
-    if isinstance(trust, TrustedKey):
-        expected = key_hint(load_public_key(trust.path))
+def _check_signer(bundle: Bundle, trusted: TrustedSigner, where: str) -> None:
+    """Compare who the bundle says signed it with who is trusted.
+
+    This proves nothing, but it needs no network and its message names the signer. The cryptography comes afterwards.
+    """
+    expected_kind = "key" if isinstance(trusted, TrustedKey) else "sigstore"
+    if bundle.kind != expected_kind:
+        raise SignatureInvalid(f"{where}: it is signed by {bundle.kind}, not by {trusted}.", _how_to_check(bundle))
+    if isinstance(trusted, TrustedKey):
+        expected = key_hint(load_public_key(trusted.path))
         if bundle.hint and bundle.hint != expected:
             raise SignatureInvalid(
-                f"{where}: it is signed with another key ({bundle.hint[:16]}), not with {trust} ({expected[:16]}).",
+                f"{where}: it is signed with key {bundle.hint[:16]}, not with {trusted} ({expected[:16]}).",
                 _DO_NOT_USE,
             )
         return
     found = _identities(bundle.certificate or b"", where)
-    if found and (trust.identity, trust.issuer) not in found:
+    if found and (trusted.identity, trusted.issuer) not in found:
         names = ", ".join(f"{identity} ({issuer})" for identity, issuer in found)
-        raise SignatureInvalid(f"{where}: it is signed by {names}, not by {trust}.", _DO_NOT_USE)
+        raise SignatureInvalid(f"{where}: it is signed by {names}, not by {trusted}.", _DO_NOT_USE)
 
 
-def _how(bundle: Bundle) -> str:
-    ways = {"key": "--public-key PATH", "sigstore": "--identity WHO --issuer URL"}
-    return f"Check it with {ways[bundle.kind]}." if bundle.kind in ways else "Check it with model-signing itself."
+def _how_to_check(bundle: Bundle) -> str:
+    options = {"key": "--public-key PATH", "sigstore": "--identity WHO --issuer URL"}
+    if bundle.kind not in options:
+        return "Check it with model-signing: hfver does not check certificate chains."
+    return f"Check it with {options[bundle.kind]}."
 
 
 def _identities(certificate: bytes, where: str) -> list[tuple[str, str]]:
-    """Read who a sigstore certificate says it is for, and who vouches; empty if it says so in a way not known here."""
+    """Read the identities of a sigstore certificate, with their issuers; empty if they are in an unknown form."""
     from cryptography import x509
 
     try:
@@ -164,13 +182,19 @@ def _identities(certificate: bytes, where: str) -> list[tuple[str, str]]:
         names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         issuers = [issuer for issuer in map(_issuer, parsed.extensions) if issuer]
     except (ValueError, x509.ExtensionNotFound) as error:
-        raise SignatureInvalid(f"{where}: its signature's certificate is broken: {_said(error)}", _DO_NOT_USE) from None
+        raise SignatureInvalid(
+            f"{where}: the certificate of its signature is invalid: {_first_line(error)}", _DO_NOT_USE
+        ) from None
     people = names.get_values_for_type(x509.RFC822Name) + names.get_values_for_type(x509.UniformResourceIdentifier)
     return [(name, issuer) for name in people for issuer in dict.fromkeys(issuers)]
 
 
 def _issuer(extension: Any) -> str | None:
-    """Read Fulcio's two ways to name the issuer: plain bytes, and a DER string with a header of two bytes or more."""
+    """Read the issuer from one of Fulcio's two extensions for it.
+
+    Source: Fulcio's certificate specification (docs/oid-info.md): .1.1 holds the raw string, .1.8 a DER UTF8String,
+    whose header is one byte for the tag and one or more for the length.
+    """
     raw: bytes = getattr(extension.value, "value", b"")
     if extension.oid.dotted_string == "1.3.6.1.4.1.57264.1.1":
         return raw.decode("utf-8", "replace")
@@ -180,19 +204,21 @@ def _issuer(extension: Any) -> str | None:
     return None
 
 
-def _other_files(bundle: Bundle, files: Mapping[str, str], trust: Trust, where: str) -> SignatureInvalid:
+def _different_files(bundle: Bundle, files: Mapping[str, str], trusted: TrustedSigner, where: str) -> SignatureInvalid:
+    """Return the error for a valid signature of a trusted signer over something else."""
     if bundle.method != ("files", "sha256"):
         return SignatureInvalid(
-            f"{where}: {trust} signed it by {' and '.join(bundle.method)}; hfver compares files by sha256.",
-            "Sign it again: model_signing sign hashes so by default.",
+            f"{where}: {trusted} signed {bundle.method[1]} hashes of {bundle.method[0]}; "
+            "hfver checks sha256 hashes of files.",
+            "Sign it again with the defaults of model_signing sign.",
         )
-    reasons = [
+    differences = [
         ("lacks", files.keys() - bundle.files.keys()),
-        ("names others", bundle.files.keys() - files.keys()),
-        ("has another content of", {path for path in files if bundle.files.get(path, files[path]) != files[path]}),
+        ("also covers", bundle.files.keys() - files.keys()),
+        ("has different hashes of", {path for path in files if bundle.files.get(path, files[path]) != files[path]}),
     ]
-    told = "; ".join(f"{what} {_listed(paths)}" for what, paths in reasons if paths)
-    return SignatureInvalid(f"{where}: {trust} signed another set of files than this release: it {told}.", _DO_NOT_USE)
+    listed = "; ".join(f"{what} {_listed(paths)}" for what, paths in differences if paths)
+    return SignatureInvalid(f"{where}: {trusted} signed a different set of files: the signature {listed}.", _DO_NOT_USE)
 
 
 def _listed(paths: set[str]) -> str:
@@ -200,5 +226,5 @@ def _listed(paths: set[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _said(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300] if str(error) else type(error).__name__

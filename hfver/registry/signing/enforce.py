@@ -1,4 +1,4 @@
-"""Enforcing signatures: what the policy asks for is refused at release and at every read, unless it is there."""
+"""Enforcing signatures: a release and every read fail unless they have the signature that the policy requires."""
 
 from __future__ import annotations
 
@@ -6,155 +6,163 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from hfver.core.manifest import MANIFEST, SIGNATURE, Manifest
-from hfver.core.policy import SignatureRule, find_policy
+from hfver.core.manifest import SIGNATURE, Manifest
+from hfver.core.policy import Policy
 from hfver.core.results import Release
+from hfver.core.settings import resolve_policy
 from hfver.errors import BadConfig, HubNotFound, PolicyViolation, SignatureInvalid
-from hfver.hub import Hub
+from hfver.hub import HubRepo
 from hfver.hub.download import cached_file
-from hfver.hub.memory import Memory
 from hfver.registry.signing.bundle import check_bundle
 from hfver.registry.signing.keys import (
     KeySigner,
     Signer,
-    Trust,
     TrustedIdentity,
     TrustedKey,
+    TrustedSigner,
     key_hint,
     load_private_key,
     load_public_key,
-    parse_trust,
+    parse_trusted,
 )
 from hfver.registry.signing.signed_set import signed_set
 
 __all__ = ["check_folder_signed", "check_may_release", "check_signed"]
 
-_SIGN = "Sign it: --sign key:PATH, or --sign sigstore."
+_SIGN = "Sign the release: --sign key:PATH, or --sign sigstore"
 
 
-def check_signed(hub: Hub, release: Release, trust: Trust | None = None, *, remembered: bool = True) -> Trust | None:
-    """Check a release's signature, if anybody asks for one; a verdict of an earlier day costs nothing.
+def check_signed(
+    repo: HubRepo,
+    release: Release,
+    trusted: TrustedSigner | None = None,
+    *,
+    policy: Policy | None = None,
+    remembered: bool = True,
+) -> TrustedSigner | None:
+    """Check a release's signature, if one is required.
 
     Args:
-        hub: Where the signature is, unless it came with the files.
-        release: The release, with its manifest checked.
-        trust: Who must have signed; None asks the nearest policy.
-        remembered: Whether an earlier verdict on the same commit for the same key counts.
+        repo: The repo, for a signature that is not in the Hugging Face cache.
+        release: The release, whose manifest was checked.
+        trusted: Who must have signed it; None for what the policy says.
+        policy: The policy; None for the nearest file.
+        remembered: Whether an earlier verdict on the same commit and signer counts. It needs no request.
 
     Returns:
-        Who signed; None if nobody asks.
+        Who signed it; None if no signature is required.
 
     Raises:
-        SignatureInvalid: There is no signature, or it is not by the trusted one over exactly this release.
-        BadConfig: The policy asks for signatures and names nobody whose they must be, or cannot be read.
+        SignatureInvalid: There is no signature, or it was not made by the trusted signer over exactly this release.
+        BadConfig: The policy cannot be read, or requires signatures without naming a signer.
     """
-    # A mirror is asked for under its own name, and its releases were made for another.
+    # A mirror has its own name, but its releases were made for the repo that it is a copy of.
     made_for = release.manifest.repo if release.manifest else release.repo
-    trust = trust or _policy_trust(release.repo, made_for)
-    if trust is not None:
-        _check_signature(hub, release, trust, remembered)
-    return trust
+    trusted = trusted or _policy_signer(policy, release.repo, made_for)
+    if trusted is not None:
+        _check_signature(repo, release, trusted, remembered)
+    return trusted
 
 
-def check_folder_signed(directory: Path, manifest: Manifest, digest: str, trust: Trust | None) -> Trust | None:
-    """Check the signature that lies in a pulled folder, if anybody asks for one.
+def check_folder_signed(
+    directory: Path, manifest: Manifest, digest: str, trusted: TrustedSigner | None, *, policy: Policy | None = None
+) -> TrustedSigner | None:
+    """Check the signature in a pulled folder, if one is required.
+
+    Args:
+        directory: The folder.
+        manifest: The manifest in it.
+        digest: The manifest's digest.
+        trusted: Who must have signed it; None for what the policy says.
+        policy: The policy; None for the nearest file.
 
     Returns:
-        Who signed; None if nobody asks.
+        Who signed it; None if no signature is required.
 
     Raises:
-        SignatureInvalid: There is none, or it is not by the trusted one over exactly this release.
-        BadConfig: The policy asks for signatures and names nobody whose they must be, or cannot be read.
+        SignatureInvalid: There is no signature, or it was not made by the trusted signer over exactly this release.
+        BadConfig: The policy cannot be read, or requires signatures without naming a signer.
     """
-    trust, path = trust or _policy_trust(manifest.repo), directory / SIGNATURE
+    trusted, path = trusted or _policy_signer(policy, manifest.repo), directory / SIGNATURE
     where = f"{manifest.repo}@{manifest.version} in {directory}"
-    if trust is None:
+    if trusted is None:
         return None
     if not path.is_file():
-        raise _unsigned(where, trust)
-    check_bundle(path.read_bytes(), signed_set(manifest, digest), trust, where)
-    return trust
+        raise _unsigned(where, trusted)
+    check_bundle(path.read_bytes(), signed_set(manifest, digest), trusted, where)
+    return trusted
 
 
-def check_may_release(repo: str, signer: Signer | None) -> None:
-    """Refuse a release whose signature would not be what the policy asks of its readers.
+def check_may_release(repo: str, signer: Signer | None, *, policy: Policy | None = None) -> None:
+    """Refuse a release whose readers would reject its signature.
 
     Raises:
-        PolicyViolation: There is no signature, or one of another kind or key.
+        PolicyViolation: The policy requires a signature, and there is none, or one by a different signer.
     """
-    rule = _rule_for(repo)
+    rule = resolve_policy(policy).signature_for(repo)
     if rule is None:
         return
     if signer is None:
-        raise PolicyViolation(f"The policy asks for signed releases of {repo}.", _SIGN)
-    trust = parse_trust(rule.public_key, rule.identity, rule.issuer)
-    if isinstance(trust, TrustedKey) and not _is_pair(signer, trust):
+        raise PolicyViolation(f"The policy requires signed releases of {repo}, and this one is not signed.", _SIGN)
+    trusted = parse_trusted(rule.public_key, rule.identity, rule.issuer)
+    if isinstance(trusted, TrustedKey) and not _is_pair(signer, trusted):
         raise PolicyViolation(
-            f"The policy trusts {trust} for {repo}, and this would be signed otherwise: its readers would refuse it.",
-            f"Sign with the private half of {trust.path}.",
+            f"The policy trusts {trusted} for {repo}; readers would reject a release signed by anyone else.",
+            f"Sign with the private key that belongs to {trusted.path}: --sign key:PATH",
         )
-    if isinstance(trust, TrustedIdentity) and isinstance(signer, KeySigner):
-        raise PolicyViolation(f"The policy trusts {trust} for {repo}, and no key.", "Run it with --sign sigstore.")
+    if isinstance(trusted, TrustedIdentity) and isinstance(signer, KeySigner):
+        raise PolicyViolation(
+            f"The policy trusts {trusted} for {repo}; readers would reject a release signed with a key.",
+            "Sign it with sigstore: --sign sigstore",
+        )
 
 
-def _rule_for(*repos: str) -> SignatureRule | None:
-    """Find the rule of the nearest policy that asks for signatures of a repo.
-
-    Inside of a pulled release the nearest policy may have come with it, and must not excuse it: those outside go first.
-    """
-    here = Path.cwd()
-    releases = [folder for folder in (*reversed(here.parents), here) if (folder / MANIFEST).is_file()]
-    policies = map(find_policy, [*(folder.parent for folder in releases), here])
-    asking = (policy for policy in policies if any(map(policy.wants_signature, repos)))
-    return next((policy.signature for policy in asking), None)
-
-
-def _policy_trust(*repos: str) -> Trust | None:
-    rule = _rule_for(*repos)
+def _policy_signer(policy: Policy | None, *repos: str) -> TrustedSigner | None:
+    rule = resolve_policy(policy).signature_for(*repos)
     if rule is None:
         return None
-    trust = parse_trust(rule.public_key, rule.identity, rule.issuer)
-    if trust is None:
+    trusted = parse_trusted(rule.public_key, rule.identity, rule.issuer)
+    if trusted is None:
         raise BadConfig(
-            f"The policy asks for signed releases of {repos[0]}, and does not say by whom.",
+            f"The policy requires signed releases of {repos[0]}, but does not say by whom.",
             'Add to hfver.toml: [signature] and public_key = "key.pub", or identity and issuer.',
         )
-    return trust
+    return trusted
 
 
-def _check_signature(hub: Hub, release: Release, trust: Trust, remembered: bool) -> None:
-    memory, verdict = Memory(hub.identity, release.repo), f"{release.digest} {trust.fingerprint}"
+def _check_signature(repo: HubRepo, release: Release, trusted: TrustedSigner, remembered: bool) -> None:
+    memory, verdict = repo.memory, f"{release.digest} {trusted.fingerprint}"
     if remembered and release.manifest is not None and verdict in memory.signed(release.commit):
         return
     if release.manifest is None or release.digest is None:
-        raise _unsigned(f"{release} is no release of hfver, and", trust)
-    _check(hub, release, signed_set(release.manifest, release.digest), trust)
+        raise _unsigned(f"{release} is not an hfver release and", trusted)
+    _check(repo, release, signed_set(release.manifest, release.digest), trusted)
     memory.remember_signed(release.commit, verdict)
 
 
-def _check(hub: Hub, release: Release, files: Mapping[str, str], trust: Trust) -> None:
-    """Check the signature in the cache; where there is none, or it went bad there, the Hub's."""
+def _check(repo: HubRepo, release: Release, files: Mapping[str, str], trusted: TrustedSigner) -> None:
+    """Check the signature in the cache; if it is missing or damaged there, check the Hub's."""
     if cached := cached_file(release.repo, release.commit, SIGNATURE):
         with suppress(SignatureInvalid):
-            return check_bundle(cached.read_bytes(), files, trust, str(release))
-    return check_bundle(_read(hub, release, trust), files, trust, str(release))
+            return check_bundle(cached.read_bytes(), files, trusted, str(release))
+    return check_bundle(_read(repo, release, trusted), files, trusted, str(release))
 
 
-def _read(hub: Hub, release: Release, trust: Trust) -> bytes:
+def _read(repo: HubRepo, release: Release, trusted: TrustedSigner) -> bytes:
     try:
-        return hub.read(release.repo, release.commit, SIGNATURE)
+        return repo.read(release.commit, SIGNATURE)
     except HubNotFound:
-        raise _unsigned(str(release), trust) from None
+        raise _unsigned(str(release), trusted) from None
 
 
-def _unsigned(what: str, trust: Trust) -> SignatureInvalid:
+def _unsigned(what: str, trusted: TrustedSigner) -> SignatureInvalid:
     return SignatureInvalid(
-        f"{what} has no signature ({SIGNATURE}); it must be signed by {trust}.",
-        "Take a release that is signed, or make one: hfver release DIR --repo NS/NAME --sign key:PATH",
+        f"{what} has no signature ({SIGNATURE}); it must be signed by {trusted}.",
+        "Use a signed release, or publish one: hfver release DIR --repo NS/NAME --sign key:PATH",
     )
 
 
-def _is_pair(signer: Signer, trust: TrustedKey) -> bool:
+def _is_pair(signer: Signer, trusted: TrustedKey) -> bool:
     if not isinstance(signer, KeySigner):
         return False
-    return key_hint(load_private_key(signer.path).public_key()) == key_hint(load_public_key(trust.path))
+    return key_hint(load_private_key(signer.path).public_key()) == key_hint(load_public_key(trusted.path))

@@ -1,4 +1,4 @@
-"""The signed set: which files a release's signature covers, with their hashes."""
+"""Which files a release's signature covers, with their hashes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hfver.core.manifest import MANIFEST, SIGNATURE, Manifest
 __all__ = ["IGNORED", "signed_set"]
 
 IGNORED = (SIGNATURE, ".git", ".gitattributes", ".github", ".gitignore", ".cache/huggingface")
-"""What is not signed: model-signing leaves out git's files by itself, and ``hf download --local-dir`` leaves its own
-notes beside a model. Those that are files of the release are bound through the manifest, which is signed."""
+"""What is not signed. model-signing ignores git's files by default, and ``hf download --local-dir`` adds files of its
+own. Those that belong to the release are covered indirectly: by the manifest, which is signed."""
 
 
 def signed_set(manifest: Manifest, digest: str) -> dict[str, str]:
-    """List what a release's signature covers: path to SHA-256 (64 hex digits), the manifest among them.
+    """Return what a release's signature covers: the SHA-256 (64 hex digits) of each file, and of the manifest, by path.
 
     Args:
         manifest: The release's manifest.

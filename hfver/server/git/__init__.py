@@ -1,1 +1,1 @@
-"""Bare repositories: reading, committing, packing, receiving pushes."""
+"""Bare git repositories: reading, committing, packing, and checking pushes."""

@@ -1,24 +1,35 @@
-"""Git's wildcard patterns, matched in time that no pattern can blow up."""
+"""Git's wildcard patterns, matched in bounded time whatever the pattern."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from typing import Protocol
 
-Matcher = Callable[[str], bool]
+
+class Matcher(Protocol):
+    """Tests whole paths against a pattern."""
+
+    def __call__(self, path: str) -> bool:
+        """Return whether the pattern matches."""
+
+    def cost(self, path: str) -> int:
+        """Return about how many steps it takes to test a path; 0 where that is not worth counting."""
+
+
 _PIECE = re.compile(r"\*\*+/|/\*\*+$|\*+|\?|\[[!^]?\]?(?:\[:\w+:\]|[^\]])*\]|\\.|.", re.DOTALL)
-# With up to this many wildcards, a regular expression backtracks little and is much quicker.
+# A regular expression is much faster, and backtracks little, as long as the pattern has only so many wildcards.
 _MAX_WILDCARDS = 2
+_NOTHING = re.compile(r"(?!)")
 
 
 @functools.lru_cache(maxsize=4096)
 def compile_glob(pattern: str, *, folders: bool) -> Matcher:
-    """Make a matcher for whole paths.
+    """Compile a pattern to a function that tests whole paths.
 
     Args:
-        pattern: As it stands in .gitattributes or .gitignore, without a leading ``!``.
-        folders: Whether folders are matched too, given with a slash at their end.
+        pattern: As in .gitattributes or .gitignore, without a leading ``!``.
+        folders: Whether the paths may be folders, which end with a slash.
     """
     only_folders = pattern.endswith("/")
     pattern = pattern.rstrip("/")
@@ -29,10 +40,10 @@ def compile_glob(pattern: str, *, folders: bool) -> Matcher:
     try:
         if sum(map(_is_wildcard, pieces)) <= _MAX_WILDCARDS + 1:
             expression = re.compile("".join(map(_translate, pieces)), re.DOTALL)
-            return lambda path: expression.fullmatch(path) is not None
+            return _Expression(expression)
         return _Automaton(pieces)
     except re.error:
-        return lambda _: False  # a broken bracket matches nothing, as in git
+        return _Expression(_NOTHING)  # as in git, a malformed bracket matches nothing
 
 
 def _translate(piece: str) -> str:
@@ -46,7 +57,7 @@ def _translate(piece: str) -> str:
 
 
 def _single(piece: str) -> str:
-    """Translate a piece that stands for one character."""
+    """Translate a piece that matches one character."""
     if piece == "?":
         return "[^/]"
     return _bracket(piece) if piece[0] == "[" and len(piece) > 1 else re.escape(piece[-1])
@@ -66,16 +77,32 @@ def _compile_single(piece: str) -> re.Pattern[str]:
     return re.compile("/" if piece == "/?" else _single(piece), re.DOTALL)
 
 
-class _Automaton:
-    """Follows all ways to match at once: steps are at most pieces times characters.
+class _Expression:
+    """Matches by a regular expression with few wildcards."""
 
-    A state is the number of the next piece, twice, plus one while inside the folders of ``**/`` or the
-    rest after ``/**``.
+    def __init__(self, expression: re.Pattern[str]) -> None:
+        self._expression = expression
+
+    def __call__(self, path: str) -> bool:
+        return self._expression.fullmatch(path) is not None
+
+    def cost(self, _: str) -> int:
+        return 0
+
+
+class _Automaton:
+    """Follows all ways to match at once, in at most pieces times characters steps.
+
+    A state is twice the number of the next piece, plus one while within the folders of ``**/`` or the rest after
+    ``/**``.
     """
 
     def __init__(self, pieces: list[str]) -> None:
         self._pieces = pieces
         self._singles = [None if _is_wildcard(piece) else _compile_single(piece) for piece in pieces]
+
+    def cost(self, path: str) -> int:
+        return len(self._pieces) * len(path)
 
     def __call__(self, path: str) -> bool:
         states = self._closure({0})
@@ -86,7 +113,7 @@ class _Automaton:
         return 2 * len(self._pieces) in states
 
     def _closure(self, states: set[int]) -> set[int]:
-        """Add what is reached without a character: stars and the optional slash may match nothing."""
+        """Add the states that are reached without a character: stars and the optional slash may match nothing."""
         for state in sorted(states):
             while state % 2 == 0 and state < 2 * len(self._pieces) and self._may_be_empty(state // 2):
                 state += 2

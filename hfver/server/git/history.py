@@ -12,40 +12,61 @@ import pygit2
 from pygit2.enums import SortMode
 
 from hfver.server.git.program import GIT, git_environment
+from hfver.server.problems import unprocessable
 from hfver.server.responses import hub_date
 
 
 def title_of(commit: pygit2.Commit) -> str:
-    """The first line of a commit's message."""
+    """Return the first line of a commit's message."""
     return commit.message.split("\n", 1)[0]
 
 
 def message_of(commit: pygit2.Commit) -> str:
-    """What follows the title."""
+    """Return a commit's message without its first line."""
     return commit.message.partition("\n")[2].strip()
 
 
 def describe_commit(commit: pygit2.Commit) -> dict[str, object]:
-    """Describe a commit as the commits endpoint does."""
+    """Describe a commit in the format of the commits endpoint."""
     return {
         "id": str(commit.id),
         "title": title_of(commit),
         "message": message_of(commit),
-        "authors": [{"user": commit.author.name or "unknown"}],
+        "authors": [{"user": commit.author.name or "unknown"}],  # git accepts an empty name
         "date": hub_date(commit.commit_time),
     }
 
 
+def walk_commits(
+    git: pygit2.Repository, head: pygit2.Commit, order: SortMode, hide: pygit2.Commit | None = None
+) -> Iterator[pygit2.Commit]:
+    """Yield a commit and its ancestors, except those that `hide` has too.
+
+    Raises:
+        Problem: 422 if a commit in it is damaged. Pushes are checked, so it was written into the folder by hand.
+    """
+    try:
+        walker = git.walk(head.id, order)
+        if hide is not None:
+            walker.hide(hide.id)
+        yield from walker
+    except (KeyError, ValueError, pygit2.GitError) as error:
+        raise unprocessable(f"The history of {head.id} contains a damaged commit") from error
+
+
 def list_commits(git: pygit2.Repository, head: pygit2.Commit, start: int, count: int) -> list[pygit2.Commit]:
-    """List a page of the history, newest first."""
-    walker = git.walk(head.id, SortMode.TOPOLOGICAL | SortMode.TIME)
-    return list(islice(walker, start, start + count))
+    """List a page of the history, newest first.
+
+    Raises:
+        Problem: 422 if a commit in it is damaged.
+    """
+    return list(islice(walk_commits(git, head, SortMode.TOPOLOGICAL | SortMode.TIME), start, start + count))
 
 
 def last_commits(git: pygit2.Repository, head: pygit2.Commit, paths: list[str]) -> dict[str, dict[str, object]]:
-    """Find the last commit that touched each path, in one pass over the history.
+    """Find the last commit that changed each path, in one pass over the history.
 
-    It stops as soon as every path is found, so a page of a long history costs what its oldest file costs.
+    The pass ends as soon as every path is found, so the cost of a page depends on its oldest file.
     """
     missing, found = set(paths), dict[str, dict[str, object]]()
     for commit_id, changed in _changes(git, head):
@@ -62,7 +83,7 @@ def last_commits(git: pygit2.Repository, head: pygit2.Commit, paths: list[str]) 
 
 
 def _with_parents(changed: list[str]) -> set[str]:
-    """Add the folders of changed files: they changed too."""
+    """Add the folders of changed files, because they changed too."""
     paths = set(changed)
     for path in changed:
         while "/" in path:
@@ -72,7 +93,9 @@ def _with_parents(changed: list[str]) -> set[str]:
 
 
 def _changes(git: pygit2.Repository, head: pygit2.Commit) -> Iterator[tuple[str, list[str]]]:
-    """Stream (commit, changed paths) from ``git log``, newest first, along first parents."""
+    """Yield (commit, changed paths) from ``git log``, newest first, along first parents."""
+    # git finds changed paths much faster than libgit2 does commit by commit. -m shows what a merge brought to its
+    # first parent, and the byte 1 marks the lines with commit ids.
     command = [GIT, "log", "-z", "-m", "--first-parent", "--root", "--no-renames", "--name-only"]
     command += ["--format=%x01%H", str(head.id), "--"]
     with subprocess.Popen(
@@ -82,7 +105,7 @@ def _changes(git: pygit2.Repository, head: pygit2.Commit) -> Iterator[tuple[str,
             assert isinstance(process.stdout, BufferedReader)  # noqa: S101
             yield from _parse_log(iter(partial(process.stdout.read1, 65536), b""))
         finally:
-            process.kill()
+            process.kill()  # the caller may have stopped before the end
 
 
 def _parse_log(blocks: Iterator[bytes]) -> Iterator[tuple[str, list[str]]]:

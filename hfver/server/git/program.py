@@ -1,4 +1,4 @@
-"""Running the git program: with an environment of our own, and never through a shell."""
+"""Running the git program with a clean environment, never through a shell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ GIT = shutil.which("git") or "git"
 
 
 def git_environment() -> dict[str, str]:
-    """Make a git process's environment: nothing of the user's configuration, prompts or GIT_* variables."""
+    """Build a git process's environment: without the user's configuration, prompts and GIT_* variables."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": "/nonexistent",

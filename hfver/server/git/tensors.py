@@ -11,18 +11,19 @@ from typing import Any, BinaryIO
 
 import pygit2
 
-from hfver.server.git.trees import Entry
-from hfver.server.storage.lfs_store import ObjectStore
+from hfver.server.git.trees import TreeEntry
+from hfver.server.storage.lfs_store import LfsStore
 from hfver.server.storage.pointers import Pointer
 
 _MAX_HEADER = 100 * 1000 * 1000  # the format's own limit
+# Bytes of an index. The largest models have some hundred thousand tensors, of about 100 bytes each.
 _MAX_INDEX = 50 * 1024 * 1024
 _INDEX = "model.safetensors.index.json"
 _WHOLE = ("model.safetensors", "adapter_model.safetensors")
 
 
-def parameter_counts(git: pygit2.Repository, objects: ObjectStore, entries: list[Entry]) -> dict[str, object] | None:
-    """Count parameters by dtype over the model's safetensors files; None when it has none."""
+def parameter_counts(git: pygit2.Repository, objects: LfsStore, entries: list[TreeEntry]) -> dict[str, object] | None:
+    """Count parameters by dtype over the model's safetensors files; None if it has none."""
     total: Counter[str] = Counter()
     for entry in _weights(git, entries):
         total.update(dict(_counts(git, objects, entry)))
@@ -31,8 +32,8 @@ def parameter_counts(git: pygit2.Repository, objects: ObjectStore, entries: list
     return {"parameters": dict(total), "total": total.total()}
 
 
-def _weights(git: pygit2.Repository, entries: list[Entry]) -> list[Entry]:
-    """Choose the files that make up the model: the shards of its index, or the one file."""
+def _weights(git: pygit2.Repository, entries: list[TreeEntry]) -> list[TreeEntry]:
+    """Choose the files that make up the model: the shards that its index names, or the single file."""
     by_path = {entry.path: entry for entry in entries}
     index = by_path.get(_INDEX)
     if index is not None and index.pointer is None and index.git_size <= _MAX_INDEX:
@@ -49,7 +50,7 @@ def _shards(data: bytes) -> set[str]:
         return set()
 
 
-def _counts(git: pygit2.Repository, objects: ObjectStore, entry: Entry) -> tuple[tuple[str, int], ...]:
+def _counts(git: pygit2.Repository, objects: LfsStore, entry: TreeEntry) -> tuple[tuple[str, int], ...]:
     if entry.pointer is not None:
         return _counts_of_object(objects.path(entry.pointer.oid), entry.pointer)
     return _count(_split_header(bytes(git.odb.read(pygit2.Oid(hex=entry.oid))[1])))
@@ -57,7 +58,7 @@ def _counts(git: pygit2.Repository, objects: ObjectStore, entry: Entry) -> tuple
 
 @functools.lru_cache(maxsize=4096)
 def _counts_of_object(path: Path, pointer: Pointer) -> tuple[tuple[str, int], ...]:
-    """Count in a stored object; remembered, as objects never change."""
+    """Count the parameters of a stored object; cached, because objects never change."""
     try:
         with path.open("rb") as file:
             return _count(_read_header(file, pointer.size))
@@ -76,7 +77,7 @@ def _split_header(data: bytes) -> bytes:
 
 
 def _count(header: bytes) -> tuple[tuple[str, int], ...]:
-    """Sum up a header; one that is no header counts nothing."""
+    """Count the parameters in a header; none if it is malformed."""
     try:
         tensors: dict[str, Any] = json.loads(header)
         counts: Counter[str] = Counter()
@@ -89,6 +90,7 @@ def _count(header: bytes) -> tuple[tuple[str, int], ...]:
 
 
 def _dimensions(shape: list[Any]) -> list[int]:
+    # Bounded, so that a forged shape cannot make the product a number of millions of digits.
     if any(type(size) is not int or not 0 <= size < 2**40 for size in shape) or len(shape) > 16:
         raise ValueError("not a shape")
     return shape

@@ -1,1 +1,1 @@
-"""Requests in, responses out: bodies, pages, ranges."""
+"""Between HTTP and the routes: reading requests, bodies and ranges, writing pages and contents."""

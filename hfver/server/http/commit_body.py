@@ -1,4 +1,4 @@
-"""Reading the NDJSON body of a commit, line by line: no more than one line is ever in memory."""
+"""Reading the NDJSON body of a commit line by line, so that no more than one line is ever in memory."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any
 
 import pygit2
 
-from hfver.server.git.commit import Proposal
-from hfver.server.git.pack import Draft
-from hfver.server.git.repository import resolve
-from hfver.server.git.tree_edits import Change, Delete, Put
-from hfver.server.git.trees import find
-from hfver.server.http.requests import Visit, parse_object, text_field
+from hfver.server.git.commit import NewCommit
+from hfver.server.git.pack import StagedObjects
+from hfver.server.git.refs import resolve_revision
+from hfver.server.git.tree_edits import DeletePath, TreeEdit, WriteFile
+from hfver.server.git.trees import find_entry
+from hfver.server.http.repo_context import RepoContext
+from hfver.server.http.requests import parse_object, text_field
 from hfver.server.names import is_path, is_sha256
 from hfver.server.problems import Problem, bad_request, unprocessable
-from hfver.server.storage.lfs_access import claim
 from hfver.server.storage.pointers import Pointer, parse_pointer
 
 MAX_FILE = 10 * 1024 * 1024
 _MAX_LINE = MAX_FILE * 4 // 3 + 64 * 1024
-_MAX_CHANGES = 100_000
+_MAX_EDITS = 100_000
 _MAX_MESSAGE = 64 * 1024
 
 
 async def lines_of(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Split a stream into lines without their ends.
+    """Split a stream into lines, without their line ends.
 
     Raises:
-        Problem: 413 for a line larger than a regular file may be.
+        Problem: 413 if a line is larger than one with a regular file may be.
     """
     pending: list[bytes] = []
     size = 0
@@ -41,22 +41,28 @@ async def lines_of(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             pending, size = [], 0
         pending.append(rest)
         size += len(rest)
-        if size > _MAX_LINE:
+        if size > _MAX_LINE:  # base64 makes four bytes of three, and JSON adds the path
             raise Problem(413, "Files larger than 10 MiB must be sent as LFS files")
     yield b"".join(pending)
 
 
 class CommitBody:
-    """Collects the lines of a commit; contents go into the draft as they come."""
+    """Builds a commit from the lines of its body. Contents are staged as they arrive.
 
-    def __init__(self, here: Visit, draft: Draft, revision: str) -> None:
-        self._here, self._git, self._revision = here, draft.git, revision
+    Args:
+        context: The repo that the commit goes to.
+        staged: Where its objects are staged.
+        revision: The revision that files are copied from, unless a line says otherwise.
+    """
+
+    def __init__(self, context: RepoContext, staged: StagedObjects, revision: str) -> None:
+        self._context, self._git, self._revision = context, staged.git, revision
         self._header: dict[str, Any] | None = None
-        self._changes: list[Change] = []
+        self._edits: list[TreeEdit] = []
         self._lfs_paths: list[str] = []
 
-    def take(self, line: bytes) -> None:
-        """Take one line.
+    def add_line(self, line: bytes) -> None:
+        """Process a line.
 
         Raises:
             Problem: 400 or 422.
@@ -67,50 +73,50 @@ class CommitBody:
         value = item.get("value")
         if not isinstance(value, dict):
             raise bad_request('Each line must be {"key": …, "value": {…}}')
-        self._take(text_field(item, "key"), value)
+        self._add(text_field(item, "key"), value)
 
-    def _take(self, key: str, value: dict[str, Any]) -> None:
+    def _add(self, key: str, value: dict[str, Any]) -> None:
         if key == "header":
-            self._take_header(value)
+            self._add_header(value)
         elif self._header is None:
             raise bad_request("The first line must be the header")
-        elif len(self._changes) >= _MAX_CHANGES:
-            raise Problem(413, f"A commit may have at most {_MAX_CHANGES} changes")
+        elif len(self._edits) >= _MAX_EDITS:
+            raise Problem(413, f"A commit may have at most {_MAX_EDITS} changes")
         else:
-            self._changes.append(self._change(key, value))
+            self._edits.append(self._edit(key, value))
 
-    def _take_header(self, value: dict[str, Any]) -> None:
+    def _add_header(self, value: dict[str, Any]) -> None:
         if self._header is not None:
-            raise bad_request("There must be one header")
+            raise bad_request("There must be only one header")
         message = text_field(value, "summary") + text_field(value, "description", "")
         if not message.strip() or "\x00" in message or len(message) > _MAX_MESSAGE:
-            raise bad_request("The summary must be a text, neither empty nor very long")
+            raise bad_request(f"The message must have 1 to {_MAX_MESSAGE} characters, none of them NUL")
         self._header = value
 
-    def _change(self, key: str, value: dict[str, Any]) -> Change:
+    def _edit(self, key: str, value: dict[str, Any]) -> TreeEdit:
         path = text_field(value, "path")
         if key == "deletedFolder":
             path = path.rstrip("/")
         if not is_path(path):
             raise unprocessable(f"Invalid path: {ascii(path)[:200]}")
         if key in ("deletedFile", "deletedFolder"):
-            return Delete(path, key == "deletedFolder")
+            return DeletePath(path, key == "deletedFolder")
         if key == "file":
-            return Put(path, self._git.create_blob(self._content(path, value)))
+            return WriteFile(path, self._git.create_blob(self._content(path, value)))
         if key == "lfsFile":
-            return self._lfs(path, self._pointer(value))
+            return self._lfs_file(path, self._pointer(value))
         if key == "copyFile":
             return self._copy(path, text_field(value, "srcPath"), text_field(value, "srcRevision", self._revision))
         raise bad_request(f"Unknown operation {ascii(key)[:40]}")
 
-    def _copy(self, path: str, source: str, revision: str) -> Put:
-        """Put a file of this repo at another path; a large one by its pointer, so that no content moves."""
-        entry = find(self._git, resolve(self._git, revision), source) if is_path(source) else None
+    def _copy(self, path: str, source: str, revision: str) -> WriteFile:
+        """Copy a file within the repo. Only its blob id is needed, for an LFS file that of the pointer."""
+        entry = find_entry(self._git, resolve_revision(self._git, revision), source) if is_path(source) else None
         if entry is None or entry.is_folder:
             raise unprocessable(f"There is no file {ascii(source)[:200]} at {ascii(revision)[:80]} to copy")
         if entry.pointer is not None:
             self._lfs_paths.append(path)
-        return Put(path, pygit2.Oid(hex=entry.oid))
+        return WriteFile(path, pygit2.Oid(hex=entry.oid))
 
     def _content(self, path: str, value: dict[str, Any]) -> bytes:
         text, encoding = text_field(value, "content"), text_field(value, "encoding", "utf-8")
@@ -120,9 +126,10 @@ class CommitBody:
             raise bad_request(f"The content of {ascii(path)[:200]} is not {ascii(encoding)[:20]}") from error
         if len(data) > MAX_FILE:
             raise Problem(413, "Files larger than 10 MiB must be sent as LFS files")
+        # A pointer that is sent as a regular file refers to its object all the same.
         pointer = parse_pointer(data)
         if pointer is not None:
-            self._lfs(path, pointer)
+            self._lfs_file(path, pointer)
         return data
 
     def _pointer(self, value: dict[str, Any]) -> Pointer:
@@ -131,21 +138,23 @@ class CommitBody:
             raise bad_request("An lfsFile needs the SHA-256 of its content as oid")
         if size is not None and (type(size) is not int or size < 0):
             raise bad_request("The size of an lfsFile must be a number")
-        stored = self._here.hub.objects.size(str(oid))
+        # Clients copy a file within a repo by its hash alone.
+        stored = self._context.server.lfs.size(str(oid))
         return Pointer(str(oid), size if size is not None else stored or 0)
 
-    def _lfs(self, path: str, pointer: Pointer) -> Put:
-        """Refer to an object that the repo holds. The answer tells nothing of what other repos hold."""
-        if not claim(self._here, [pointer]):
-            raise unprocessable(f"LFS object {pointer.oid} has not been uploaded to {self._here.row.repo.id}")
+    def _lfs_file(self, path: str, pointer: Pointer) -> WriteFile:
+        """Refer to an LFS object, if the repo may. The response must not reveal whether another repo has it."""
+        context = self._context
+        if not context.server.link_objects(context.git, context.caller, [pointer]):
+            raise unprocessable(f"LFS object {pointer.oid} has not been uploaded to {context.row.repo.id}")
         self._lfs_paths.append(path)
-        return Put(path, self._git.create_blob(pointer.encode()))
+        return WriteFile(path, self._git.create_blob(pointer.encode()))
 
-    def finish(self, author: str) -> Proposal:
-        """Hand over what was collected.
+    def finish(self) -> NewCommit:
+        """Return the commit, by the caller.
 
         Raises:
-            Problem: 400 when there was no header.
+            Problem: 400 if there was no header, or its text is not valid.
         """
         if self._header is None:
             raise bad_request("The header is missing")
@@ -156,4 +165,4 @@ class CommitBody:
             message.encode("utf-8")
         except UnicodeEncodeError as error:
             raise bad_request("The summary is not valid text") from error
-        return Proposal(message, author, parent, self._changes, self._lfs_paths)
+        return NewCommit(message, self._context.user, parent, self._edits, self._lfs_paths)

@@ -1,4 +1,4 @@
-"""Pages of long answers. A cursor pins the commit, so that pages fit together while a branch moves."""
+"""Pages of long responses. A cursor pins the commit, so that pages stay consistent while a branch moves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import pygit2
 from starlette.requests import Request
 
-from hfver.server.git.repository import resolve
+from hfver.server.git.refs import resolve_revision
 from hfver.server.http.requests import base_url, segment
 from hfver.server.problems import bad_request
 
@@ -24,19 +24,19 @@ def _cursor(request: Request) -> tuple[str, int] | None:
     return found[1], int(found[2])
 
 
-def starting_commit(request: Request, git: pygit2.Repository) -> pygit2.Commit:
-    """Find the commit that this page belongs to: the cursor's, else that of the revision."""
+def page_commit(request: Request, git: pygit2.Repository) -> pygit2.Commit:
+    """Find the commit that this page shows: the one in the cursor, else that of the revision."""
     cursor = _cursor(request)
-    return resolve(git, cursor[0] if cursor else segment(request, "revision"))
+    return resolve_revision(git, cursor[0] if cursor else segment(request, "revision"))
 
 
 def page_start(request: Request) -> int:
-    """Find how many entries the pages before this one held."""
+    """Return how many items the pages before this one had."""
     cursor = _cursor(request)
     return cursor[1] if cursor else 0
 
 
 def page_link(request: Request, commit: pygit2.Commit, start: int) -> dict[str, str]:
-    """Make the Link header that leads to the next page."""
+    """Build the Link header that leads to the next page."""
     url = request.url.include_query_params(cursor=f"{commit.id}-{start}")
     return {"Link": f'<{base_url(request)}{request.scope["path"]}?{url.query}>; rel="next"'}

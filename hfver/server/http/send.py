@@ -1,4 +1,4 @@
-"""Sending contents, whole or by range, from memory or straight off the disk."""
+"""Sending contents, complete or by range, from memory or from disk."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ _BLOCK = 1024 * 1024
 _RANGE = re.compile(r"\s*bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*")
 
 
-def send(request: Request, content: bytes | Path, size: int, headers: Mapping[str, str]) -> Response:
-    """Answer with a content or the range of it that was asked for.
+def send_content(request: Request, content: bytes | Path, size: int, headers: Mapping[str, str]) -> Response:
+    """Respond with a content, or with the range of it that the request asks for.
 
     Args:
-        request: For Range, If-Range and If-None-Match.
-        content: The bytes, or the file that holds them.
-        size: Length of the content.
-        headers: With ETag, which names exactly these bytes.
+        request: Its headers Range, If-Range and If-None-Match apply.
+        content: The bytes, or the file with the bytes.
+        size: Length of the content in bytes.
+        headers: Response headers, with an ETag that identifies exactly these bytes.
 
     Raises:
-        Problem: 416 with the size, when the range lies outside.
+        Problem: 416 with the size, if the range lies outside the content.
     """
     headers = {"Accept-Ranges": "bytes", "Content-Type": "application/octet-stream", **headers}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    wanted = _range(request, size, headers["ETag"])
-    start, stop = wanted or (0, size)
+    selected = _range(request, size, headers["ETag"])
+    start, stop = selected or (0, size)
     headers["Content-Length"] = str(stop - start)
-    if wanted is not None:
+    if selected is not None:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-    status = 206 if wanted is not None else 200
+    status = 206 if selected is not None else 200
     if isinstance(content, bytes):
         return Response(content[start:stop], status, headers)
     return _FileSlice(content, start, stop, status, headers)
 
 
 def _range(request: Request, size: int, etag: str) -> tuple[int, int] | None:
-    """Read one range; None for the whole (no range, several, or one that is no range: RFC 9110, 14.2)."""
+    """Read the range; None for the whole content: no range, several, or a malformed one (RFC 9110, section 14.2)."""
     found = _RANGE.fullmatch(request.headers.get("range", ""))
     if found is None or request.headers.get("if-range", etag) != etag or not (found[1] or found[2]):
         return None
@@ -62,7 +62,7 @@ def _range(request: Request, size: int, etag: str) -> tuple[int, int] | None:
 
 
 class _FileSlice(Response):
-    """Streams part of a file; the next block is read while this one is on its way."""
+    """Streams part of a file; the next block is read while the current one is being sent."""
 
     def __init__(self, path: Path, start: int, stop: int, status: int, headers: Mapping[str, str]) -> None:
         super().__init__(status_code=status, headers=dict(headers))
@@ -87,12 +87,12 @@ class _FileSlice(Response):
             while left > 0:
                 block = await ahead
                 if not block:
-                    raise OSError(f"{self._path} is shorter than it was")
+                    raise OSError(f"{self._path} became shorter while it was being sent")
                 left -= len(block)
                 ahead = self._read(file, left)
                 await send({"type": "http.response.body", "body": block, "more_body": True})
         finally:
-            await asyncio.wait([ahead])  # the file must not be closed under the reading thread
+            await asyncio.wait([ahead])  # the file must stay open until the reading thread is done
 
     @staticmethod
     def _read(file: BinaryIO, left: int) -> asyncio.Task[bytes]:

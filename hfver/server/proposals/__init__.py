@@ -1,1 +1,1 @@
-"""Pull requests and discussions."""
+"""Discussions and pull requests: opening, finding, merging and describing them."""

@@ -1,4 +1,4 @@
-"""Discussions as clients read them."""
+"""Discussions and pull requests in the format of the API."""
 
 from __future__ import annotations
 
@@ -9,50 +9,52 @@ from typing import Any
 import pygit2
 
 from hfver.server.git.history import title_of
-from hfver.server.git.repository import MAIN
-from hfver.server.proposals.merge import Sides, commits_of
+from hfver.server.git.refs import MAIN
+from hfver.server.proposals.merge_commit import MergeSides, commits_of
 from hfver.server.responses import hub_date
 from hfver.server.storage.database import RepoRow
-from hfver.server.storage.discussions import Discussion, Event
+from hfver.server.storage.discussions import Discussion, DiscussionEvent
 
 HIDDEN = "This comment has been hidden"
 
 
 def describe_discussion(discussion: Discussion, row: RepoRow) -> dict[str, object]:
-    """Describe a discussion as lists do."""
+    """Describe a discussion in the format of lists."""
     return {
         "num": discussion.number,
         "title": discussion.title,
         "author": _person(discussion.author),
         "createdAt": hub_date(discussion.created),
         "status": discussion.status,
-        "isPullRequest": discussion.is_pull,
+        "isPullRequest": discussion.is_pull_request,
         "repo": {"name": row.repo.id, "type": row.repo.kind[:-1]},
     }
 
 
 def describe_changes(discussion: Discussion) -> dict[str, object]:
-    """Say where a pull request goes, and what it became there."""
+    """Describe the branch that a pull request is for, and the commit that it became there."""
     merged = {"mergeCommitId": discussion.merge_commit} if discussion.status == "merged" else {}
     return {"base": MAIN, **merged}
 
 
-def describe_event(event: Event) -> dict[str, object]:
-    """Describe what somebody did."""
+def describe_event(event: DiscussionEvent) -> dict[str, object]:
+    """Describe an event."""
     data = _comment(event) if event.kind == "comment" else dict(event.data)
     return _event(event.id, event.kind, event.author, event.created, data)
 
 
-def timeline(git: pygit2.Repository, events: Iterable[Event], sides: Sides | None) -> list[dict[str, object]]:
-    """Put events and commits in order; the description stays the first.
+def timeline(
+    git: pygit2.Repository, events: Iterable[DiscussionEvent], sides: MergeSides | None
+) -> list[dict[str, object]]:
+    """Merge events and commits in the order of their dates; the description stays first.
 
-    Git counts whole seconds, so a commit comes before what happened in the second in which it was made.
+    Dates in git are whole seconds, so a commit is sorted before the events of the same second.
     """
-    told = [(event.created, describe_event(event)) for event in events]
+    described = [(event.created, describe_event(event)) for event in events]
     commits = commits_of(git, sides) if sides is not None else []
     items = [(float(one.commit_time), _commit(one)) for one in commits]
-    ordered = sorted([*items, *told[1:]], key=lambda item: item[0])
-    return [item for _, item in [*told[:1], *ordered]]
+    ordered = sorted([*items, *described[1:]], key=lambda item: item[0])
+    return [item for _, item in [*described[:1], *ordered]]
 
 
 def _commit(commit: pygit2.Commit) -> dict[str, object]:
@@ -64,8 +66,8 @@ def _event(event_id: str, kind: str, author: str, created: float, data: Mapping[
     return {"id": event_id, "type": kind, "author": _person(author), "createdAt": hub_date(created), "data": data}
 
 
-def _comment(event: Event) -> dict[str, object]:
-    """Describe a comment. Its markdown is kept raw; the HTML is the same text made harmless."""
+def _comment(event: DiscussionEvent) -> dict[str, object]:
+    """Describe a comment: its Markdown as it is, and the same text escaped in place of rendered HTML."""
     data = event.data
     raw = HIDDEN if data["hidden"] else str(data["raw"])
     latest = {

@@ -1,1 +1,1 @@
-"""The Hub's protocol, one file per family of routes."""
+"""The endpoints of the Hub, one file per family."""

@@ -1,4 +1,4 @@
-"""Who am I, and is my card's metadata valid."""
+"""The caller's own account, and the validation of a card's metadata."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hfver.server.http.requests import caller_of, takes_json, text_field
+from hfver.server.http.repo_context import caller_of
+from hfver.server.http.requests import json_endpoint, text_field
 from hfver.server.problems import unauthorized
 from hfver.server.responses import hub_date, json_response
 from hfver.server.storage.card_metadata import CardError, read_metadata
@@ -27,7 +28,7 @@ def whoami(request: Request) -> Response:
             "name": caller.name,
             "fullname": caller.name,
             "isPro": False,
-            "orgs": [],
+            "orgs": [],  # the embedded Hub has no organizations
             "auth": {"type": "access_token", "accessToken": token},
         }
     )
@@ -45,5 +46,5 @@ def validate_yaml(_: Request, fields: dict[str, Any]) -> Response:
 
 ROUTES = [
     Route("/api/whoami-v2", whoami),
-    Route("/api/validate-yaml", takes_json(validate_yaml), methods=["POST"]),
+    Route("/api/validate-yaml", json_endpoint(validate_yaml), methods=["POST"]),
 ]

@@ -13,18 +13,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hfver.server.git.attributes import Attributes, Ignores, upload_mode
-from hfver.server.git.commit import commit_to
+from hfver.server.git.attributes import AttributeRules, IgnoreRules, upload_mode
+from hfver.server.git.commit import commit_to_ref
 from hfver.server.git.history import describe_commit, list_commits
-from hfver.server.git.pack import Draft, drafting, tidy
-from hfver.server.git.repository import full_name, resolve
-from hfver.server.git.trees import find, read_small
+from hfver.server.git.pack import StagedObjects, combine_packs, stage_objects
+from hfver.server.git.refs import full_ref_name, resolve_revision
+from hfver.server.git.trees import find_entry, read_small_file
 from hfver.server.http.commit_body import CommitBody, lines_of
-from hfver.server.http.paging import page_link, page_start, starting_commit
-from hfver.server.http.requests import Visit, base_url, flag, segment, takes_json, text_field, visit
+from hfver.server.http.paging import page_commit, page_link, page_start
+from hfver.server.http.repo_context import RepoContext, repo_context
+from hfver.server.http.requests import base_url, flag, json_endpoint, segment, text_field
 from hfver.server.names import is_path
 from hfver.server.problems import bad_request, revision_not_found, unprocessable
-from hfver.server.proposals.propose import check_contribution, propose_commit
+from hfver.server.proposals.create import open_pull_request_with
+from hfver.server.proposals.lookup import check_push_to
 from hfver.server.responses import json_response
 from hfver.server.routes.paths import API, REV
 
@@ -33,39 +35,39 @@ _MAX_RULES_FILE = 1024 * 1024
 
 
 def preupload(request: Request, fields: dict[str, Any]) -> Response:
-    """Say for each file whether it goes by LFS, whether it is ignored, and what is there now."""
-    with visit(request, _need(request)) as here:
-        _check_revision(request, here)
-        commit = resolve(here.git, segment(request, "revision"))
-        attributes = Attributes(_rules(here, commit, fields, "gitAttributes", ".gitattributes"))
-        ignores = Ignores(_rules(here, commit, fields, "gitIgnore", ".gitignore"))
+    """Respond for each file whether it goes to Git-LFS, whether it is ignored, and what its path contains now."""
+    with repo_context(request, _right(request)) as context:
+        _check_revision(request, context)
+        commit = resolve_revision(context.git, segment(request, "revision"))
+        attributes = AttributeRules(_rules(context, commit, fields, "gitAttributes", ".gitattributes"))
+        ignores = IgnoreRules(_rules(context, commit, fields, "gitIgnore", ".gitignore"))
         files = fields.get("files")
         if not isinstance(files, list):
             raise bad_request('"files" must be a list')
-        answers = [_plan(here.git, commit, attributes, ignores, item) for item in files]
+        answers = [_plan(context.git, commit, attributes, ignores, item) for item in files]
         return json_response({"files": answers, "commitOid": str(commit.id)})
 
 
-def _need(request: Request) -> str:
-    """A pull request, and one's own that is there already, need no right to write."""
+def _right(request: Request) -> str:
+    """Return the right that the request needs. `check_push_to` decides about a pull request that exists."""
     is_pull = segment(request, "revision").startswith("refs/pr/")
     return "propose" if flag(request, "create_pr") or is_pull else "write"
 
 
-def _check_revision(request: Request, here: Visit) -> None:
+def _check_revision(request: Request, context: RepoContext) -> None:
     if not flag(request, "create_pr"):
-        check_contribution(here, segment(request, "revision"))
+        check_push_to(context, segment(request, "revision"))
 
 
-def _rules(here: Visit, commit: pygit2.Commit, fields: dict[str, Any], name: str, path: str) -> str:
-    """Take rules out of the request, else out of the repo."""
+def _rules(context: RepoContext, commit: pygit2.Commit, fields: dict[str, Any], name: str, path: str) -> str:
+    """Read rules from the request, else from the repo."""
     if fields.get(name) is not None:
         return text_field(fields, name)
-    return (read_small(here.git, commit, path, _MAX_RULES_FILE) or b"").decode("utf-8", "replace")
+    return (read_small_file(context.git, commit, path, _MAX_RULES_FILE) or b"").decode("utf-8", "replace")
 
 
 def _plan(
-    git: pygit2.Repository, commit: pygit2.Commit, attributes: Attributes, ignores: Ignores, item: object
+    git: pygit2.Repository, commit: pygit2.Commit, attributes: AttributeRules, ignores: IgnoreRules, item: object
 ) -> dict[str, object]:
     if not isinstance(item, dict):
         raise bad_request("Each file must be an object")
@@ -79,7 +81,7 @@ def _plan(
         "uploadMode": upload_mode(attributes, path, size, _sample(item)),
         "shouldIgnore": ignores.ignores(path),
     }
-    entry = find(git, commit, path)
+    entry = find_entry(git, commit, path)
     if entry is not None and not entry.is_folder:
         plan["oid"] = entry.content_id
     return plan
@@ -95,35 +97,35 @@ def _sample(item: dict[str, Any]) -> bytes:
 async def commit(request: Request) -> Response:
     """Commit onto a branch, or as a new pull request."""
     with ExitStack() as stack:
-        here = await run_in_threadpool(stack.enter_context, visit(request, _need(request)))
-        await run_in_threadpool(_check_revision, request, here)
-        draft = await run_in_threadpool(stack.enter_context, drafting(here.hub.folder, here.git))
-        return await _commit(request, here, draft)
+        context = await run_in_threadpool(stack.enter_context, repo_context(request, _right(request)))
+        await run_in_threadpool(_check_revision, request, context)
+        staged = await run_in_threadpool(stack.enter_context, stage_objects(context.server.folder, context.git))
+        return await _commit(request, context, staged)
 
 
-async def _commit(request: Request, here: Visit, draft: Draft) -> Response:
-    body = CommitBody(here, draft, segment(request, "revision"))
+async def _commit(request: Request, context: RepoContext, staged: StagedObjects) -> Response:
+    body = CommitBody(context, staged, segment(request, "revision"))
     async for line in lines_of(request.stream()):
-        await run_in_threadpool(body.take, line)
-    return await run_in_threadpool(_finish, request, here, draft, body)
+        await run_in_threadpool(body.add_line, line)
+    return await run_in_threadpool(_finish, request, context, staged, body)
 
 
-def _finish(request: Request, here: Visit, draft: Draft, body: CommitBody) -> Response:
-    proposal = body.finish(here.caller.name or "")
-    page = f"{base_url(request)}/{here.row.repo.page}"
+def _finish(request: Request, context: RepoContext, staged: StagedObjects, body: CommitBody) -> Response:
+    new = body.finish()
+    page = f"{base_url(request)}/{context.row.repo.page}"
     revision, number = segment(request, "revision"), None
     if flag(request, "create_pr"):
-        number, oid = propose_commit(here, draft, resolve(draft.git, revision), proposal)
+        number, oid = open_pull_request_with(context, staged, resolve_revision(staged.git, revision), new)
     else:
-        oid = commit_to(draft, _branch(here.git, revision), proposal)
-    tidy(here.git)
+        oid = commit_to_ref(staged, _branch(context.git, revision), new)
+    combine_packs(context.git)
     answer = {"success": True, "commitOid": oid, "commitUrl": f"{page}/commit/{oid}", "hookOutput": ""}
     return json_response({**answer, "pullRequestUrl": f"{page}/discussions/{number}" if number else None})
 
 
 def _branch(git: pygit2.Repository, revision: str) -> str:
     """Find the ref to commit to: a branch or a pull request, never a tag or a bare commit."""
-    name = full_name(revision, git)
+    name = full_ref_name(git, revision)
     if name is None or not name.startswith(("refs/heads/", "refs/pr/")):
         raise revision_not_found(revision)
     return name
@@ -131,10 +133,10 @@ def _branch(git: pygit2.Repository, revision: str) -> str:
 
 def history(request: Request) -> Response:
     """List commits, newest first."""
-    with visit(request) as here:
-        head = starting_commit(request, here.git)
+    with repo_context(request) as context:
+        head = page_commit(request, context.git)
         start, size = page_start(request), _page_size(request)
-        found = list_commits(here.git, head, start, size + 1)
+        found = list_commits(context.git, head, start, size + 1)
         headers = page_link(request, head, start + size) if len(found) > size else {}
         return json_response([describe_commit(one) for one in found[:size]], headers=headers)
 
@@ -145,7 +147,7 @@ def _page_size(request: Request) -> int:
 
 
 ROUTES = [
-    Route(f"{API}/preupload/{REV}", takes_json(preupload), methods=["POST"]),
+    Route(f"{API}/preupload/{REV}", json_endpoint(preupload), methods=["POST"]),
     Route(f"{API}/commit/{REV}", commit, methods=["POST"]),
     Route(f"{API}/commits/{REV}", history),
 ]

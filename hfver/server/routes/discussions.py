@@ -1,6 +1,7 @@
 """Discussions and pull requests.
 
-Whoever may read a repo may speak; whoever may write it may merge, and close what others opened.
+Users who may read a repo may open discussions and comment; users who may write to it may also merge pull requests, and
+close what others opened.
 """
 
 from __future__ import annotations
@@ -14,39 +15,54 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hfver.server.access import check_files, check_write
-from hfver.server.git.pack import Draft, drafting, tidy
-from hfver.server.http.requests import Visit, base_url, flag, takes_json, text_field, visit
+from hfver.server.auth import check_files, check_write
+from hfver.server.git.pack import combine_packs, stage_objects
+from hfver.server.http.repo_context import RepoContext, repo_context
+from hfver.server.http.requests import base_url, flag, json_endpoint, text_field
 from hfver.server.problems import Problem, bad_request, conflict, forbidden
-from hfver.server.proposals.merge import conflicts_of, diff_of, sides_of
-from hfver.server.proposals.propose import MAX_TITLE, adopt_strays, look_up, merge, open_discussion, open_pull
+from hfver.server.proposals.create import open_discussion, open_pull_request
+from hfver.server.proposals.lookup import MAX_TITLE, add_missing_rows, find_discussion
+from hfver.server.proposals.merge import merge_pull_request
+from hfver.server.proposals.merge_commit import conflicts_of, diff_of, merge_sides
 from hfver.server.proposals.view import describe_changes, describe_discussion, describe_event, timeline
 from hfver.server.responses import json_response
 from hfver.server.routes.paths import API
-from hfver.server.storage.discussions import UNDER_WAY, Discussion, Event, Wanted, comment
+from hfver.server.storage.discussions import (
+    OPEN_STATUSES,
+    Discussion,
+    DiscussionEvent,
+    DiscussionFilter,
+    comment_data,
+)
 
 _PAGE = 50
 _MIN_TITLE = 3
 _MAX_TEXT = 64 * 1024
 _TYPES = {"all": None, "discussion": False, "pull_request": True}
-_STATUSES = {"all": None, "open": UNDER_WAY, "closed": ("closed", "merged"), "draft": ("draft",), "merged": ("merged",)}
+_STATUSES = {
+    "all": None,
+    "open": OPEN_STATUSES,
+    "closed": ("closed", "merged"),
+    "draft": ("draft",),
+    "merged": ("merged",),
+}
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _EVENT_ID = re.compile(r"[0-9a-f]{24}")
 
 
 def listing(request: Request) -> Response:
-    """List discussions and pull requests, newest first, a page at a time."""
+    """List discussions and pull requests, newest first, in pages."""
     query = request.query_params
-    wanted = Wanted(
+    selected = DiscussionFilter(
         _choice(_TYPES, query.get("type", "all"), "type"),
         _choice(_STATUSES, query.get("status", "all"), "status"),
         query.get("author"),
     )
     start = _number(query.get("p", "0"), "page") * _PAGE
-    with visit(request) as here:
-        adopt_strays(here)
-        found, total = here.hub.discussions.page(here.row.number, wanted, start, _PAGE)
-        items = [describe_discussion(one, here.row) for one in found]
+    with repo_context(request) as context:
+        add_missing_rows(context)
+        found, total = context.server.discussions.page(context.row.number, selected, start, _PAGE)
+        items = [describe_discussion(one, context.row) for one in found]
     return json_response({"discussions": items, "count": total, "start": start})
 
 
@@ -65,11 +81,11 @@ def _number(text: str, name: str) -> int:
 def create(request: Request, fields: dict[str, Any]) -> Response:
     """Open a discussion, or a pull request as a draft."""
     title, text = _title(fields), _text(fields, "description", required=False)
-    with visit(request, "propose") as here:
-        number = (open_pull if fields.get("pullRequest") is True else open_discussion)(here, title, text)
-        pull = {"pullRequest": True} if fields.get("pullRequest") is True else {}
-        url = f"{base_url(request)}/{here.row.repo.page}/discussions/{number}"
-    return json_response({"num": number, "url": url, **pull})
+    with repo_context(request, "propose") as context:
+        is_pull = fields.get("pullRequest") is True
+        number = (open_pull_request if is_pull else open_discussion)(context, title, text)
+        url = f"{base_url(request)}/{context.row.repo.page}/discussions/{number}"
+    return json_response({"num": number, "url": url, **({"pullRequest": True} if is_pull else {})})
 
 
 def _title(fields: dict[str, Any]) -> str:
@@ -93,165 +109,155 @@ def _text(fields: dict[str, Any], name: str, *, required: bool = True) -> str:
 
 
 def details(request: Request) -> Response:
-    """Show one: all that happened, and for a pull request its diff and conflicts."""
-    with visit(request) as here:
-        found = _find(request, here)
-        answer = describe_discussion(found, here.row)
-        events = here.hub.discussions.events(here.row.number, found.number)
-        sides = sides_of(here.git, found) if found.is_pull else None
-        answer["events"] = timeline(here.git, events, sides)
-        if found.is_pull:
-            answer |= {"changes": describe_changes(found), "filesWithConflicts": _conflicts(here, found)}
-        if sides is not None and flag(request, "diff") and _sees_files(here):
+    """Describe a discussion with all its events, and a pull request also with its diff and conflicts."""
+    with repo_context(request) as context:
+        found = _find(request, context)
+        answer = describe_discussion(found, context.row)
+        events = context.server.discussions.events(context.row.number, found.number)
+        sides = merge_sides(context.git, found) if found.is_pull_request else None
+        answer["events"] = timeline(context.git, events, sides)
+        if found.is_pull_request:
+            answer |= {"changes": describe_changes(found), "filesWithConflicts": _conflicts(context, found)}
+        if sides is not None and flag(request, "diff") and _may_see_files(context):
             answer["diff"] = diff_of(sides)
     return json_response(answer)
 
 
-def _find(request: Request, here: Visit) -> Discussion:
-    return look_up(here, _number(request.path_params["number"], "number"))
+def _find(request: Request, context: RepoContext) -> Discussion:
+    return find_discussion(context, _number(request.path_params["number"], "number"))
 
 
-def _conflicts(here: Visit, found: Discussion) -> list[str]:
+def _conflicts(context: RepoContext, found: Discussion) -> list[str]:
     if found.status == "merged":
         return []
-    with drafting(here.hub.folder, here.git) as draft:
-        sides = sides_of(draft.git, found)
-        return conflicts_of(draft.git, sides) if sides is not None else []
+    with stage_objects(context.server.folder, context.git) as staged:
+        sides = merge_sides(staged.git, found)
+        return conflicts_of(staged.git, sides) if sides is not None else []
 
 
-def _sees_files(here: Visit) -> bool:
+def _may_see_files(context: RepoContext) -> bool:
     try:
-        check_files(here.caller, here.row)
+        check_files(context.caller, context.row)
     except Problem:
         return False
     return True
 
 
 @contextmanager
-def _joined(request: Request) -> Iterator[tuple[Visit, Discussion]]:
-    """Admit whoever may say something to a discussion."""
-    with visit(request, "propose") as here:
-        yield here, _find(request, here)
+def _participation(request: Request) -> Iterator[tuple[RepoContext, Discussion]]:
+    """Open the discussion in the path for a user who may comment on it."""
+    with repo_context(request, "propose") as context:
+        yield context, _find(request, context)
 
 
-def _check_owner(here: Visit, author: str, action: str) -> None:
-    """Let whoever opened or wrote it go on, and whoever may write the repo.
+def _check_author(context: RepoContext, author: str, action: str) -> None:
+    """Require that the caller is the author, or may write to the repo.
 
     Raises:
         Problem: 403.
     """
-    if not _is(here, author) and not here.caller.owns(here.row.repo.namespace):
+    if not context.caller.is_user(author) and not context.caller.owns(context.row.repo.namespace):
         raise forbidden(f"You don't have the rights to {action}")
 
 
-def _is(here: Visit, author: str) -> bool:
-    return (here.caller.name or "").lower() == author.lower()
-
-
-def _say(here: Visit, found: Discussion, text: str) -> Event:
-    name = here.caller.name or ""
-    return here.hub.discussions.append(here.row.number, found.number, "comment", name, comment(text))
+def _comment(context: RepoContext, found: Discussion, text: str) -> DiscussionEvent:
+    return context.server.discussions.add_comment(context.row.number, found.number, context.user, text)
 
 
 def add_comment(request: Request, fields: dict[str, Any]) -> Response:
-    """Say something."""
+    """Add a comment."""
     text = _text(fields, "comment")
-    with _joined(request) as (here, found):
-        return json_response({"newMessage": describe_event(_say(here, found, text))})
+    with _participation(request) as (context, found):
+        return json_response({"newMessage": describe_event(_comment(context, found, text))})
 
 
 def edit_comment(request: Request, fields: dict[str, Any]) -> Response:
-    """Change one's own comment; what it said before is kept."""
+    """Change the caller's own comment; earlier versions are kept."""
     text = _text(fields, "content")
-    with _joined(request) as (here, found):
-        event = _comment(request, here, found)
-        if not _is(here, event.author):
+    with _participation(request) as (context, found):
+        event = _find_comment(request, context, found)
+        if not context.caller.is_user(event.author):
             raise forbidden("Only its author can edit a comment")
-        name = here.caller.name or ""
-        revised = here.hub.discussions.revise(event, lambda data: _edited(data, text, name))
-        return json_response({"updatedComment": describe_event(revised)})
+        user = context.user
+        edited = context.server.discussions.edit_comment(event, lambda data: _edited(data, text, user))
+        return json_response({"updatedComment": describe_event(edited)})
 
 
 def _edited(data: Mapping[str, Any], text: str, editor: str) -> dict[str, Any]:
     if data["hidden"]:
         raise conflict("A hidden comment cannot be edited")
     earlier = {"raw": data["raw"], "updatedAt": data["updated"]}
-    return {**comment(text), "editor": editor, "history": [*data["history"], earlier]}
+    return {**comment_data(text), "editor": editor, "history": [*data["history"], earlier]}
 
 
 def hide_comment(request: Request, fields: dict[str, Any]) -> Response:  # noqa: ARG001
-    """Hide a comment for good: nobody can read it any more."""
-    with _joined(request) as (here, found):
-        event = _comment(request, here, found)
-        _check_owner(here, event.author, "hide this comment")
-        hidden = {**comment(""), "hidden": True, "editor": here.caller.name or ""}
-        revised = here.hub.discussions.revise(event, lambda _: hidden)
-        return json_response({"updatedComment": describe_event(revised)})
+    """Hide a comment permanently: its text is deleted."""
+    with _participation(request) as (context, found):
+        event = _find_comment(request, context, found)
+        _check_author(context, event.author, "hide this comment")
+        hidden = {**comment_data(""), "hidden": True, "editor": context.user}
+        edited = context.server.discussions.edit_comment(event, lambda _: hidden)
+        return json_response({"updatedComment": describe_event(edited)})
 
 
-def _comment(request: Request, here: Visit, found: Discussion) -> Event:
+def _find_comment(request: Request, context: RepoContext, found: Discussion) -> DiscussionEvent:
     event_id = request.path_params["event"].lower()
     event = None
     if _EVENT_ID.fullmatch(event_id):
-        event = here.hub.discussions.event(here.row.number, found.number, event_id)
+        event = context.server.discussions.event(context.row.number, found.number, event_id)
     if event is None or event.kind != "comment":
-        raise Problem(404, "There is no such comment")
+        raise Problem(404, "This comment does not exist")
     return event
 
 
-def rename(request: Request, fields: dict[str, Any]) -> Response:
-    """Give it another title."""
+def change_title(request: Request, fields: dict[str, Any]) -> Response:
+    """Change the title."""
     title = _title(fields)
-    with _joined(request) as (here, found):
-        _check_owner(here, found.author, "rename this discussion")
-        event = here.hub.discussions.rename(here.row.number, found, title, here.caller.name or "")
+    with _participation(request) as (context, found):
+        _check_author(context, found.author, "rename this discussion")
+        event = context.server.discussions.change_title(context.row.number, found, title, context.user)
         return json_response({"newTitle": describe_event(event)})
 
 
 def change_status(request: Request, fields: dict[str, Any]) -> Response:
-    """Close it, open it again, or publish a draft."""
+    """Close a discussion, reopen it, or publish a draft."""
     status, text = text_field(fields, "status"), _text(fields, "comment", required=False)
     if status not in ("open", "closed"):
         raise bad_request('"status" must be open or closed')
-    with _joined(request) as (here, found):
-        _check_owner(here, found.author, "change the status of this discussion")
+    with _participation(request) as (context, found):
+        _check_author(context, found.author, "change the status of this discussion")
         if found.status in ("merged", status):
-            raise conflict(f"It is {found.status} already")
-        event = here.hub.discussions.change_status(here.row.number, found, status, here.caller.name or "")
+            raise conflict(f"The status is already {found.status}")
+        event = context.server.discussions.change_status(context.row.number, found, status, context.user)
         if event is None:
-            raise conflict("Its status was just changed; refresh and try again")
+            raise conflict("The status was changed in the meantime; refresh and try again")
         if text.strip():
-            _say(here, found, text)
+            _comment(context, found, text)
         return json_response({"newStatus": describe_event(event)})
 
 
-def merge_pull(request: Request, fields: dict[str, Any]) -> Response:
+def merge(request: Request, fields: dict[str, Any]) -> Response:
     """Merge a pull request into main."""
     text = _text(fields, "comment", required=False)
-    with _joined(request) as (here, found):
-        check_write(here.caller, here.row)
-        with drafting(here.hub.folder, here.git) as draft:
-            commit = _merge(here, draft, found, text)
-        tidy(here.git)
+    with _participation(request) as (context, found):
+        check_write(context.caller, context.row)
+        with stage_objects(context.server.folder, context.git) as staged:
+            commit = merge_pull_request(context, staged, found.number)
+            if text.strip():
+                _comment(context, found, text)
+        combine_packs(context.git)
         return json_response({"success": True, "mergeCommitId": commit})
-
-
-def _merge(here: Visit, draft: Draft, found: Discussion, text: str) -> str:
-    commit = merge(here, draft, found.number)
-    if text.strip():
-        _say(here, found, text)
-    return commit
 
 
 _ONE = f"{API}/discussions/{{number}}"
 ROUTES = [
     Route(f"{API}/discussions", listing),
-    Route(f"{API}/discussions", takes_json(create), methods=["POST"]),
+    Route(f"{API}/discussions", json_endpoint(create), methods=["POST"]),
     Route(_ONE, details),
-    Route(f"{_ONE}/comment", takes_json(add_comment), methods=["POST"]),
-    Route(f"{_ONE}/comment/{{event}}/edit", takes_json(edit_comment), methods=["POST"]),
-    Route(f"{_ONE}/comment/{{event}}/hide", takes_json(hide_comment), methods=["POST"]),
-    Route(f"{_ONE}/title", takes_json(rename), methods=["POST"]),
-    Route(f"{_ONE}/status", takes_json(change_status), methods=["POST"]),
-    Route(f"{_ONE}/merge", takes_json(merge_pull), methods=["POST"]),
+    Route(f"{_ONE}/comment", json_endpoint(add_comment), methods=["POST"]),
+    Route(f"{_ONE}/comment/{{event}}/edit", json_endpoint(edit_comment), methods=["POST"]),
+    Route(f"{_ONE}/comment/{{event}}/hide", json_endpoint(hide_comment), methods=["POST"]),
+    Route(f"{_ONE}/title", json_endpoint(change_title), methods=["POST"]),
+    Route(f"{_ONE}/status", json_endpoint(change_status), methods=["POST"]),
+    Route(f"{_ONE}/merge", json_endpoint(merge), methods=["POST"]),
 ]

@@ -1,4 +1,4 @@
-"""Facts about repos: one in full, or a list."""
+"""Describing a repo in full, and listing repos."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hfver.server.access import check_read
-from hfver.server.git.repository import resolve
+from hfver.server.auth import Caller, check_read
+from hfver.server.git.refs import resolve_revision
 from hfver.server.git.tensors import parameter_counts
-from hfver.server.git.trees import Entry, read_small, walk
-from hfver.server.http.requests import Visit, caller_of, flag, hub_of, segment, visit
+from hfver.server.git.trees import TreeEntry, read_small_file, walk_tree
+from hfver.server.http.repo_context import RepoContext, caller_of, repo_context, server_of
+from hfver.server.http.requests import flag, segment
 from hfver.server.problems import Problem
 from hfver.server.responses import hub_date, json_response
 from hfver.server.routes.paths import API, REV
@@ -26,10 +27,10 @@ _ALWAYS = ("_id", "id", "modelId")
 
 def info(request: Request) -> Response:
     """Describe a repo at a revision."""
-    with visit(request) as here:
+    with repo_context(request) as context:
         revision = segment(request, "revision") if "revision" in request.path_params else "HEAD"
-        commit = resolve(here.git, revision)
-        facts = {**_row_facts(here.row), **_commit_facts(here, commit, blobs=flag(request, "blobs"))}
+        commit = resolve_revision(context.git, revision)
+        facts = {**_row_facts(context.row), **_commit_facts(context, commit, blobs=flag(request, "blobs"))}
         return json_response(_expanded(facts, _expand(request)))
 
 
@@ -39,19 +40,19 @@ def _expand(request: Request) -> list[str]:
 
 
 def _expanded(facts: dict[str, object], wanted: list[str]) -> dict[str, object]:
-    """Keep what was asked for, when anything was."""
+    """Keep only the requested keys, if any are requested."""
     return {key: value for key, value in facts.items() if not wanted or key in wanted or key in _ALWAYS}
 
 
 def _row_facts(row: RepoRow) -> dict[str, object]:
     facts: dict[str, object] = {
-        "_id": f"{row.number:024x}",
+        "_id": f"{row.number:024x}",  # 24 digits, like the object ids of huggingface.co
         "id": row.repo.id,
         "author": row.repo.namespace,
         "private": row.private,
         "gated": row.gated or False,
         "disabled": False,
-        "downloads": 0,
+        "downloads": 0,  # not counted
         "likes": 0,
         "createdAt": hub_date(row.created),
     }
@@ -62,20 +63,20 @@ def _row_facts(row: RepoRow) -> dict[str, object]:
     return facts
 
 
-def _commit_facts(here: Visit, commit: pygit2.Commit, *, blobs: bool) -> dict[str, object]:
-    entries = [entry for entry in walk(here.git, commit, recursive=True) if not entry.is_folder]
+def _commit_facts(context: RepoContext, commit: pygit2.Commit, *, blobs: bool) -> dict[str, object]:
+    entries = [entry for entry in walk_tree(context.git, commit, recursive=True) if not entry.is_folder]
     facts = {
         "sha": str(commit.id),
         "lastModified": hub_date(commit.commit_time),
         "siblings": [_sibling(entry, blobs) for entry in entries],
         "usedStorage": sum(entry.size for entry in entries),
-        **_card_facts(here.git, commit),
+        **_card_facts(context.git, commit),
     }
-    counts = parameter_counts(here.git, here.hub.objects, entries) if here.row.repo.kind == "models" else None
+    counts = parameter_counts(context.git, context.server.lfs, entries) if context.row.repo.kind == "models" else None
     return {**facts, "safetensors": counts} if counts else facts
 
 
-def _sibling(entry: Entry, blobs: bool) -> dict[str, object]:
+def _sibling(entry: TreeEntry, blobs: bool) -> dict[str, object]:
     sibling: dict[str, object] = {"rfilename": entry.path}
     if blobs:
         sibling |= {"size": entry.size, "blobId": entry.oid}
@@ -85,14 +86,14 @@ def _sibling(entry: Entry, blobs: bool) -> dict[str, object]:
 
 
 def _card_facts(git: pygit2.Repository, commit: pygit2.Commit) -> dict[str, Any]:
-    """Read what the card says about itself; a broken card says nothing."""
-    text = (read_small(git, commit, "README.md", MAX_CARD) or b"").decode("utf-8", "replace")
+    """Read the metadata of the card; a card that is not valid has none."""
+    text = (read_small_file(git, commit, "README.md", MAX_CARD) or b"").decode("utf-8", "replace")
     try:
         card = read_metadata(text)
     except CardError:
         return {"tags": []}
     if not isinstance(card.get("tags", []), list | str):
-        del card["tags"]  # clients fail on anything else
+        del card["tags"]  # clients fail on any other type
     facts: dict[str, Any] = {"cardData": card} if card else {}
     for name in ("pipeline_tag", "library_name"):
         if isinstance(card.get(name), str):
@@ -112,9 +113,10 @@ def _tags(card: dict[str, Any]) -> list[str]:
 def listing(request: Request) -> Response:
     """List the repos that the caller may see."""
     query, caller = request.query_params, caller_of(request)
-    rows = [row for row in hub_of(request).database.repos(request.path_params["kind"]) if _visible(caller, row)]
+    rows = [row for row in server_of(request).database.repos(request.path_params["kind"]) if _visible(caller, row)]
     author, search = query.get("author", "").lower(), query.get("search", "").lower()
     rows = [row for row in rows if author in ("", row.repo.namespace.lower()) and search in row.repo.id.lower()]
+    # Every repo is opened, because its last commit and its card are in git alone.
     facts = [facts for row in rows if (facts := _list_facts(request, row)) is not None]
     if query.get("sort") == "lastModified":
         facts.sort(key=lambda item: str(item["lastModified"]), reverse=query.get("direction") != "1")
@@ -124,7 +126,7 @@ def listing(request: Request) -> Response:
     return json_response([_expanded(item, wanted) for item in facts[: min(size, _MAX_PAGE)]])
 
 
-def _visible(caller: Any, row: RepoRow) -> bool:
+def _visible(caller: Caller, row: RepoRow) -> bool:
     try:
         check_read(caller, row)
     except Problem:
@@ -133,11 +135,10 @@ def _visible(caller: Any, row: RepoRow) -> bool:
 
 
 def _list_facts(request: Request, row: RepoRow) -> dict[str, object] | None:
-    """Describe a repo for a list; None when it was deleted meanwhile."""
-    hub = hub_of(request)
+    """Describe a repo for a list; None if it was deleted in the meantime, or its main branch."""
     try:
-        with hub.handles.borrow(row.number, row.repo.key) as git:
-            commit = resolve(git, "HEAD")
+        with server_of(request).open_repo(row) as git:
+            commit = resolve_revision(git, "HEAD")
             facts = {"sha": str(commit.id), "lastModified": hub_date(commit.commit_time)}
             return {**_row_facts(row), **facts, **_card_facts(git, commit)}
     except Problem:

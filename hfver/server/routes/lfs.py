@@ -1,11 +1,11 @@
 """Git-LFS: the batch endpoint, and the objects behind its signed links.
 
-Adapters: ``basic`` for everybody, and ``hfver-copy`` for the process that runs the Hub itself. That one
-is answered with file:// links into the Hub's folder; see `ObjectStore.adopt` for what is trusted.
+Transfers: ``basic`` for every client, and ``hfver-copy`` for the process that runs the Hub itself. The latter gets
+file:// links into the Hub's folder; `LfsStore.accept_copy` says what is trusted.
 
-Reading is guarded by reference: an object is handed out only through a repo that the caller may read and
-that holds (or once held) a pointer to it. So is writing, see `holding`: knowing a SHA-256 is enough for neither,
-and no answer tells whether another repo has an object.
+An object can be read only through a repo that the caller may read and that contains, or once contained, a pointer to
+it. Writing follows the rule in `storage.lfs_access`. Knowing a SHA-256 is not enough for either, and no response
+reveals whether another repo has an object.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hfver.server.http.requests import Visit, base_url, hub_of, takes_json, text_field, visit
-from hfver.server.http.send import send
+from hfver.server.http.repo_context import RepoContext, repo_context, server_of
+from hfver.server.http.requests import base_url, json_endpoint, text_field
+from hfver.server.http.send import send_content
 from hfver.server.names import is_sha256
 from hfver.server.problems import Problem, bad_request, unprocessable
 from hfver.server.responses import json_response
 from hfver.server.routes.paths import PAGE
-from hfver.server.storage.lfs_access import claim, grant_upload, is_granted, refers_to
-from hfver.server.storage.lfs_store import Intake
+from hfver.server.storage.lfs_access import is_referenced, may_refer, record_upload
+from hfver.server.storage.lfs_store import Upload
 from hfver.server.storage.pointers import Pointer
 
 _TYPE = {"Content-Type": "application/vnd.git-lfs+json"}
@@ -38,75 +39,81 @@ COPY = "hfver-copy"
 
 
 @dataclass(frozen=True)
-class _Offer:
-    """What is needed to make an object's links."""
+class _Batch:
+    """What the objects of a batch have in common."""
 
-    here: Visit
-    base: str
+    context: RepoContext
+    base_url: str
     copies: bool
+    """Whether files are copied by the file system instead of being sent."""
 
 
 def batch(request: Request, fields: dict[str, Any]) -> Response:
-    """Say where to put or get each object."""
+    """Respond where each object is to be uploaded to, or downloaded from."""
     operation = text_field(fields, "operation")
     if operation not in ("upload", "download"):
         raise bad_request('"operation" must be upload or download')
     if text_field(fields, "hash_algo", "sha256") not in ("sha256", "sha_256"):
         raise Problem(409, "Only sha256 is supported")
     pointers = _pointers(fields)
-    # Whoever may propose a commit may send what it points to; only with the commit can anybody read it.
-    with visit(request, "propose" if operation == "upload" else "files") as here:
-        offer = _Offer(here, base_url(request), _copies(here, fields))
-        answer = _upload if operation == "upload" else _download
-        have = claim(here, pointers) if operation == "upload" else set[Pointer]()
-        objects = [answer(offer, pointer, have) for pointer in pointers]
-    transfer = COPY if offer.copies else "basic"
+    # A user who may only propose a commit needs to upload its objects too. Nobody can read them until it is committed.
+    with repo_context(request, "propose" if operation == "upload" else "files") as context:
+        common = _Batch(context, base_url(request), _copies(context, fields))
+        if operation == "upload":
+            present = context.server.link_objects(context.git, context.caller, pointers)
+            objects = [_upload(common, pointer, present) for pointer in pointers]
+        else:
+            objects = [_download(common, pointer) for pointer in pointers]
+    transfer = COPY if common.copies else "basic"
     return json_response({"transfer": transfer, "objects": objects, "hash_algo": "sha256"}, headers=_TYPE)
 
 
 def _pointers(fields: dict[str, Any]) -> list[Pointer]:
     objects = fields.get("objects")
     if not isinstance(objects, list) or len(objects) > _MAX_OBJECTS:
-        raise bad_request('"objects" must be a list, and not a very long one')
+        raise bad_request(f'"objects" must be a list of at most {_MAX_OBJECTS} objects')
     return [_pointer(item) for item in objects]
 
 
 def _pointer(item: object) -> Pointer:
     if not isinstance(item, dict):
-        raise bad_request("Each object must be an object with oid and size")
+        raise bad_request("Each object must be a JSON object with oid and size")
     oid, size = item.get("oid"), item.get("size")
     if not is_sha256(oid) or type(size) is not int or not 0 <= size < 2**63:
         raise unprocessable("An object needs the SHA-256 of its content as oid, and its size")
     return Pointer(str(oid), size)
 
 
-def _copies(here: Visit, fields: dict[str, Any]) -> bool:
-    """Tell whether files may go by file system: only for the process that runs this Hub."""
+def _copies(context: RepoContext, fields: dict[str, Any]) -> bool:
+    """Return whether files may be copied by the file system: only for the process that runs this Hub."""
     transfers = fields.get("transfers")
-    return here.hub.copies_locally and here.caller.is_owner and isinstance(transfers, list) and COPY in transfers
+    trusted = context.server.allows_copies and context.caller.is_owner
+    return trusted and isinstance(transfers, list) and COPY in transfers
 
 
-def _upload(offer: _Offer, pointer: Pointer, have: Set[Pointer]) -> dict[str, object]:
-    if pointer in have:
+def _upload(common: _Batch, pointer: Pointer, present: Set[Pointer]) -> dict[str, object]:
+    if pointer in present:
         return _object(pointer, {})
-    size = offer.here.hub.objects.size(pointer.oid) if offer.here.caller.is_owner else None
+    store = common.context.server.lfs
+    # Any other caller would learn from this that the store has an object with that hash.
+    size = store.size(pointer.oid) if common.context.caller.is_owner else None
     if size is not None and size != pointer.size:
-        return _refusal(pointer, 422, f"The object has {size} bytes, not {pointer.size}")
-    if not offer.copies:
-        links = {"upload": _link(offer, "PUT", pointer), "verify": _link(offer, "verify", pointer)}
+        return _error(pointer, 422, f"The object has {size} bytes, not {pointer.size}")
+    if not common.copies:
+        links = {"upload": _link(common, "PUT", pointer), "verify": _link(common, "verify", pointer)}
         return _object(pointer, links)
-    ticket = offer.here.hub.objects.ticket()
-    place = {"href": offer.here.hub.objects.incoming(ticket).as_uri()}
-    return _object(pointer, {"upload": place, "verify": _link(offer, "verify", pointer, ticket)})
+    ticket = store.new_ticket()
+    place = {"href": store.incoming(ticket).as_uri()}
+    return _object(pointer, {"upload": place, "verify": _link(common, "verify", pointer, ticket)})
 
 
-def _download(offer: _Offer, pointer: Pointer, _: Set[Pointer]) -> dict[str, object]:
-    objects = offer.here.hub.objects
-    if not refers_to(offer.here.git, pointer) or not objects.has(pointer):
-        return _refusal(pointer, 404, "Object does not exist")
-    if offer.copies:
-        return _object(pointer, {"download": {"href": objects.path(pointer.oid).as_uri()}})
-    return _object(pointer, {"download": _link(offer, "GET", pointer)})
+def _download(common: _Batch, pointer: Pointer) -> dict[str, object]:
+    store = common.context.server.lfs
+    if not is_referenced(common.context.git, pointer) or not store.has(pointer):
+        return _error(pointer, 404, "Object does not exist")
+    if common.copies:
+        return _object(pointer, {"download": {"href": store.path(pointer.oid).as_uri()}})
+    return _object(pointer, {"download": _link(common, "GET", pointer)})
 
 
 def _object(pointer: Pointer, actions: Mapping[str, object]) -> dict[str, object]:
@@ -114,49 +121,58 @@ def _object(pointer: Pointer, actions: Mapping[str, object]) -> dict[str, object
     return {**answer, "actions": actions} if actions else answer
 
 
-def _refusal(pointer: Pointer, code: int, message: str) -> dict[str, object]:
+def _error(pointer: Pointer, code: int, message: str) -> dict[str, object]:
     return {"oid": pointer.oid, "size": pointer.size, "error": {"code": code, "message": message}}
 
 
-def _link(offer: _Offer, action: str, pointer: Pointer, ticket: str = "") -> dict[str, object]:
-    """Make a signed link: Python's client sends no Authorization with its PUT."""
-    repo = str(offer.here.row.number)
-    signed = offer.here.hub.gate.sign(action, pointer.oid, str(pointer.size), repo, ticket)
+def _link(common: _Batch, action: str, pointer: Pointer, ticket: str = "") -> dict[str, object]:
+    """Make a signed link. The Python client sends no Authorization with its PUT, so the link has to suffice."""
+    repo = str(common.context.row.number)
+    signed = common.context.server.auth.sign(action, pointer.oid, str(pointer.size), repo, ticket)
     facts = urlencode({"size": pointer.size, "repo": repo, **({"ticket": ticket} if ticket else {})})
     tail = "/verify" if action == "verify" else ""
-    return {"href": f"{offer.base}/lfs-objects/{pointer.oid}{tail}?{facts}&{signed}"}
+    return {"href": f"{common.base_url}/lfs-objects/{pointer.oid}{tail}?{facts}&{signed}"}
 
 
 @dataclass(frozen=True)
-class _Link:
-    """What a signed link is about: an object, the number of the repo it was asked for, and a ticket to copy."""
+class _SignedLink:
+    """What a link permits: an object, the number of the repo that it belongs to, and the ticket of a copy."""
 
     pointer: Pointer
     repo: int
     ticket: str
 
 
-def _check_link(request: Request, action: str) -> _Link:
-    """Accept a link that we signed."""
+def _check_link(request: Request, action: str) -> _SignedLink:
+    """Read a link, and require that this Hub signed it for the action.
+
+    Raises:
+        Problem: 403.
+    """
     query, oid = request.query_params, str(request.path_params["oid"])
     size, repo, ticket = (query.get(name, "") for name in ("size", "repo", "ticket"))
     facts = (action, oid, size, repo, ticket)
-    hub_of(request).gate.check_signature(query.get("expires", ""), query.get("signature", ""), *facts)
-    return _Link(Pointer(oid, int(size)), int(repo), ticket)
+    server_of(request).auth.check_signature(query.get("expires", ""), query.get("signature", ""), *facts)
+    return _SignedLink(Pointer(oid, int(size)), int(repo), ticket)
 
 
 async def upload(request: Request) -> Response:
-    """Take an object in: hashed while it is written, and published only when it is what was announced."""
-    link, hub = _check_link(request, "PUT"), hub_of(request)
-    with hub.objects.intake(link.pointer) as intake:
-        await _pour(request, intake, link.pointer.size)
-        await run_in_threadpool(hub.objects.publish, intake, link.pointer)
-        await run_in_threadpool(grant_upload, hub, link.repo, link.pointer)
+    """Store an object. It is hashed while it is written, and published only if it is the announced one."""
+    link, server = _check_link(request, "PUT"), server_of(request)
+    with server.lfs.open_upload(link.pointer) as incoming:
+        await _receive(request, incoming, link.pointer.size)
+        await run_in_threadpool(server.lfs.publish, incoming, link.pointer)
+        await run_in_threadpool(_record_upload, request, link)
     return Response(headers={"ETag": f'"{link.pointer.oid}"'})
 
 
-async def _pour(request: Request, intake: Intake, limit: int) -> None:
-    """Write the body in large blocks; the next one is received while a thread hashes and writes this one."""
+def _record_upload(request: Request, link: _SignedLink) -> None:
+    with server_of(request).open_repo_by_number(link.repo) as git:
+        record_upload(git, link.pointer)
+
+
+async def _receive(request: Request, incoming: Upload, limit: int) -> None:
+    """Write the body in large blocks; the next one is received while a thread hashes and writes the current one."""
     writing: asyncio.Task[None] | None = None
     block, received = bytearray(), 0
     try:
@@ -168,43 +184,45 @@ async def _pour(request: Request, intake: Intake, limit: int) -> None:
             if len(block) >= _BLOCK:
                 if writing is not None:
                     await writing
-                writing = asyncio.ensure_future(run_in_threadpool(intake.write, block))
+                writing = asyncio.ensure_future(run_in_threadpool(incoming.write, block))
                 block = bytearray()
         if writing is not None:
             await writing
-        await run_in_threadpool(intake.write, block)
+        await run_in_threadpool(incoming.write, block)
     finally:
         if writing is not None:
-            await asyncio.wait([writing])  # the file must not be closed under the writing thread
+            await asyncio.wait([writing])  # the file must stay open until the writing thread is done
 
 
 def download(request: Request) -> Response:
-    """Send an object, whole or by range."""
-    pointer = _check_link(request, "GET").pointer
-    store = hub_of(request).objects
-    if not store.has(pointer):
+    """Send an object, complete or by range."""
+    link, server = _check_link(request, "GET"), server_of(request)
+    pointer, store = link.pointer, server.lfs
+    # A link outlives the repo that it was made for; what was deleted must not be served any more.
+    if server.database.repo_by_number(link.repo) is None or not store.has(pointer):
         raise Problem(404, "Object does not exist", "EntryNotFound")
-    return send(request, store.path(pointer.oid), pointer.size, {"ETag": f'"{pointer.oid}"'})
+    return send_content(request, store.path(pointer.oid), pointer.size, {"ETag": f'"{pointer.oid}"'})
 
 
 def verify(request: Request, fields: dict[str, Any]) -> Response:
-    """Confirm that an upload has arrived; a file that was copied into place is taken over here."""
-    link, hub = _check_link(request, "verify"), hub_of(request)
+    """Confirm that an upload has arrived. A file that the client copied is added to the store at this point."""
+    link, store = _check_link(request, "verify"), server_of(request).lfs
     if _pointer(fields) != link.pointer:
         raise unprocessable("The link was made for another object")
     if link.ticket:
-        if not hub.objects.has(link.pointer):
-            hub.objects.adopt(link.ticket, link.pointer)
-        grant_upload(hub, link.repo, link.pointer)
-    if not is_granted(hub, link.repo, link.pointer):
-        raise Problem(404, "Object does not exist")
+        if not store.has(link.pointer):
+            store.accept_copy(link.ticket, link.pointer)
+        _record_upload(request, link)
+    with server_of(request).open_repo_by_number(link.repo) as git:
+        if not store.has(link.pointer) or not may_refer(git, link.pointer):
+            raise Problem(404, "Object does not exist")
     return json_response({}, headers=_TYPE)
 
 
 ROUTES = [
-    Route(f"{PAGE}.git/info/lfs/objects/batch", takes_json(batch), methods=["POST"]),
-    Route(f"{PAGE}/info/lfs/objects/batch", takes_json(batch), methods=["POST"]),
+    Route(f"{PAGE}.git/info/lfs/objects/batch", json_endpoint(batch), methods=["POST"]),
+    Route(f"{PAGE}/info/lfs/objects/batch", json_endpoint(batch), methods=["POST"]),
     Route("/lfs-objects/{oid}", upload, methods=["PUT"]),
     Route("/lfs-objects/{oid}", download),
-    Route("/lfs-objects/{oid}/verify", takes_json(verify), methods=["POST"]),
+    Route("/lfs-objects/{oid}/verify", json_endpoint(verify), methods=["POST"]),
 ]

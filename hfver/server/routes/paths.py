@@ -1,4 +1,4 @@
-"""How addresses are written: pieces of paths that several families of routes share."""
+"""Path patterns that several families of routes share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Kind(Convertor[str]):
 
 
 class _PagePrefix(_Kind):
-    """Pages have no prefix for models."""
+    """The prefix of a page; pages of models have none."""
 
     regex = "(?:datasets/|spaces/)?"
 
@@ -25,7 +25,7 @@ class _PagePrefix(_Kind):
 
 
 class _Revision(_Kind):
-    """A revision is one quoted segment; some clients leave the slashes of refs/pr/1 unquoted."""
+    """A revision is one quoted segment, but some clients do not quote the slashes of refs/pr/1."""
 
     regex = "refs/(?:heads|tags|pr|convert)/[^/]+|[^/]+"
 

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hfver.server.git.first_commit import signature
-from hfver.server.git.repository import MAIN, RefMovedError, resolve, swap, writing
-from hfver.server.http.requests import flag, segment, takes_json, text_field, visit
+from hfver.server.git.refs import MAIN, RefMovedError, resolve_revision, target_id, update_ref, write_lock
+from hfver.server.http.repo_context import repo_context
+from hfver.server.http.requests import flag, json_endpoint, segment, text_field
 from hfver.server.names import is_ref
 from hfver.server.problems import Problem, bad_request, conflict, revision_not_found
 from hfver.server.responses import json_response
@@ -29,33 +30,35 @@ _MAX_MESSAGE = 64 * 1024
 
 
 def list_refs(request: Request) -> Response:
-    """List all refs with their commits; annotated tags are seen through."""
-    with visit(request) as here:
+    """List all refs with their commits; for an annotated tag, the commit that is tagged."""
+    with repo_context(request) as context:
         answer: dict[str, list[object]] = {"branches": [], "converts": [], "tags": []}
         if flag(request, "include_prs"):
             answer["pullRequests"] = []
-        for ref in here.git.references.iterator():
+        for ref in context.git.references.iterator():
             family = "/".join(ref.name.split("/", 2)[:2]) + "/"
-            shelf = answer.get(_FAMILIES.get(family, ""))
-            if shelf is not None:
-                shelf.append(_describe(ref, family))
+            # Refs of other families, and pull requests unless they are asked for, have no list.
+            group = answer.get(_FAMILIES.get(family, ""))
+            if group is not None:
+                group.append(_describe(context.git, ref, family))
         return json_response(answer)
 
 
-def _describe(ref: pygit2.Reference, family: str) -> dict[str, object]:
+def _describe(git: pygit2.Repository, ref: pygit2.Reference, family: str) -> dict[str, object]:
+    # The Hub gives the full name for a pull request, and the short one for all others.
     short = ref.name if family == "refs/pr/" else ref.name.removeprefix(family)
-    return {"name": short, "ref": ref.name, "targetCommit": str(ref.peel().id)}
+    return {"name": short, "ref": ref.name, "targetCommit": str(target_id(git, ref))}
 
 
 def create_branch(request: Request, fields: dict[str, Any]) -> Response:
-    """Make a branch from a starting point (default: main)."""
-    with visit(request, "write") as here:
+    """Create a branch at a starting point (default: main)."""
+    with repo_context(request, "write") as context:
         name = _ref_name("refs/heads/", segment(request, "branch"))
         if fields.get("emptyBranch"):
-            start = _empty_commit(here.git, here.caller.name or "")
+            start = _empty_commit(context.git, context.user)
         else:
-            start = resolve(here.git, text_field(fields, "startingPoint", "HEAD")).id
-        _create(here.git, name, start, overwrite=bool(fields.get("overwrite")))
+            start = resolve_revision(context.git, text_field(fields, "startingPoint", "HEAD")).id
+        _create(context.git, name, start, overwrite=bool(fields.get("overwrite")))
         return json_response({})
 
 
@@ -71,54 +74,58 @@ def _ref_name(family: str, name: str) -> str:
 
 
 def _create(git: pygit2.Repository, name: str, target: pygit2.Oid, *, overwrite: bool) -> None:
-    """Make a ref that does not exist yet, or, where asked, put it elsewhere."""
-    with writing(git):
+    """Create a ref; move one that exists only if `overwrite` is set.
+
+    Raises:
+        Problem: 409 if it exists.
+    """
+    with write_lock(git):
         current = git.references.get(name) if overwrite else None
         try:
-            swap(git, name, current.target if current else None, target)  # type: ignore[arg-type]
+            update_ref(git, name, current.target if current else None, target)  # type: ignore[arg-type]
         except RefMovedError as error:
             raise conflict(f"Reference {name} already exists") from error
 
 
 def delete_branch(request: Request) -> Response:
-    """Remove a branch other than main."""
-    with visit(request, "write") as here:
+    """Delete a branch other than main."""
+    with repo_context(request, "write") as context:
         name = "refs/heads/" + segment(request, "branch")
         if name == MAIN:
             raise Problem(403, "Cannot delete refs/heads/main")
-        _delete(here.git, name)
+        _delete(context.git, name)
         return json_response({})
 
 
 def _delete(git: pygit2.Repository, name: str) -> None:
-    with writing(git):
+    with write_lock(git):
         current = git.references.get(name) if is_ref(name.split("/", 2)[2]) else None
         if current is None:
             raise revision_not_found(name)
         try:
-            swap(git, name, current.target, None)  # type: ignore[arg-type]
+            update_ref(git, name, current.target, None)  # type: ignore[arg-type]
         except RefMovedError as error:
             raise conflict(f"Reference {name} was just changed") from error
 
 
 def create_tag(request: Request, fields: dict[str, Any]) -> Response:
-    """Tag a revision; with a message the tag is annotated."""
-    with visit(request, "write") as here:
+    """Tag a revision. With a message, the tag is annotated."""
+    with repo_context(request, "write") as context:
         name, message = text_field(fields, "tag"), text_field(fields, "message", "")
         ref = _ref_name("refs/tags/", name)
-        target = resolve(here.git, segment(request, "revision")).id
-        if here.git.references.get(ref) is not None:
+        target = resolve_revision(context.git, segment(request, "revision")).id
+        if context.git.references.get(ref) is not None:
             raise conflict(f"Reference {ref} already exists")
         if message:
-            target = _annotate(here.git, name, target, message, here.caller.name or "")
-        _create(here.git, ref, target, overwrite=False)
+            target = _annotate(context.git, name, target, message, context.user)
+        _create(context.git, ref, target, overwrite=False)
         return json_response({})
 
 
 def _annotate(git: pygit2.Repository, name: str, target: pygit2.Oid, message: str, author: str) -> pygit2.Oid:
-    """Write a tag object without its ref, which `_create` adds by compare-and-swap."""
+    """Write a tag object. Its ref is left to `_create`, which does not overwrite one."""
     if "\x00" in message or len(message) > _MAX_MESSAGE:
-        raise bad_request("The message must be a text, and not very long")
+        raise bad_request(f"The message must have at most {_MAX_MESSAGE} characters, none of them NUL")
     who = f"{author} <{author}@users.noreply.localhost> {int(time.time())} +0000"
     text = f"object {target}\ntype commit\ntag {name}\ntagger {who}\n\n{message.rstrip()}\n"
     try:
@@ -128,16 +135,16 @@ def _annotate(git: pygit2.Repository, name: str, target: pygit2.Oid, message: st
 
 
 def delete_tag(request: Request) -> Response:
-    """Remove a tag."""
-    with visit(request, "write") as here:
-        _delete(here.git, "refs/tags/" + segment(request, "revision"))
+    """Delete a tag."""
+    with repo_context(request, "write") as context:
+        _delete(context.git, "refs/tags/" + segment(request, "revision"))
         return json_response({})
 
 
 ROUTES = [
     Route(f"{API}/refs", list_refs),
-    Route(f"{API}/branch/{{branch:path}}", takes_json(create_branch), methods=["POST"]),
+    Route(f"{API}/branch/{{branch:path}}", json_endpoint(create_branch), methods=["POST"]),
     Route(f"{API}/branch/{{branch:path}}", delete_branch, methods=["DELETE"]),
-    Route(f"{API}/tag/{REV}", takes_json(create_tag), methods=["POST"]),
+    Route(f"{API}/tag/{REV}", json_endpoint(create_tag), methods=["POST"]),
     Route(f"{API}/tag/{REV}", delete_tag, methods=["DELETE"]),
 ]

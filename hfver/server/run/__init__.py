@@ -1,1 +1,1 @@
-"""The server process: a folder served for as long as it is needed."""
+"""Running a Hub: in a thread of this process, or as a server of its own."""

@@ -1,1 +1,1 @@
-"""What lies in the folder: LFS objects, the database, and who may read them."""
+"""The Hub's folder: the database, LFS objects, and which repo may refer to which object."""

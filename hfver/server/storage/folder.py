@@ -1,15 +1,15 @@
-"""The Hub's folder: what lies where, and who may call a folder a Hub.
+"""The Hub's folder: what is stored where, and how a folder becomes a Hub.
 
 ::
 
-    hub.json                     marks the folder
-    hub.db                       users, token hashes, visibility (SQLite, WAL)
+    hub.json                     marks the folder as a Hub
+    hub.db                       users, token hashes, visibility, discussions (SQLite, WAL)
     secret                       key of signed links and token hashes
     hooks/pre-receive            run by git on a push
     repos/models/ns/name.git     bare git repositories, in lower case
-    repos/.libgit2               settings of our own handles of them
+    repos/.libgit2               settings for libgit2 on top of each repository's own
     lfs/objects/aa/bb/<sha256>   contents of large files
-    lfs/incoming/                uploads under way
+    lfs/incoming/                uploads in progress
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ from pathlib import Path
 from hfver.server.errors import NotAHubError
 
 _MARKER = '{"hub": "hfver", "format": 1}\n'
-_HOOK = '#!/bin/sh\nexec "$HFVER_PYTHON" -P -m hfver.server.git.pre_receive\n'
-# Loose objects, packs and refs reach the disk before a request is answered, in flat memory. For libgit2 only: git
-# has `core.fsync` in the repository's own configuration, and warns of the older name.
+# The server passes the module's name, because modules move between versions. 0.1 passes none and has it at this path.
+_HOOK = '#!/bin/sh\nexec "$HFVER_PYTHON" -P -m "${HFVER_HOOK_MODULE:-hfver.server.prereceive}"\n'
+# Loose objects, packs and refs are on disk before a request is answered, and memory stays bounded. These are settings
+# for libgit2 alone: git reads `core.fsync` in each repository's own configuration, and warns of the older name.
 _SETTINGS = "[core]\n\tfsyncObjectFiles = true\n[pack]\n\twindowMemory = 32m\n\tdeltaCacheSize = 16m\n"
 _LEFTOVER_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
 class HubFolder:
-    """Paths inside one Hub's folder."""
+    """Paths in a Hub's folder."""
 
     root: Path
 
@@ -50,31 +51,31 @@ class HubFolder:
 
     @property
     def objects(self) -> Path:
-        """The finished LFS objects."""
+        """Complete LFS objects."""
         return self.root / "lfs" / "objects"
 
     @property
     def incoming(self) -> Path:
-        """LFS uploads under way; on the same file system as the objects, so that rename is atomic."""
+        """Uploads in progress. On the same file system as the objects, so that a rename is atomic."""
         return self.root / "lfs" / "incoming"
 
     @property
-    def drafts(self) -> Path:
-        """Repositories being made; touched only by who holds the database's write lock."""
+    def unfinished(self) -> Path:
+        """Repositories that are being created; only the holder of the database's write lock may touch them."""
         return self.root / "repos" / ".drafts"
 
     @property
     def trash(self) -> Path:
-        """Repositories that were removed; anybody may empty it."""
+        """Deleted repositories; any process may empty it."""
         return self.root / "repos" / ".trash"
 
     @property
     def settings(self) -> Path:
-        """What libgit2 reads on top of a repository's configuration."""
+        """What libgit2 reads on top of a repository's own configuration."""
         return self.root / "repos" / ".libgit2"
 
     def repo(self, key: str) -> Path:
-        """The bare repository of a repo key (already checked and in lower case)."""
+        """Return the path of a bare repository, by the repo's key (validated, in lower case)."""
         return self.root / "repos" / f"{key}.git"
 
     def secret(self) -> bytes:
@@ -83,65 +84,75 @@ class HubFolder:
 
 
 def open_folder(path: str | os.PathLike[str]) -> HubFolder:
-    """Open a Hub's folder, making it when it is missing or empty.
+    """Open a Hub's folder. A folder that is missing or empty becomes a new Hub.
 
     Raises:
         NotAHubError: The path is a file, or a folder with something else in it.
     """
     root = Path(path).expanduser().absolute()
     if root.exists() and not root.is_dir():
-        raise NotAHubError(f"{root} is a file, not a folder for a Hub")
+        raise NotAHubError(f"{root} is a file, not the folder of a Hub")
     if not (root / "hub.json").is_file():
-        _claim(root)
+        _mark_as_hub(root)
     folder = HubFolder(root)
-    for part in (folder.objects, folder.incoming, folder.drafts, folder.trash, folder.hooks):
+    # A folder that was copied without its empty folders, or made by an older version, is completed.
+    for part in (folder.objects, folder.incoming, folder.unfinished, folder.trash, folder.hooks):
         part.mkdir(parents=True, exist_ok=True)
-    _write_once(root / "secret", secrets.token_bytes(32), 0o600)
-    _write_once(folder.hooks / "pre-receive", _HOOK.encode(), 0o755)
+    _write_once(root / "secret", secrets.token_bytes(32), 0o600)  # whoever reads it can sign links
     _write_once(folder.settings, _SETTINGS.encode(), 0o644)
-    _sweep(folder.incoming)
+    _install_hook(folder.hooks / "pre-receive")
+    _remove_leftovers(folder.incoming)
     return folder
 
 
-def _claim(root: Path) -> None:
-    """Mark an empty folder; the marker comes first, so that two starts at once both see a Hub."""
+def _mark_as_hub(root: Path) -> None:
+    """Mark an empty folder. The marker is the first file, so that two processes may start on the folder at once."""
     root.mkdir(parents=True, exist_ok=True)
-    strangers = [name for name in _names(root) if not name.startswith((".new-", "hub.json"))]
-    if strangers and not (root / "hub.json").is_file():
-        raise NotAHubError(f"{root} is not empty and not a Hub (it holds {sorted(strangers)[0]!r})")
+    others = [entry.name for entry in root.iterdir() if not entry.name.startswith((".new-", "hub.json"))]
+    if others and not (root / "hub.json").is_file():
+        raise NotAHubError(f"{root} is neither empty nor a Hub (it contains {sorted(others)[0]!r})")
     _write_once(root / "hub.json", _MARKER.encode(), 0o644)
 
 
-def _names(folder: Path) -> list[str]:
-    return [entry.name for entry in folder.iterdir()]
+def _install_hook(path: Path) -> None:
+    """Write the hook, and replace one that another version of hfver wrote: it names a module that may have moved."""
+    if not path.exists() or path.read_bytes() != _HOOK.encode():
+        _write_new(path.parent, _HOOK.encode(), 0o755).replace(path)
+        sync_folder(path.parent)
 
 
 def _write_once(path: Path, content: bytes, mode: int) -> None:
-    """Write a file unless it exists; whoever comes second finds it whole."""
+    """Write a file unless it exists. Of several processes one succeeds, and the others find the file complete."""
     if path.exists():
         return
-    draft = path.parent / f".new-{secrets.token_hex(8)}"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    new = _write_new(path.parent, content, mode)
     with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+        os.link(new, path)  # fails if the file exists, which a rename would not
+    new.unlink()
     sync_folder(path.parent)
 
 
-def _sweep(incoming: Path) -> None:
-    """Remove uploads that a crash left behind a day ago or earlier."""
-    horizon = time.time() - _LEFTOVER_SECONDS
+def _write_new(folder: Path, content: bytes, mode: int) -> Path:
+    """Write a file under a temporary name, and sync it to disk."""
+    path = folder / f".new-{secrets.token_hex(8)}"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def _remove_leftovers(incoming: Path) -> None:
+    """Remove uploads that a crash left behind more than a day ago."""
+    oldest = time.time() - _LEFTOVER_SECONDS
     for leftover in incoming.iterdir():
         with contextlib.suppress(FileNotFoundError):
-            if leftover.lstat().st_mtime < horizon:
+            if leftover.lstat().st_mtime < oldest:
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 def sync_tree(top: Path) -> None:
-    """Make everything below a folder durable, the folder included."""
+    """Sync a folder and everything below it to disk."""
     for folder, _, names in os.walk(top):
         for name in names:
             with (Path(folder) / name).open("rb") as file:
@@ -150,7 +161,7 @@ def sync_tree(top: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename or a new name in `folder` survive a power cut."""
+    """Sync the names in a folder to disk, so that a rename or a new file in it survives a power failure."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

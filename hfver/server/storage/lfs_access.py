@@ -1,91 +1,81 @@
-"""Which LFS objects a repo holds, and may therefore point to.
+"""Which LFS objects a repo may refer to.
 
-The store is one for all repos, so a pointer alone would give its writer the content. A repo may point only to
-what was proven for it: content that was uploaded to it (a marker in its folder), or a pointer in its own object
-database. The latter counts because every way into that database (commit, push, first commit) is guarded by the
-same rule. Whoever may read all of the store, or owns another repo that holds the object, links without sending
-bytes. Downloads ask for the pointer, not for the marker: what was uploaded is private until it is committed.
+All repos share one store, so a pointer alone would give the content to anybody who knows its hash. Therefore a repo may
+refer only to an object that was uploaded to it (recorded by a marker file in its folder), or whose pointer its object
+database already contains. The latter is proof enough because every way to write pointers into that database (API
+commit, push, first commit) applies the same rule. Callers with access to all objects, or to another repo that has the
+object, link it without sending the bytes again.
+
+A download requires the pointer, not the marker: an uploaded object stays unreadable until it is committed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pygit2
 
-from hfver.server.context import Hub
-from hfver.server.http.requests import Visit
-from hfver.server.problems import Problem, repo_not_found
 from hfver.server.storage.folder import sync_folder
+from hfver.server.storage.lfs_store import LfsStore
 from hfver.server.storage.pointers import UPLOADED, Pointer
 
 
-def refers_to(git: pygit2.Repository, pointer: Pointer) -> bool:
-    """Ask git for the pointer itself: its blob id follows from oid and size."""
+def is_referenced(git: pygit2.Repository, pointer: Pointer) -> bool:
+    """Return whether the repo contains, or once contained, a pointer to the object."""
     return bool(git.odb.exists(pygit2.Oid(hex=pointer.blob_id())))
 
 
-def holds(git: pygit2.Repository, pointer: Pointer) -> bool:
-    """Tell whether the object was uploaded to the repo, or is named somewhere in its history."""
-    return (Path(git.path) / UPLOADED / pointer.oid).exists() or refers_to(git, pointer)
+def may_refer(git: pygit2.Repository, pointer: Pointer) -> bool:
+    """Return whether the object was uploaded to the repo, or is named somewhere in its history."""
+    return (Path(git.path) / UPLOADED / pointer.oid).exists() or is_referenced(git, pointer)
 
 
-def grant(git: pygit2.Repository, pointer: Pointer) -> None:
-    """Record, durably, that the repo may point to an object."""
+def record_upload(git: pygit2.Repository, pointer: Pointer) -> None:
+    """Record durably that the repo may refer to an object."""
     marker = Path(git.path) / UPLOADED / pointer.oid
     if not marker.parent.exists():
         marker.parent.mkdir(exist_ok=True)
         sync_folder(marker.parent.parent)
     marker.touch()
+    # Synced, because the client is told that the upload is complete and will not send the object again.
     sync_folder(marker.parent)
 
 
-def grant_upload(hub: Hub, number: int, pointer: Pointer) -> None:
-    """Record an upload for the repo that its link was made for.
+def link_objects(
+    git: pygit2.Repository,
+    store: LfsStore,
+    pointers: Collection[Pointer],
+    *,
+    reads_all: bool = False,
+    others: Iterable[pygit2.Repository] = (),
+) -> set[Pointer]:
+    """Find the objects that need no upload, and record the ones that are linked from elsewhere.
 
-    Raises:
-        Problem: 404 when the repo is gone by now.
+    Args:
+        git: The repo that is to refer to the objects.
+        store: The store.
+        pointers: The objects.
+        reads_all: Whether the caller may read the whole store.
+        others: Other repos of the caller, opened one after the other and only as far as needed.
+
+    Returns:
+        The objects that are stored and that the repo may refer to.
     """
-    with _numbered(hub, number) as git:
-        grant(git, pointer)
-
-
-def is_granted(hub: Hub, number: int, pointer: Pointer) -> bool:
-    """Tell whether the object is stored, and held by the repo of that number."""
-    with _numbered(hub, number) as git:
-        return hub.objects.has(pointer) and holds(git, pointer)
-
-
-@contextmanager
-def _numbered(hub: Hub, number: int) -> Iterator[pygit2.Repository]:
-    row = hub.database.repo_numbered(number)
-    if row is None:
-        raise repo_not_found(anonymous=False)
-    with hub.handles.borrow(row.number, row.repo.key) as git:
-        yield git
-
-
-def claim(here: Visit, pointers: Collection[Pointer]) -> set[Pointer]:
-    """Find those that are stored and that the repo may point to; what is linked on the way is recorded."""
-    stored = {pointer for pointer in pointers if here.hub.objects.has(pointer)}
-    own = {pointer for pointer in stored if holds(here.git, pointer)}
-    linked = stored - own if here.caller.is_owner else _held_by_siblings(here, stored - own)
+    stored = {pointer for pointer in pointers if store.has(pointer)}
+    own = {pointer for pointer in stored if may_refer(git, pointer)}
+    linked = stored - own if reads_all else _found_in(others, stored - own)
     for pointer in linked:
-        grant(here.git, pointer)
+        record_upload(git, pointer)
     return own | linked
 
 
-def _held_by_siblings(here: Visit, pointers: set[Pointer]) -> set[Pointer]:
-    """Look for objects in the caller's other repos."""
+def _found_in(others: Iterable[pygit2.Repository], pointers: set[Pointer]) -> set[Pointer]:
     found: set[Pointer] = set()
-    if not pointers or here.caller.name is None:
+    if not pointers:
         return found
-    for row in here.hub.database.repos_of(here.caller.name):
-        # A repo that vanishes under our hands holds nothing.
-        with suppress(Problem), here.hub.handles.borrow(row.number, row.repo.key) as git:
-            found |= {pointer for pointer in pointers - found if holds(git, pointer)}
+    for git in others:
+        found |= {pointer for pointer in pointers - found if may_refer(git, pointer)}
         if found == pointers:
             break
     return found

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 from hfver.model.card import CardFacts
 from hfver.model.lineage.record import Lineage
 
-from .gallery import full_model
+from .gallery import full_model, prose
 
 Make = Callable[..., CardFacts]
 
@@ -27,7 +27,7 @@ def make() -> Make:
 
     def _make(readme: str | None = None, *, lineage: dict[str, object] | None = None, **fields: object) -> CardFacts:
         facts = full_model()
-        checkpoint = dataclasses.replace(facts.checkpoint, readme=readme)
+        checkpoint = dataclasses.replace(facts.checkpoint, content=prose(readme))
         facts = dataclasses.replace(facts, checkpoint=checkpoint)
         if lineage is not None:
             facts = dataclasses.replace(facts, lineage=Lineage.model_validate(lineage))

@@ -188,12 +188,12 @@ def _deflate(path: Path) -> None:
             new.writestr(name, bytes(2 * 10**8) if name.endswith("data/0") else data)
 
 
-def test_where_the_output_may_be(pickled_folder: Path, copy: Copy, tmp_path: Path) -> None:
+def test_the_output_must_be_a_new_folder_outside(pickled_folder: Path, copy: Copy, tmp_path: Path) -> None:
     folder = copy(pickled_folder)
     assert "inside" in refusal(folder, folder / "out")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").write_text("")
-    with pytest.raises(BadCheckpoint, match="there already"):
+    with pytest.raises(BadCheckpoint, match="already exists"):
         convert_pickles(folder, tmp_path / "full")
     (folder / "model.bin").write_bytes((folder / "pytorch_model.bin").read_bytes())
     assert "both become" in refusal(folder, tmp_path / "out")

@@ -1,4 +1,4 @@
-"""Healthy models, made once; tests copy a folder before they break it."""
+"""What tests do to healthy models: they copy a folder before they break it."""
 
 from __future__ import annotations
 
@@ -25,27 +25,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def healthy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders of healthy models by name."""
-    torch.manual_seed(7)
-    root = tmp_path_factory.mktemp("healthy")
-    chat, plain, words = (
-        tiny.byte_tokenizer(chat_template=tiny.CHATML),
-        tiny.byte_tokenizer(),
-        tiny.word_tokenizer(),
-    )
-    made: dict[str, tuple[Any, Any]] = {
-        "llama": (tiny.train(tiny.llama(chat), chat), chat),
-        "fresh": (tiny.llama(plain), plain),
-        "gpt2": (tiny.train(tiny.gpt2(plain), plain), plain),
-        "bert": (tiny.bert(words), words),
-        "classifier": (tiny.classifier(words), words),
-        "encoder": (tiny.encoder(words), words),
-    }
-    return {name: tiny.save(model, tokenizer, root / name) for name, (model, tokenizer) in made.items()}
 
 
 @pytest.fixture(scope="session")

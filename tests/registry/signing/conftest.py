@@ -1,4 +1,4 @@
-"""Keys made for the test, a checkpoint without torch, and releases that are signed in ways hfver never would."""
+"""Keys for one test, a checkpoint made without torch, and releases with signatures that hfver would never make."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ from safetensors.numpy import save_file
 
 import hfver
 from hfver.api.hubs import LocalHub, open_hub
+from hfver.core.policy import Policy
 from hfver.core.progress import silent
 from hfver.model.checkpoint import HashCache, read_checkpoint
 from hfver.registry.state import read_state
 from hfver.releasing.candidate import commit_candidate
-from hfver.releasing.draft import Draft, prepare
+from hfver.releasing.draft import Draft, prepare_draft
 from hfver.releasing.publish import publish, tag_candidate
-from hfver.releasing.request import Request
+from hfver.releasing.request import ReleaseRequest
 
 REPO = "acme/bot"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Sign in public only when that was asked for."""
+    """Skip tests that sign in public, unless they were selected on purpose."""
     if "sigstore" not in (config.getoption("-m") or ""):
         for item in items:
             if item.get_closest_marker("sigstore"):
-                item.add_marker(pytest.mark.skip(reason="signs in public; ask for it with -m sigstore"))
+                item.add_marker(pytest.mark.skip(reason="signs in public; select it with -m sigstore"))
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A private key's file, and its public half's."""
+    """The files of a private key and of its public key."""
 
     private: Path
     public: Path
@@ -83,7 +84,7 @@ MakeFolder = Callable[..., Path]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> MakeFolder:
-    """Write a checkpoint of a few weights, told apart by a seed."""
+    """Write a checkpoint with a few weights that depend on a seed."""
 
     def make(seed: int = 0) -> Path:
         path = tmp_path / f"folder-{seed}"
@@ -102,28 +103,31 @@ def release(directory: Path, hub: LocalHub, **options: Any) -> Any:
 
 
 def publish_with(hub: LocalHub, directory: Path, signature: Callable[[Draft], bytes | None]) -> str:
-    """Release a folder with whatever signature; returns its reference."""
+    """Release a folder with a given signature, and return its reference."""
     with open_hub(hub) as client:
-        if client.find_refs(REPO) is None:
-            client.create_repo(REPO, private=True)
-        state = read_state(client, REPO)
+        repo = client.repo(REPO)
+        if repo.find_refs() is None:
+            repo.create(private=True)
+        state = read_state(repo)
         checkpoint = read_checkpoint(directory, progress=silent, cache=HashCache())
-        draft = prepare(client, state, checkpoint, None, None, Request(directory, REPO, smoke="off"))
-        candidate = commit_candidate(client, state, replace(draft, signature=signature(draft)), silent)
-        tag_candidate(client, REPO, candidate)
-        publish(client, state, candidate, None)
+        draft = prepare_draft(
+            repo, state, checkpoint, None, None, ReleaseRequest(directory, REPO, smoke="off"), Policy()
+        )
+        candidate = commit_candidate(state, replace(draft, signature=signature(draft)), silent)
+        tag_candidate(repo, candidate)
+        publish(state, candidate, None)
         return f"{REPO}@{draft.version}"
 
 
 def unpublish(hub: LocalHub) -> None:
-    """Take the last commit off ``main``: what stays is a tag, as after a run that was stopped."""
+    """Remove the last commit of ``main``: the tag stays, as after a run that was killed."""
     git = ["git", "-C", str(hub.path / "repos" / "models" / "acme" / "bot.git")]
     before = subprocess.run([*git, "rev-parse", "main~1"], check=True, capture_output=True, text=True).stdout.strip()
     subprocess.run([*git, "update-ref", "refs/heads/main", before], check=True)
 
 
 def forget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Look at the Hub as a machine would that has never seen it."""
+    """Forget everything, as on a machine that has never read this Hub."""
     number = len(list(tmp_path.glob("machine-*")))
     machine = tmp_path / f"machine-{number}"
     machine.mkdir()
@@ -137,7 +141,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], None]
 
 @pytest.fixture
 def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Work in a folder with this policy."""
+    """Change to a folder, and return a function that writes its policy."""
     home = tmp_path / "project"
     home.mkdir()
     monkeypatch.chdir(home)

@@ -1,4 +1,4 @@
-"""The commands that sign and verify, as the document shows them, and what they tell a program."""
+"""The commands that sign and verify, as the document shows them, and their JSON output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.registry.signing.conftest import REPO, MakeFolder, MakePair
 DOCUMENT = Path(__file__).parents[3] / "docs" / "signing.md"
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, Any]:
+def run_json(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, Any]:
     code = main([*map(str, words), "--json"])
     return code, json.loads(capsys.readouterr().out)
 
@@ -41,19 +41,19 @@ def test_the_documents_commands_run(
     assert {words[1] for words in lines if words[0] == "hfver"} == {"release", "verify", "pull"}
 
 
-def test_what_a_program_is_told(
+def test_json_output_of_signing_and_verifying(
     local_hub: LocalHub, folder: MakeFolder, make_pair: MakePair, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine, other, hub = make_pair("mine"), make_pair("other"), ("--hub", local_hub.path)
     made = ("release", folder(), "--repo", REPO, "--smoke", "off", *hub)
-    code, refused = told(capsys, *made, "--sign", "key:nowhere.pem")
+    code, refused = run_json(capsys, *made, "--sign", "key:nowhere.pem")
     assert (code, refused["error"]["type"]) == (2, "BadConfig")
-    refused = told(capsys, *made, "--sign", "key.pem")[1]
+    refused = run_json(capsys, *made, "--sign", "key.pem")[1]
     assert "'key.pem'" in refused["error"]["message"]
     assert "--sign key:key.pem" in refused["error"]["hint"]
-    assert told(capsys, *made, "--sign", mine.sign)[0] == 0
-    code, verified = told(capsys, "verify", REPO, *hub, "--public-key", mine.public)
+    assert run_json(capsys, *made, "--sign", mine.sign)[0] == 0
+    code, verified = run_json(capsys, "verify", REPO, *hub, "--public-key", mine.public)
     assert (code, verified["signed_by"]) == (0, f"key {mine.public}")
-    code, refused = told(capsys, "verify", REPO, *hub, "--public-key", other.public)
+    code, refused = run_json(capsys, "verify", REPO, *hub, "--public-key", other.public)
     assert (code, refused["error"]["type"]) == (3, "SignatureInvalid")
     assert refused["error"]["hint"]

@@ -1,4 +1,4 @@
-"""What the policy asks for: refused at release, and at every read, unless it is there; and what that costs."""
+"""Required signatures: a release and every read are refused without them; and how many requests the checks need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import hfver
 from hfver.api.hubs import LocalHub
 from hfver.core.ledger import Ledger, Line
 from hfver.core.manifest import LEDGER, SIGNATURE
-from hfver.core.policy import find_policy
+from hfver.core.policy import Policy
+from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.errors import BadConfig, PolicyViolation, SignatureInvalid, VerificationError
 from tests.registry.signing.conftest import REPO, MakeFolder, MakePair, Pair, release, unpublish
 
@@ -30,16 +31,16 @@ def test_a_release_without_a_signature_is_refused(
 ) -> None:
     mine, other, made = make_pair("mine"), make_pair("other"), folder()
     policy("require_signature = true\n")
-    with pytest.raises(PolicyViolation, match="asks for signed releases") as caught:
+    with pytest.raises(PolicyViolation, match="requires signed releases") as caught:
         release(made, local_hub)
     assert "--sign" in caught.value.hint
     policy(trusting(mine))
-    with pytest.raises(PolicyViolation, match="its readers would refuse it"):
+    with pytest.raises(PolicyViolation, match="readers would reject a release signed by anyone else"):
         release(made, local_hub, sign=other.sign)
     with pytest.raises(PolicyViolation):
         release(made, local_hub, sign="sigstore")
     policy('[signature]\nidentity = "me@example.com"\nissuer = "https://accounts.example.com"\n')
-    with pytest.raises(PolicyViolation, match="and no key"):
+    with pytest.raises(PolicyViolation, match="readers would reject a release signed with a key"):
         release(made, local_hub, sign=mine.sign)
     assert not HfApi(endpoint=local_hub.url, token=local_hub.token).repo_exists(REPO)
     policy(trusting(mine))
@@ -80,18 +81,18 @@ def test_every_read_fails_closed(
         hfver.resolve(REPO, hub=local_hub)
 
 
-def test_every_read_refuses_somebody_else(
+def test_every_read_refuses_an_untrusted_signer(
     local_hub: LocalHub, folder: MakeFolder, make_pair: MakePair, policy: Write, tmp_path: Path
 ) -> None:
     release(folder(), local_hub, sign=make_pair("theirs").sign)
     hfver.pull(REPO, tmp_path / "old", hub=local_hub)
     policy(trusting(make_pair("mine")))
     for read in reads(local_hub, tmp_path):
-        with pytest.raises(SignatureInvalid, match="signed with another key"):
+        with pytest.raises(SignatureInvalid, match=r"signed with key [0-9a-f]{16}, not with key "):
             read()
 
 
-def test_a_commit_that_is_no_release_cannot_be_signed(
+def test_a_commit_that_is_not_a_release_cannot_be_signed(
     local_hub: LocalHub, folder: MakeFolder, pair: Pair, policy: Write
 ) -> None:
     release(folder(), local_hub, sign=pair.sign)
@@ -100,11 +101,11 @@ def test_a_commit_that_is_no_release_cannot_be_signed(
     api.create_branch(REPO, branch="evil", revision=str(api.list_repo_commits(REPO)[-1].commit_id))
     commit = api.create_commit(REPO, operations, commit_message="other", revision="evil").oid
     policy(trusting(pair))
-    with pytest.raises(SignatureInvalid, match="no release of hfver"):
+    with pytest.raises(SignatureInvalid, match="is not an hfver release"):
         hfver.pull(f"{REPO}@{commit}", hub=local_hub)
 
 
-def test_a_verdict_is_remembered_for_its_key_alone(
+def test_a_verdict_is_remembered_for_one_key_only(
     local_hub: LocalHub,
     folder: MakeFolder,
     make_pair: MakePair,
@@ -125,16 +126,16 @@ def test_a_verdict_is_remembered_for_its_key_alone(
     hfver.resolve(f"{REPO}@{found.commit}", hub=local_hub)
     assert requests == [f"GET /api/models/{REPO}/refs"]
     policy(trusting(other))
-    with pytest.raises(SignatureInvalid, match="another key"):
+    with pytest.raises(SignatureInvalid, match=r"signed with key [0-9a-f]{16}, not with key "):
         hfver.resolve(REPO, hub=local_hub)
-    # The same file with another key in it is another key.
+    # A replaced key in the same file counts as a different key.
     mine.public.write_bytes(other.public.read_bytes())
     policy(trusting(mine))
-    with pytest.raises(SignatureInvalid, match="another key"):
+    with pytest.raises(SignatureInvalid, match=r"signed with key [0-9a-f]{16}, not with key "):
         hfver.resolve(REPO, hub=local_hub)
 
 
-def test_a_pull_brings_the_signature_and_asks_for_it_once(
+def test_a_pull_downloads_the_signature_once(
     local_hub: LocalHub, folder: MakeFolder, pair: Pair, requests: list[str], fresh: Callable[[], None]
 ) -> None:
     release(folder(), local_hub, sign=pair.sign)
@@ -145,7 +146,7 @@ def test_a_pull_brings_the_signature_and_asks_for_it_once(
     assert requests == [f"GET /api/models/{REPO}/refs"]
 
 
-def test_a_signature_that_went_bad_in_the_cache_is_asked_for_again(
+def test_a_signature_damaged_in_the_cache_is_requested_again(
     local_hub: LocalHub, folder: MakeFolder, pair: Pair
 ) -> None:
     release(folder(), local_hub, sign=pair.sign)
@@ -157,7 +158,7 @@ def test_a_signature_that_went_bad_in_the_cache_is_asked_for_again(
 def test_an_old_signed_release_under_a_new_version(
     local_hub: LocalHub, folder: MakeFolder, pair: Pair, policy: Write, fresh: Callable[[], None]
 ) -> None:
-    """Who may write the repo makes 1.0.0, with its good signature, pass for 2.0.0: tag and ledger line say so."""
+    """Somebody with write access publishes 1.0.0, which has a valid signature, as 2.0.0, by a tag and a ledger line."""
     old = release(folder(), local_hub, sign=pair.sign)
     api = HfApi(endpoint=local_hub.url, token=local_hub.token)
     api.create_tag(REPO, tag="v2.0.0", revision=old.commit)
@@ -167,7 +168,7 @@ def test_an_old_signed_release_under_a_new_version(
     api.create_commit(REPO, [CommitOperationAdd(LEDGER, forged.raw)], commit_message="Publish 2.0.0")
     fresh()
     policy(trusting(pair))
-    with pytest.raises(VerificationError, match=r"its manifest is that of acme/bot@1\.0\.0"):
+    with pytest.raises(VerificationError, match=r"its manifest is the one of acme/bot@1\.0\.0"):
         hfver.pull(f"{REPO}@2.0.0", hub=local_hub)
     assert hfver.pull(f"{REPO}@1.0.0", hub=local_hub).release.version == "1.0.0"
 
@@ -186,7 +187,7 @@ def test_a_signed_release_in_another_repo(
         hfver.pull("evil/bot@1.0.0", hub=local_hub)
 
 
-def test_a_pending_release_that_nobody_trusted_signed_stays_pending(
+def test_a_pending_release_by_an_untrusted_signer_stays_pending(
     local_hub: LocalHub, folder: MakeFolder, make_pair: MakePair, policy: Write, fresh: Callable[[], None]
 ) -> None:
     mine = make_pair("mine")
@@ -199,7 +200,7 @@ def test_a_pending_release_that_nobody_trusted_signed_stays_pending(
     assert ([one.version for one in listed.releases], listed.pending) == ([done.version], ("v1.0.0",))
 
 
-def test_a_policy_that_came_with_a_release_does_not_excuse_it(
+def test_a_policy_in_a_pulled_release_does_not_apply_to_it(
     local_hub: LocalHub, folder: MakeFolder, make_pair: MakePair, policy: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine, theirs, made = make_pair("mine"), make_pair("theirs"), folder()
@@ -209,10 +210,42 @@ def test_a_policy_that_came_with_a_release_does_not_excuse_it(
     assert (pulled / "hfver.toml").is_file()
     policy(trusting(mine))
     monkeypatch.chdir(pulled)
-    with pytest.raises(SignatureInvalid, match="signed with another key"):
+    with pytest.raises(SignatureInvalid, match=r"signed with key [0-9a-f]{16}, not with key "):
         hfver.verify(".", offline=True)
     policy("")
     assert hfver.verify(".", offline=True).signed_by == f"key {theirs.public}"
+
+
+def test_a_given_policy_replaces_the_nearest_one(
+    local_hub: LocalHub, folder: MakeFolder, pair: Pair, policy: Write, tmp_path: Path
+) -> None:
+    strict = tmp_path / "strict.toml"
+    strict.write_text(trusting(pair))
+    made = folder()
+    with pytest.raises(PolicyViolation, match="requires signed releases"):
+        release(made, local_hub, policy=strict)
+    release(made, local_hub)
+    hfver.pull(REPO, tmp_path / "old", hub=local_hub)
+    reads_by_policy: list[Callable[[PolicyLike], object]] = [
+        lambda given: hfver.load(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.pull(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.resolve(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.verify(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.smoke_eval(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.diff(REPO, f"{REPO}@1.0.0", hub=local_hub, policy=given),
+        lambda given: hfver.changelog(REPO, hub=local_hub, policy=given),
+        lambda given: hfver.verify(str(tmp_path / "old"), offline=True, policy=given),
+        lambda given: hfver.lock(REPO, hub=local_hub, policy=given),
+    ]
+    for read in reads_by_policy:
+        for given in (strict, str(strict), resolve_policy(strict)):
+            with pytest.raises(SignatureInvalid, match="has no signature"):
+                read(given)
+    # Only the given policy applies: the requirements of the nearest file do not.
+    policy(trusting(pair))
+    assert hfver.resolve(REPO, hub=local_hub, policy=Policy()).version == "1.0.0"
+    with pytest.raises(SignatureInvalid, match="has no signature"):
+        hfver.resolve(REPO, hub=local_hub)
 
 
 @pytest.mark.parametrize(
@@ -225,21 +258,21 @@ def test_a_policy_that_came_with_a_release_does_not_excuse_it(
         'require_signature = "yes, please"\n',
     ],
 )
-def test_a_policy_that_says_too_much_or_too_little(policy: Write, tmp_path: Path, text: str) -> None:
+def test_a_policy_with_contradicting_or_incomplete_signers(policy: Write, tmp_path: Path, text: str) -> None:
     policy(text)
     with pytest.raises(BadConfig, match="signature"):
-        find_policy(tmp_path / "project")
+        resolve_policy(start=tmp_path / "project")
 
 
-def test_naming_somebody_asks_for_signatures(policy: Write, tmp_path: Path) -> None:
+def test_naming_a_signer_requires_signatures(policy: Write, tmp_path: Path) -> None:
     home = tmp_path / "project"
     policy('[signature]\npublic_key = "keys/mine.pub"\nrepos = ["acme/*"]\n')
     (home / "below").mkdir()
-    found = find_policy(home / "below")
+    found = resolve_policy(start=home / "below")
     assert found.signature.public_key == home / "keys" / "mine.pub"
     assert (found.wants_signature("ACME/bot"), found.wants_signature("other/bot")) == (True, False)
     policy('[signature]\nrequire = false\npublic_key = "keys/mine.pub"\n')
-    assert not find_policy(home).wants_signature(REPO)
+    assert not resolve_policy(start=home).wants_signature(REPO)
     policy('require_signature = true\n[signature]\nrequire = false\npublic_key = "keys/mine.pub"\n')
-    assert find_policy(home).wants_signature(REPO)
-    assert json.loads(find_policy(home).model_dump_json())["require_signature"] is True
+    assert resolve_policy(start=home).wants_signature(REPO)
+    assert json.loads(resolve_policy(start=home).model_dump_json())["require_signature"] is True

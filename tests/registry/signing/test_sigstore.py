@@ -1,4 +1,4 @@
-"""Signatures by identity: whose they are is said offline; making and proving one needs sigstore, in public."""
+"""Signatures by identity: the signer is named offline; making and proving a signature needs sigstore, in public."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FULCIO = {
 
 
 def certificate(name: x509.GeneralName, extension: tuple[str, bytes]) -> bytes:
-    """Make a certificate as sigstore's authority makes them, but by nobody."""
+    """Make a certificate in the form of sigstore's authority, but self-signed."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     issuer = x509.UnrecognizedExtension(x509.ObjectIdentifier(extension[0]), extension[1])
     made = (
@@ -47,29 +47,29 @@ def certificate(name: x509.GeneralName, extension: tuple[str, bytes]) -> bytes:
 
 
 def with_certificate(draft: Draft, pair: Pair, der: bytes) -> bytes:
-    """Put a certificate where the key's name stood."""
+    """Replace the key's hint in a bundle by a certificate."""
     bundle = json.loads(sign_manifest(draft.manifest, draft.manifest_bytes, KeySigner(pair.private)))
     raw = base64.b64encode(der).decode()
     bundle["verificationMaterial"] = {"certificate": {"rawBytes": raw}, "tlogEntries": []}
     return json.dumps(bundle).encode()
 
 
-@pytest.mark.parametrize("way", FULCIO)
-def test_another_identity(local_hub: LocalHub, folder: MakeFolder, pair: Pair, way: str) -> None:
+@pytest.mark.parametrize("form", FULCIO)
+def test_an_untrusted_identity(local_hub: LocalHub, folder: MakeFolder, pair: Pair, form: str) -> None:
     name = x509.RFC822Name("somebody@example.com")
-    der = certificate(name, FULCIO[way])
+    der = certificate(name, FULCIO[form])
     ref = publish_with(local_hub, folder(), lambda draft: with_certificate(draft, pair, der))
-    told = rf"signed by somebody@example\.com \({ISSUER}\), not by"
-    with pytest.raises(SignatureInvalid, match=told):
+    named = rf"signed by somebody@example\.com \({ISSUER}\), not by"
+    with pytest.raises(SignatureInvalid, match=named):
         hfver.verify(ref, hub=local_hub, identity="me@example.com", issuer=ISSUER)
-    with pytest.raises(SignatureInvalid, match=told):
+    with pytest.raises(SignatureInvalid, match=named):
         hfver.verify(ref, hub=local_hub, identity="somebody@example.com", issuer="https://evil.example.com")
     with pytest.raises(SignatureInvalid, match="signed by sigstore, not by key") as caught:
         hfver.verify(ref, hub=local_hub, public_key=pair.public)
     assert "--identity" in caught.value.hint
 
 
-def test_a_ci_job_is_named_by_its_address(local_hub: LocalHub, folder: MakeFolder, pair: Pair) -> None:
+def test_a_ci_job_is_identified_by_its_address(local_hub: LocalHub, folder: MakeFolder, pair: Pair) -> None:
     job = "https://github.com/acme/bot/.github/workflows/release.yml@refs/heads/main"
     der = certificate(x509.UniformResourceIdentifier(job), FULCIO["der"])
     ref = publish_with(local_hub, folder(), lambda draft: with_certificate(draft, pair, der))
@@ -77,15 +77,15 @@ def test_a_ci_job_is_named_by_its_address(local_hub: LocalHub, folder: MakeFolde
         hfver.verify(ref, hub=local_hub, identity=job.replace("acme", "evil"), issuer=ISSUER)
 
 
-def test_a_certificate_that_is_none(local_hub: LocalHub, folder: MakeFolder, pair: Pair) -> None:
+def test_a_malformed_certificate(local_hub: LocalHub, folder: MakeFolder, pair: Pair) -> None:
     ref = publish_with(local_hub, folder(), lambda draft: with_certificate(draft, pair, b"\x30\x03abc"))
-    with pytest.raises(SignatureInvalid, match="certificate is broken"):
+    with pytest.raises(SignatureInvalid, match="the certificate of its signature is invalid"):
         hfver.verify(ref, hub=local_hub, identity="me@example.com", issuer=ISSUER)
 
 
 @pytest.mark.sigstore
-def test_a_certificate_that_nobody_made_proves_nothing(local_hub: LocalHub, folder: MakeFolder, pair: Pair) -> None:
-    """It says the right name; sigstore's keys, which come from the network, say that it is forged."""
+def test_a_self_made_certificate_proves_nothing(local_hub: LocalHub, folder: MakeFolder, pair: Pair) -> None:
+    """It has the right name, but sigstore's keys, which come from the network, show that it is forged."""
     der = certificate(x509.RFC822Name("me@example.com"), FULCIO["plain"])
     ref = publish_with(local_hub, folder(), lambda draft: with_certificate(draft, pair, der))
     with pytest.raises(SignatureInvalid, match="does not confirm"):
@@ -94,7 +94,7 @@ def test_a_certificate_that_nobody_made_proves_nothing(local_hub: LocalHub, fold
 
 @pytest.mark.sigstore
 def test_sigstore_signs_and_verifies(local_hub: LocalHub, folder: MakeFolder) -> None:
-    """Log in when asked, or run it in a CI job that has an identity."""
+    """Log in when prompted, or run it in a CI job that has an identity."""
     release(folder(), local_hub, sign="sigstore")
     with pytest.raises(SignatureInvalid, match="it is signed by (?P<who>.*), not by") as caught:
         hfver.verify(REPO, hub=local_hub, identity="nobody", issuer="https://nowhere.example.com")

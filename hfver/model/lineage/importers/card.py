@@ -1,12 +1,13 @@
-"""What the author says in the folder's README: base model, datasets, licence and results."""
+"""What the author says in the folder's README: base model, datasets, license and results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from hfver.core.front_matter import split_front_matter
+from hfver.core.manifest import CARD
+from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.hub_ids import base_link, hub_id, last_part
 from hfver.model.lineage.record import BaseModelLink, Dataset, Evaluation, Lineage, Training
 from hfver.model.lineage.run_files import is_number, read_text
@@ -21,10 +22,9 @@ class ModelCard:
 
     strength = 100
 
-    def read(self, directory: Path) -> Lineage:
-        """Read a folder's card; see the base class."""
-        path = directory / "README.md"
-        data, _ = split_front_matter(read_text(path) or "", str(path))
+    def read_checkpoint(self, checkpoint: Checkpoint) -> Lineage:
+        """Read the card of a checkpoint; see ``Importer``."""
+        data, _ = split_front_matter(read_text(checkpoint, CARD) or "", str(checkpoint.directory / CARD))
         names = [name for name in _listed(data.get("datasets")) if hub_id(name)]
         datasets = tuple(Dataset(name=last_part(name), source=name) for name in names)
         one = len(datasets) == 1
@@ -51,8 +51,8 @@ def _license(value: Any) -> str | None:
 def _results(data: Mapping[str, Any]) -> Iterator[tuple[str, int | float]]:
     """Yield the author's results by name.
 
-    The Trainer's copies are read from its own files, with their exact values, and those of an earlier
-    release of ours say nothing of these weights.
+    Results that the Trainer copied into the card are read from its own files, which hold the exact values, and those
+    that an earlier release of hfver wrote say nothing about these weights.
     """
     if _GENERATED in _listed(data.get("tags")):
         return

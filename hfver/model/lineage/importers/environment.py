@@ -1,13 +1,13 @@
-"""What this process runs on: Python, the versions of the libraries that train, and the GPU it uses."""
+"""What this process runs on: Python, the versions of the training libraries, and the GPU in use."""
 
 from __future__ import annotations
 
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
+from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.record import Environment, Lineage, Training
 from hfver.model.lineage.run_files import read_json_object
 
@@ -20,14 +20,14 @@ _PACKAGES = (
 
 
 class ThisEnvironment:
-    """Reads the versions of installed packages, without importing any."""
+    """Reads the versions of installed packages, without importing them."""
 
     strength = 10
 
-    def read(self, directory: Path) -> Lineage:
+    def read_checkpoint(self, checkpoint: Checkpoint) -> Lineage:
         """Describe this process, unless the config says that another version of transformers wrote it."""
         packages = _installed()
-        wrote = read_json_object(directory / "config.json").get("transformers_version")
+        wrote = read_json_object(checkpoint, "config.json").get("transformers_version")
         if isinstance(wrote, str) and wrote != packages.get("transformers"):
             return Lineage(environment=Environment(packages={"transformers": wrote}))
         return Lineage(
@@ -52,7 +52,7 @@ def _infrastructure(packages: dict[str, str]) -> dict[str, Any]:
 
 
 def _gpu() -> dict[str, Any]:
-    """Name the GPU that this very process computes on; one that merely sits there trained nothing."""
+    """Name the GPU that this process computes on; one that is merely installed trained nothing."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
         return {}

@@ -1,10 +1,10 @@
-"""What PEFT writes beside an adapter: its method and numbers, and the name of its base."""
+"""What PEFT writes beside an adapter: its method, its parameters and the name of its base."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.hub_ids import base_link
 from hfver.model.lineage.record import Lineage, Training
 from hfver.model.lineage.run_files import read_json_object
@@ -18,13 +18,13 @@ _KEYS = (
 
 
 class PeftAdapter:
-    """Reads adapter_config.json."""
+    """Reads ``adapter_config.json``."""
 
     strength = 50
 
-    def read(self, directory: Path) -> Lineage:
-        """Read an adapter's folder; see the base class."""
-        config = read_json_object(directory / "adapter_config.json")
+    def read_checkpoint(self, checkpoint: Checkpoint) -> Lineage:
+        """Read the config of an adapter; see ``Importer``."""
+        config = read_json_object(checkpoint, "adapter_config.json")
         settings = {key: _plain(config[key]) for key in _KEYS if config.get(key) not in (None, "", [], {})}
         return Lineage(
             base_model=base_link(config.get("base_model_name_or_path"), "adapter", config.get("revision")),
@@ -33,6 +33,6 @@ class PeftAdapter:
 
 
 def _plain(value: Any) -> Any:
-    """Sort what PEFT keeps as a set, since its order changes from run to run."""
+    """Sort what PEFT keeps as a set, whose order changes from run to run."""
     is_names = isinstance(value, list) and all(isinstance(item, str) for item in value)
     return sorted(value) if is_names else value

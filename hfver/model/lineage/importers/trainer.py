@@ -1,15 +1,16 @@
-"""What the transformers Trainer leaves: its state, its results, and the hyperparameters in its card.
+"""What the transformers Trainer writes: its state, its results, and the hyperparameters in its card.
 
-``training_args.bin`` would know more. It is a pickle that holds the author's token, and is never opened.
+``training_args.bin`` would say more, but it is a pickle that holds the author's token, so it is never opened.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from hfver.core.manifest import CARD
+from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.record import Environment, Evaluation, Lineage, Training
 from hfver.model.lineage.run_files import is_number, only_numbers, read_json_object, read_text
 
@@ -27,15 +28,15 @@ _ITEM = re.compile(r"- (?P<name>[\w ./+-]{1,80}?):? +(?P<value>\S.*)")
 
 
 class TrainerRun:
-    """Reads trainer_state.json, {all,train,eval}_results.json and the Trainer's README."""
+    """Reads ``trainer_state.json``, the ``*_results.json`` files and the Trainer's README."""
 
     strength = 60
 
-    def read(self, directory: Path) -> Lineage:
-        """Read a run's folder; see the base class."""
-        state = read_json_object(directory / "trainer_state.json")
-        results = _results(directory)
-        card = (read_text(directory / "README.md") or "").replace("\r\n", "\n")
+    def read_checkpoint(self, checkpoint: Checkpoint) -> Lineage:
+        """Read the records of a run; see ``Importer``."""
+        state = read_json_object(checkpoint, "trainer_state.json")
+        results = _results(checkpoint)
+        card = (read_text(checkpoint, CARD) or "").replace("\r\n", "\n")
         measured = _last_evaluation(state) | _measured(results, "eval_") | _measured(results, "test_")
         packages = _packages(card)
         return Lineage(
@@ -45,11 +46,11 @@ class TrainerRun:
         )
 
 
-def _results(directory: Path) -> dict[str, Any]:
+def _results(checkpoint: Checkpoint) -> dict[str, Any]:
     names = ("train_results.json", "eval_results.json", "test_results.json", "all_results.json")
     results: dict[str, Any] = {}
     for name in names:
-        results |= read_json_object(directory / name)
+        results |= read_json_object(checkpoint, name)
     return results
 
 
@@ -72,7 +73,7 @@ def _training(
 
 
 def _of_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the hyperparameters that the state repeats; the Trainer's card, where there is one, knows more."""
+    """Take the hyperparameters that the state repeats; the Trainer's card, if there is one, has more."""
     known = {
         "train_batch_size": state.get("train_batch_size"),
         "num_epochs": state.get("num_train_epochs"),
@@ -95,7 +96,7 @@ def _last_evaluation(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _measured(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Keep an evaluation's metrics, under the names that the Trainer logs them by."""
+    """Keep the metrics of an evaluation, under the names that the Trainer logs them by."""
     found = {key: value for key, value in values.items() if key.startswith(prefix)}
     return only_numbers({key: value for key, value in found.items() if not _NO_METRIC.fullmatch(key)})
 
