@@ -19,10 +19,10 @@ FAR_WORSE = 2.0
 """Nats per token above guessing at which a loss is too bad for a model that knows nothing. Guessing costs
 ln(vocabulary), and an untrained model about as much. A trained model reaches this on text that is foreign to it."""
 IMPOSSIBLE, IMPOSSIBLE_RATIO = 60.0, 8
-"""Nats per token above guessing that no training leads to, on any text: 60, or 8 times what guessing costs where that is
-less, because small vocabularies have smaller losses. Among 200 healthy two-layer models that had learned Chinese, DNA,
-proteins, code or three sentences by heart, the worst on plain English had 11.7 after training with AdamW at a rate of
-0.01, and 19.3 with SGD at 0.5, of 6.2 that guessing costs. With output layers scaled by 100 they had 69 to 1,200."""
+"""Nats per token above guessing that no training leads to, on any text: 60, or 8 times what guessing costs where that
+is less, because small vocabularies have smaller losses. Among 200 healthy two-layer models that had learned Chinese,
+DNA, proteins, code or three sentences by heart, the worst on plain English had 11.7 after training with AdamW at a rate
+of 0.01, and 19.3 with SGD at 0.5, where guessing costs 6.2. With output layers scaled by 100 they had 69 to 1,200."""
 
 
 @dataclass(frozen=True)
