@@ -1,7 +1,7 @@
-"""Release a LoRA adapter with its base pinned, and load both back.
+"""Release a LoRA adapter with its base model pinned, then load both.
 
-An adapter is nothing without the very weights that it was trained on. Its lineage names the base by version, commit
-and digest, and loading the adapter loads that base, verified as well, whatever was released since.
+An adapter only works on the exact weights that it was trained on. Its lineage names the base by version, commit and
+digest. Loading the adapter loads and verifies that base, even if newer versions of the base have been released.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ def main() -> None:
         tokenizer.save_pretrained(folder)
         base = hfver.release(folder, "demo/base-of-adapter", hub=hub)
 
-        opened = hfver.load(str(base), hub=hub)
-        adapted = get_peft_model(opened.model, LoraConfig(target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+        loaded_base = hfver.load(str(base), hub=hub)
+        adapted = get_peft_model(
+            loaded_base.model, LoraConfig(target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+        )
         adapted.save_pretrained(adapter_folder)
         release = hfver.release(adapter_folder, "demo/adapter", base=str(base), hub=hub)
 
         loaded = hfver.load(str(release), hub=hub, smoke=True)
     print(f"{release}: {release.bytes_total} bytes, on {base} at {base.commit}")
-    print(f"Loaded back: {type(loaded.model).__name__}, smoke eval {loaded.report.status if loaded.report else 'off'}")
+    print(f"Loaded: {type(loaded.model).__name__}, smoke eval {loaded.report.status if loaded.report else 'off'}")
 
 
 if __name__ == "__main__":

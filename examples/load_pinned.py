@@ -1,7 +1,7 @@
-"""Load a model by a version range, and have every file verified before it is built.
+"""Load a model by version range, with every file verified before the model is built.
 
-``^1.0`` takes the newest 1.x that is not yanked. What comes back says which release it is; put that exact version,
-or its commit, where a run must be repeatable.
+``^1.0`` takes the newest 1.x version that is not yanked. The result says which release that was. Where a run must be
+repeatable, name that exact version or its commit instead of a range.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def main() -> None:
 
 
 def release_some(hub: str) -> None:
-    """Release 1.0.0, 1.1.0 and 2.0.0 of a tiny model, each trained a little longer."""
+    """Release 1.0.0, 1.1.0 and 2.0.0 of a tiny model, each trained longer than the one before."""
     model, tokenizer = tiny_model()
-    for version in ("1.0.0", "1.1.0", "2.0.0"):
+    for version, steps in (("1.0.0", 10), ("1.1.0", 90), ("2.0.0", 1)):
         with TemporaryDirectory() as folder:
-            teach(model, tokenizer, steps=50)
+            teach(model, tokenizer, steps)
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             hfver.release(folder, "demo/pinned", version=version, hub=hub)

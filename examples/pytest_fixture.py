@@ -2,7 +2,8 @@
 
     pytest examples/pytest_fixture.py
 
-``local_hub`` is an empty embedded Hub, new for each test, on loopback. pytest finds it without an import.
+``local_hub`` is an empty embedded Hub on loopback, a new one for each test. pytest finds the fixture by itself once
+hfver is installed; it does not need to be imported.
 """
 
 # ruff: noqa: S101  pytest's assertions
@@ -17,7 +18,7 @@ from hfver.core.results import Release
 
 
 def publish(folder: Path, hub: hfver.LocalHub) -> Release:
-    """Stand for the code that is tested: it releases a model."""
+    """Release a model. This function stands for your code, the code under test."""
     model, tokenizer = tiny_model()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -30,7 +31,7 @@ def test_the_first_release_is_1_0_0(local_hub: hfver.LocalHub, tmp_path: Path) -
     assert [each.version for each in hfver.versions("team/model", hub=local_hub).releases] == ["1.0.0"]
 
 
-def test_running_it_again_changes_nothing(local_hub: hfver.LocalHub, tmp_path: Path) -> None:
+def test_releasing_again_changes_nothing(local_hub: hfver.LocalHub, tmp_path: Path) -> None:
     first, second = (publish(tmp_path / "model", local_hub) for _ in range(2))
     assert second.commit == first.commit
     assert len(hfver.versions("team/model", hub=local_hub).releases) == 1

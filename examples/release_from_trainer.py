@@ -1,7 +1,7 @@
-"""Train with the transformers Trainer, and release the folder that it wrote.
+"""Train with the transformers Trainer, then release the folder that it wrote.
 
-The folder goes out as it is: hfver reads steps, metrics and hyperparameters from what the Trainer left there, and
-keeps ``training_args.bin`` at home, as it can hold a token.
+The folder needs no preparation. hfver reads steps, metrics and hyperparameters from the files that the Trainer wrote,
+and does not publish ``training_args.bin``, which may contain a token.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the examples share: the ``--hub`` option, and a tiny model that takes no download."""
+"""What the examples share: the ``--hub`` option, and a tiny model that requires no download."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SENTENCES = [
 
 @contextmanager
 def hub_option(description: str | None) -> Iterator[str]:
-    """Read ``--hub`` from the command line: a folder or a URL; a folder for the moment if it is not given."""
+    """Read ``--hub`` from the command line, a URL or a folder; without it, yield a temporary folder."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--hub", help="URL, or folder of an embedded Hub; default: a temporary one")
     given: str | None = parser.parse_args().hub
@@ -33,15 +33,15 @@ def hub_option(description: str | None) -> Iterator[str]:
 
 
 def tiny_model() -> tuple[LlamaForCausalLM, Any]:
-    """Make a Llama of about 40,000 untrained parameters and its tokenizer, one token per byte."""
+    """Make an untrained Llama of about 40,000 parameters, and its tokenizer with one token per byte."""
     special = ["<|begin|>", "<|end|>", "<|pad|>"]
     alphabet = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    letters = Tokenizer(models.BPE(vocab={token: number for number, token in enumerate(alphabet)}, merges=[]))
-    letters.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    letters.decoder = decoders.ByteLevel()
+    byte_level = Tokenizer(models.BPE(vocab={token: number for number, token in enumerate(alphabet)}, merges=[]))
+    byte_level.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    byte_level.decoder = decoders.ByteLevel()
     begin, end, pad = special
     tokenizer: Any = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=letters, bos_token=begin, eos_token=end, pad_token=pad, model_max_length=128
+        tokenizer_object=byte_level, bos_token=begin, eos_token=end, pad_token=pad, model_max_length=128
     )
     set_seed(0)
     config = LlamaConfig(
@@ -59,7 +59,7 @@ def tiny_model() -> tuple[LlamaForCausalLM, Any]:
 
 
 def teach(model: LlamaForCausalLM, tokenizer: Any, steps: int) -> None:
-    """Let the model learn the sentences by heart, which takes about a hundred steps."""
+    """Train the model on the sentences; after about a hundred steps it knows them by heart."""
     batch = tokenizer(sorted(set(SENTENCES)), padding=True, return_tensors="pt")
     labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)

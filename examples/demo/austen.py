@@ -1,9 +1,9 @@
-"""Turn two novels into what the demo trains on: chapters, and questions with answers.
+"""Turn two novels into the demo's training data: chapters, and questions with answers.
 
     python examples/demo/austen.py out/data
 
-Everything is derived from the text in ``data/`` by rule, so two runs write the same files. One chapter in
-ten is held out: no training example comes from it, and every model is measured on it.
+Everything is derived from the texts in ``data/`` by fixed rules, so two runs write the same files. One chapter in ten
+is held out: no training example comes from it, and every model is evaluated on it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _QUESTIONS = (
 
 
 class Files(NamedTuple):
-    """The files that training reads: JSON lines of ``text``, or of ``question`` and ``answer``."""
+    """The files that training reads: JSON lines with ``text``, or with ``question`` and ``answer``."""
 
     chapters: Path
     chapters_heldout: Path
@@ -50,7 +50,7 @@ class Files(NamedTuple):
 
 
 class Pair(TypedDict):
-    """A question, and the sentence from the novels that answers it."""
+    """A question and the sentence from the novels that answers it."""
 
     question: str
     answer: str
@@ -78,7 +78,7 @@ def _jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
 
 
 def chapters(book: str, split: Split) -> list[str]:
-    """Return a novel's chapters of one split, each as paragraphs of one line."""
+    """Return the chapters of a novel that belong to one split, with one line per paragraph."""
     text = (DATA / f"{book}.txt").read_text(encoding="utf-8")
     bodies = [_tidy(body) for body in _CHAPTER.split(text)[1:]]
     wanted = split == "heldout"
@@ -86,14 +86,14 @@ def chapters(book: str, split: Split) -> list[str]:
 
 
 def _tidy(body: str) -> str:
-    """Unwrap the lines, drop the italics' underscores, and write titles as the other novel does."""
+    """Unwrap lines, drop the underscores that mark italics, and write titles the same way in both novels."""
     paragraphs = (" ".join(block.split()) for block in body.replace("_", "").split("\n\n"))
     text = "\n".join(paragraph for paragraph in paragraphs if paragraph)
     return re.sub(r"\b(Mr|Mrs|Dr) (?=[A-Z])", r"\1. ", text)
 
 
 def pairs(books: tuple[str, ...], split: Split) -> list[Pair]:
-    """Ask about the person, place or thing that a sentence names first; the sentence is the answer."""
+    """Make a question about the first person, place or thing that a sentence names; the sentence is the answer."""
     names = _names("\n".join(body for book in BOOKS for body in chapters(book, "train")))
     subject = re.compile(rf"\b((?:{_TITLES}) (?:{names})|(?:{names})|(?:{_NOUNS}))\b")
     sentences = [line for book in books for body in chapters(book, split) for line in _sentences(body)]
@@ -101,14 +101,14 @@ def pairs(books: tuple[str, ...], split: Split) -> list[Pair]:
 
 
 def _names(text: str) -> str:
-    """Return, as regex alternatives, the words that the text writes with a capital only."""
+    """Return, as regex alternatives, the words that are always capitalized: the names."""
     inside = Counter(re.findall(r"(?<=[a-z,.] )[A-Z][a-z]{3,}\b", text))
     lower = set(re.findall(r"\b[a-z]+\b", text))
     return "|".join(sorted(word for word, n in inside.items() if n >= 5 and word.lower() not in lower))
 
 
 def _sentences(body: str) -> list[str]:
-    """Return the sentences of narration, neither very short nor very long."""
+    """Return the sentences of medium length that are not direct speech."""
     every = (sentence for paragraph in body.split("\n") for sentence in _SENTENCE.split(paragraph))
     return [sentence for sentence in every if 30 <= len(sentence) <= 240 and '"' not in sentence]
 

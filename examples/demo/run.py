@@ -1,9 +1,9 @@
-"""The demo: train, release, fine-tune, release, release again, load back verified. `make demo` runs it.
+"""The demo: train, release, fine-tune, release twice more, load a verified release. `make demo` runs it.
 
     python examples/demo/run.py
 
-Everything happens for real on an embedded Hub in ``.demo/hub``, which stays there to look at. ``.demo`` is wiped
-and made anew on every run.
+Nothing is simulated: models are trained and released to an embedded Hub in ``.demo/hub``, which stays there for you to
+explore. Every run deletes ``.demo`` and creates it again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STARTED = time.perf_counter()
 
 @dataclass(frozen=True)
 class Stage:
-    """One model that was trained and released."""
+    """One model that was trained and released, with the time that each took."""
 
     release: Release
     metrics: dict[str, float]
@@ -44,7 +44,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Demo:
-    """Where the demo runs, and for how long it trains."""
+    """The Hub, the training data and the folders of one run of the demo."""
 
     hub: hfver.LocalHub
     files: Files
@@ -54,20 +54,22 @@ class Demo:
 
 def main() -> None:
     """Run the demo and print what happened."""
-    parser = argparse.ArgumentParser(description="Train, release, fine-tune, release, and load back verified.")
-    parser.add_argument("--dir", type=Path, default=ROOT / ".demo", help="folder to work in; it is wiped first")
-    parser.add_argument("--quick", action="store_true", help="train for a few steps only: a worse model, sooner")
+    parser = argparse.ArgumentParser(
+        description="Train, release, fine-tune, release again, and load a verified release."
+    )
+    parser.add_argument("--dir", type=Path, default=ROOT / ".demo", help="folder to work in; it is deleted first")
+    parser.add_argument("--quick", action="store_true", help="train for a few steps only: faster, with worse models")
     given = parser.parse_args()
     folder = given.dir.resolve()
-    _start_afresh(folder)
-    _keep_out_of_home(folder)
+    _create_folder(folder)
+    _use_own_caches(folder)
     with _step("Import torch, transformers, datasets and hfver"):
         import austen
         import train
 
         import hfver
     train.quiet()
-    with _step("Cut two novels into chapters and questions, a tenth held out"):
+    with _step("Split two novels into chapters and questions, a tenth of them held out"):
         files = austen.write(folder / "work" / "data")
     with hfver.LocalHub(folder / "hub") as hub:
         _say(f"An embedded Hub runs on {hub.url}")
@@ -76,7 +78,7 @@ def main() -> None:
         loaded = _load_back(demo)
         answer = _ask(loaded)
     _report(stages, loaded, answer)
-    _go_on(folder / "hub")
+    _print_next_steps(folder / "hub")
 
 
 def _base(demo: Demo) -> Stage:
@@ -84,9 +86,9 @@ def _base(demo: Demo) -> Stage:
 
     recipe = replace(train.BASE_RECIPE, steps=40) if demo.quick else train.BASE_RECIPE
     out, began = demo.work / "base", time.perf_counter()
-    with _step(f"Train demo/base from nothing: {recipe.steps} steps on {_lines(demo.files.chapters)} chapters"):
+    with _step(f"Train demo/base from scratch: {recipe.steps} steps on {_lines(demo.files.chapters)} chapters"):
         metrics = train.train_base(demo.files.chapters, demo.files.chapters_heldout, out, recipe)
-    message = "Trained from nothing on Pride and Prejudice and Persuasion."
+    message = "Trained from scratch on Pride and Prejudice and Persuasion."
     return _release(demo, out, "demo/base", metrics, began, message, data=demo.files.chapters)
 
 
@@ -97,7 +99,7 @@ def _assistant(demo: Demo, number: int) -> Stage:
     data = demo.files.questions_one_novel if number == 1 else demo.files.questions_both_novels
     recipe = replace(train.ASSISTANT_RECIPE, steps=10) if demo.quick else train.ASSISTANT_RECIPE
     out, began = demo.work / f"assistant-{number}", time.perf_counter()
-    with _step(f"Fine-tune demo/base@1.0.0, loaded back verified, on {_lines(data)} questions: {recipe.steps} steps"):
+    with _step(f"Load demo/base@1.0.0 and fine-tune it on {_lines(data)} questions: {recipe.steps} steps"):
         base = _load(demo, "demo/base@1.0.0")
         metrics = train.train_assistant(base.model, base.tokenizer, data, demo.files.questions_heldout, out, recipe)
     message = ("Answers questions on Pride and Prejudice.", "Knows Persuasion as well.")[number - 1]
@@ -117,22 +119,22 @@ def _release(
     data: Path,
     base: str | None = None,
 ) -> Stage:
-    """Publish a folder as the next version of a repo; which version that is, hfver finds out."""
+    """Publish a folder as the next version of a repo. hfver compares it with the last one to choose the version."""
     import hfver
 
     trained = time.perf_counter()
-    with _step(f"Release {_short(folder)} to {repo}") as told:
+    with _step(f"Release {_short(folder)} to {repo}") as notes:
         release = hfver.release(
             folder, repo, hub=demo.hub, message=message, base=base, datasets=[str(data)], smoke="require"
         )
-        told.append(f"{release.bump or 'first'}: {release.version}, commit {release.commit[:8]}")
+        notes.append(f"{release.bump or 'first'}: {release.version}, commit {release.commit[:8]}")
     return Stage(release, metrics, trained - began, time.perf_counter() - trained)
 
 
 def _load_back(demo: Demo) -> Loaded:
-    with _step("Load demo/assistant@^1.0 back: pinned, every file verified, smoke eval") as told:
+    with _step("Load demo/assistant@^1.0: verify every file, run the smoke eval") as notes:
         loaded = _load(demo, "demo/assistant@^1.0", smoke=True)
-        told.append(f"{loaded.release} at {loaded.release.commit[:8]}")
+        notes.append(f"{loaded.release} at {loaded.release.commit[:8]}")
     return loaded
 
 
@@ -143,7 +145,7 @@ def _load(demo: Demo, ref: str, *, smoke: bool = False) -> Loaded:
 
 
 def _ask(loaded: Loaded) -> str:
-    """Put a question to the loaded model, with its own chat template and generation settings."""
+    """Ask the loaded model a question, with its own chat template and generation settings."""
     from transformers import set_seed
 
     set_seed(1)
@@ -155,7 +157,7 @@ def _ask(loaded: Loaded) -> str:
 
 
 def _report(stages: list[Stage], loaded: Loaded, answer: str) -> None:
-    """Print the releases and what came back as tables, on standard output."""
+    """Print the releases and the loaded model as tables, on standard output."""
     from rich.console import Console
 
     console = Console()
@@ -198,7 +200,7 @@ def _loaded(loaded: Loaded, answer: str) -> Any:
     from rich import box
     from rich.table import Table
 
-    table = Table(title="What came back", title_justify="left", box=box.SIMPLE, show_header=False, padding=(0, 1))
+    table = Table(title="What was loaded", title_justify="left", box=box.SIMPLE, show_header=False, padding=(0, 1))
     release, report = loaded.release, loaded.report
     table.add_row("demo/assistant@^1.0", f"is {release.version}, commit {release.commit}")
     table.add_row(
@@ -207,17 +209,18 @@ def _loaded(loaded: Loaded, answer: str) -> Any:
     )
     if report is not None:
         passed = sum(check.status == "passed" for check in report.checks)
-        told = f"{passed} of {len(report.checks)} checks passed"
-        table.add_row("smoke eval", f"{report.status} on {report.device}: {told}")
+        table.add_row(
+            "smoke eval", f"{report.status} on {report.device}: {passed} of {len(report.checks)} checks passed"
+        )
         table.add_row("load time", f"{report.load_seconds or 0:.2f} s")
-        table.add_row("speed", f"{report.tokens_per_second or 0:.0f} tokens a second")
+        table.add_row("speed", f"{report.tokens_per_second or 0:.0f} tokens per second")
         table.add_row("peak memory", _bytes(report.peak_memory_bytes or 0))
     table.add_row(QUESTION, answer)
     return table
 
 
-def _go_on(hub: Path) -> None:
-    """Print three lines that work as they are from the repository's root."""
+def _print_next_steps(hub: Path) -> None:
+    """Print three commands that work as they are from the repository's root."""
     where = shlex.quote(_short(hub))
     binaries = Path(_short(Path(sys.executable).parent))
     question = f'[{{"role": "user", "content": "{QUESTION}"}}]'
@@ -226,31 +229,30 @@ def _go_on(hub: Path) -> None:
         'ask = transformers.pipeline("text-generation", model=m.model, tokenizer=m.tokenizer); '
         f'print(ask({question}, return_full_text=False)[0]["generated_text"])'
     )
-    print("\nTo go on, from the repository's root:")
+    print("\nNext steps, from the repository's root:")
     for title, line in (
-        ("look at it", f"{binaries}/hfver versions demo/assistant --hub {where}"),
+        ("list its versions", f"{binaries}/hfver versions demo/assistant --hub {where}"),
         ("load it in Python", f"{binaries}/python -c {shlex.quote(code)}"),
         ("serve it", f"{binaries}/hfver hub serve --root {where}"),
     ):
         print(f"\n  # {title}\n  {line}")
-    print(f"\n{time.perf_counter() - STARTED:.0f} seconds in all.")
+    print(f"\n{time.perf_counter() - STARTED:.0f} seconds in total.")
 
 
-def _start_afresh(folder: Path) -> None:
-    """Make the folder anew; refuse to wipe one that no demo made."""
+def _create_folder(folder: Path) -> None:
+    """Create an empty folder, deleting the one of an earlier run; refuse to delete any other folder."""
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
-        sys.exit(f"{folder} was not made by this demo; move it away, or name another folder with --dir.")
+        sys.exit(f"{folder} was not made by this demo. Move it away, or name another folder with --dir.")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARK).touch()
 
 
-def _keep_out_of_home(folder: Path) -> None:
-    """Keep the demo's caches in its own folder, and two cores from waiting for each other.
+def _use_own_caches(folder: Path) -> None:
+    """Keep the demo's caches in its own folder, so that it leaves nothing in the user's.
 
-    The data set cache and two of the three models would only be litter in the user's own cache. The lines printed
-    at the end run with the user's settings; an earlier demo's files in their cache do no harm, as each commit
-    has a folder of its own there and hfver checks it against this Hub's manifest.
+    The commands that are printed at the end do use the user's caches. Files of an earlier demo do no harm there: every
+    commit has its own folder, and hfver verifies it against the manifest on this Hub.
     """
     for name in (
         "HF_HUB_CACHE",
@@ -262,16 +264,18 @@ def _keep_out_of_home(folder: Path) -> None:
         os.environ.pop(name, None)
     os.environ["HF_HOME"] = str(folder / "cache" / "huggingface")
     os.environ["HFVER_CACHE"] = str(folder / "cache" / "hfver")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads sleep: 3 times less CPU on a busy machine
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "PASSIVE"
+    )  # waiting threads sleep: a third of the CPU time on a busy machine
 
 
 @contextmanager
 def _step(title: str) -> Iterator[list[str]]:
-    """Say what begins, and how long it took; what the block appends is said as well."""
+    """Announce a step, and afterwards how long it took, with the notes that the block appended."""
     _say(title)
-    began, told = time.perf_counter(), list[str]()
-    yield told
-    _say("  " + ", ".join([f"done in {time.perf_counter() - began:.1f} s", *told]))
+    began, notes = time.perf_counter(), list[str]()
+    yield notes
+    _say("  " + ", ".join([f"done in {time.perf_counter() - began:.1f} s", *notes]))
 
 
 def _say(line: str) -> None:
@@ -279,7 +283,7 @@ def _say(line: str) -> None:
 
 
 def _short(path: Path) -> str:
-    """Write a path as seen from the repository's root."""
+    """Return a path relative to the repository's root, if it lies inside."""
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 

@@ -1,11 +1,11 @@
-"""Train a small language model from scratch, then teach it to answer: the demo's training code.
+"""The demo's training code: train a small language model from scratch, then fine-tune it to answer questions.
 
     python examples/demo/austen.py out/data
     python examples/demo/train.py base out/base out/data/chapters.jsonl
     python examples/demo/train.py assistant out/assistant out/data/questions-2.jsonl --init out/base
 
-It is code of a kind that many people have: a byte-level BPE tokenizer, a Llama-style model, `datasets`, and
-the `transformers` Trainer, whose output folder is released as it stands. Nothing in it knows of hfver.
+This is ordinary training code: a byte-level BPE tokenizer, a Llama-style model, `datasets`, and the `transformers`
+Trainer, whose output folder is released as it is. It does not use hfver.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast a stage trains."""
+    """The hyperparameters in which the two stages of training differ."""
 
     steps: int
     learning_rate: float
@@ -62,7 +62,7 @@ ASSISTANT_RECIPE = Recipe(steps=120, learning_rate=2e-3)
 
 
 def train_base(data: Path, heldout: Path, out: Path, recipe: Recipe = BASE_RECIPE) -> dict[str, float]:
-    """Train tokenizer and model from nothing on plain text; return the metrics on held-out text."""
+    """Train tokenizer and model from scratch on plain text; return the metrics on held-out text."""
     quiet()
     texts = _read(data, heldout)
     tokenizer = make_tokenizer(texts["train"]["text"])
@@ -84,7 +84,7 @@ def train_assistant(
 
 
 def quiet() -> None:
-    """Keep the libraries' progress bars and advice off the terminal; errors still show."""
+    """Silence the libraries' progress bars and warnings; errors are still printed."""
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     datasets.disable_progress_bars()
@@ -148,14 +148,14 @@ def _read(data: Path, heldout: Path) -> datasets.DatasetDict:
 
 
 def _blocks(batch: dict[str, list[str]], tokenizer: Any) -> dict[str, Any]:
-    """Cut the running text into examples of equal length."""
+    """Split the concatenated texts into examples of equal length."""
     ids = list(chain.from_iterable([*row, tokenizer.eos_token_id] for row in tokenizer(batch["text"])["input_ids"]))
     rows = [ids[start : start + BLOCK] for start in range(0, len(ids) - BLOCK + 1, BLOCK)]
     return {"input_ids": rows, "labels": rows}
 
 
 def _chat(row: dict[str, str], tokenizer: Any) -> dict[str, Any]:
-    """Render one question and answer; only the answer is learned."""
+    """Render one question and answer, with labels on the answer only."""
     turns = [{"role": "user", "content": row["question"]}, {"role": "assistant", "content": row["answer"]}]
     chat = tokenizer.apply_chat_template(turns, return_dict=True, return_assistant_tokens_mask=True)
     learned = zip(chat["input_ids"], chat["assistant_masks"], strict=True)

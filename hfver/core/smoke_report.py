@@ -12,7 +12,7 @@ from hfver.core.digests import Digest
 __all__ = ["SmokeCheck", "SmokeReport", "SmokeSummary", "Status", "worst"]
 
 Status = Literal["passed", "failed", "skipped"]
-"""The result of a check or of a whole report. Ledgers hold these words, so hfver 0.1 must know every one of them."""
+"""The result of a check or of a whole report. Ledgers store it, and hfver 0.1 refuses a ledger with any other word."""
 
 
 class SmokeCheck(BaseModel):

@@ -41,9 +41,8 @@ def print_smoke(report: SmokeReport) -> None:
         table.add_row(MARKS[check.status], plain(check.name), plain(check.detail))
     console = stdout()
     console.print(table)
-    console.print(
-        f"{MARKS[report.status]} [bold]{report.status}[/] · {_counts(report)} · {report.device}, {report.dtype}"
-    )
+    device = plain(f"{report.device}, {report.dtype}")
+    console.print(f"{MARKS[report.status]} [bold]{report.status}[/] · {_counts(report)} ·", device)
 
 
 def _counts(report: SmokeReport) -> str:

@@ -1,4 +1,4 @@
-"""A request to load a folder, and the model in memory that comes of it."""
+"""A request to load a folder, and the loaded model."""
 
 from __future__ import annotations
 

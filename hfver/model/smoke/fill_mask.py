@@ -9,7 +9,7 @@ from typing import Any
 from hfver.model.runtime import LoadedModel
 from hfver.model.smoke.batches import PaddedBatch, check_finite, check_padding, encode_sentences, pad, timed
 from hfver.model.smoke.check import CheckFailed, CheckSkipped, check, shorten
-from hfver.model.smoke.language_model import LanguageModelRun, check_loss, text_losses
+from hfver.model.smoke.language_model import LanguageModelRun, check_loss, measure_english
 from hfver.model.smoke.loss import TextLosses
 from hfver.model.smoke.tasks import TaskResult
 
@@ -61,7 +61,7 @@ class MaskedRun(LanguageModelRun):
     def english(self) -> TextLosses:
         """The losses on the masked tokens of the fixed sentences."""
         rows = zip(self.outcome[0], self.batch.ids, self.masks, strict=True)
-        return text_losses({str(index): (row[mask], ids[mask]) for index, (row, ids, mask) in enumerate(rows)})
+        return measure_english(self.loaded, ((row[mask], ids[mask]) for row, ids, mask in rows))
 
     def predict(self, ids: list[int]) -> tuple[Any, Any]:
         """Return the logits and targets of the masked tokens of one text."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 from hfver.model.runtime import LoadedModel
 from hfver.model.smoke.batches import encode_truncated
 from hfver.model.smoke.check import CheckFailed, shorten
-from hfver.model.smoke.fixed_texts import OTHER_TEXTS
-from hfver.model.smoke.loss import FAR_WORSE, IMPOSSIBLE, MIN_TOKENS, TextLosses, mean_loss
+from hfver.model.smoke.fixed_texts import OTHER_TEXTS, SENTENCES
+from hfver.model.smoke.loss import FAR_WORSE, MIN_TOKENS, TextLosses, mean_loss
 from hfver.model.smoke.noise import layers_are_trained, output_layer_is_noise
 from hfver.model.smoke.own_text import OwnText
+from hfver.model.smoke.tokenizer import covers
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class LanguageModelRun(ABC):
 
     @property
     def own_text(self) -> OwnText | None:
-        """What the model writes by itself; None for a model that does not write."""
+        """Text that the model writes, and its losses on it; None for a model that does not generate text."""
         return None
 
     @abstractmethod
@@ -44,14 +45,15 @@ class LanguageModelRun(ABC):
     @cached_property
     def other_texts(self) -> TextLosses:
         """The losses on texts in other scripts, on code, DNA and proteins."""
-        predicted = {name: self.predict(encode_truncated(self.loaded, text)) for name, text in OTHER_TEXTS.items()}
-        return text_losses(predicted)
+        known = {name: text for name, text in OTHER_TEXTS.items() if covers(self.loaded.tokenizer, text)}
+        # One text at a time: padded into one batch, the logits of a large vocabulary would take up to a gigabyte.
+        return text_losses((name, *self.predict(encode_truncated(self.loaded, text))) for name, text in known.items())
 
     @property
     def shows_learning(self) -> bool:
-        """Whether anything shows that the model has learned something. Cheap evidence is looked at first."""
-        if self.english.is_broken:  # nothing can be sampled from NaN
-            return False
+        """Whether anything shows that the model has learned something. The cheapest evidence comes first."""
+        if self.english.is_broken:
+            return False  # and do not sample: torch refuses to draw from NaN
         if self.english.show_learning or self.other_texts.show_learning:
             return True
         return self.own_text is not None and self.own_text.shows_learning
@@ -62,10 +64,21 @@ class LanguageModelRun(ABC):
         return not self.shows_learning and not layers_are_trained(self.loaded.model)
 
 
-def text_losses(predicted: Mapping[str, tuple[Any, Any]]) -> TextLosses:
-    """Put together the losses of several texts, each given by its logits and targets."""
-    vocabulary = next(iter(predicted.values()))[0].shape[-1]
-    losses = {name: mean_loss(*pair) for name, pair in predicted.items() if len(pair[1]) >= MIN_TOKENS}
+def measure_english(loaded: LoadedModel, predictions: Iterable[tuple[Any, Any]]) -> TextLosses:
+    """Compute the losses of the fixed sentences from their logits and targets, as far as the tokenizer covers them."""
+    named = zip(SENTENCES, predictions, strict=True)
+    return text_losses(
+        (text, logits, targets if covers(loaded.tokenizer, text) else targets[:0]) for text, (logits, targets) in named
+    )
+
+
+def text_losses(predictions: Iterable[tuple[str, Any, Any]]) -> TextLosses:
+    """Compute the losses of texts from their names, logits [tokens, vocabulary] and targets [tokens]."""
+    vocabulary, losses = 1, dict[str, float]()
+    for name, logits, targets in predictions:
+        vocabulary = logits.shape[-1]
+        if len(targets) >= MIN_TOKENS:
+            losses[name] = mean_loss(logits, targets)
     return TextLosses(vocabulary, losses)
 
 
@@ -85,7 +98,7 @@ def check_loss(run: LanguageModelRun) -> str:
         known = run.other_texts.best_text
         return f"{summary} It does better on other text: {known}, {run.other_texts.best:.2f}."
     _check_output_layer(run, summary)
-    if _reference(run).is_worse_than_guessing(IMPOSSIBLE):
+    if _reference(run).are_impossible:
         raise CheckFailed(f"{summary} This is far worse than guessing, and further than any training leads.")
     return f"{summary} {_own_text_detail(run.own_text)}"
 

@@ -13,23 +13,31 @@ from typing import Any
 from hfver.model.runtime.device import import_torch
 
 NOISE = 1.1
-"""The largest ratio to the Marchenko-Pastur edge at which a matrix counts as random numbers. Measured on 180 two-layer
-Llama and GPT-2 models of 48 dimensions, on seven kinds of text: output layers of random numbers had 0.95 to 1.03, those
-trained for 10 to 2,000 steps at least 3.3; the median matrix of the layers had 0.94 to 1.00 before training and at
-least 1.11 after."""
+"""The largest ratio to the Marchenko-Pastur edge at which a matrix counts as random numbers.
+
+Measured on 176 models of two layers and 48 dimensions, of 11 architectures, untrained or trained for 10 to 400 steps
+on English, Chinese, code, DNA or proteins. Output layers of random numbers had at most 1.02, trained ones at least
+2.26. The median of the layers was 0.94 to 0.99 before training and at least 1.02 after it: 1.27 with AdamW, except for
+Mamba, and less after a few steps of SGD. In all-MiniLM-L6-v2, a real model, the embedding has 2.5, the layers have 1.1
+to 4.1, and the pooler, which its training did not use, has 0.97.
+"""
 ROWS_PER_COLUMN = 4
-"""How many rows a matrix must have per column to be judged. With 24 rows of 48 columns a fully trained output layer of
-a protein model came down to 0.98, because there was no room left for noise."""
+"""How many rows an output layer must have per column to be judged. A trained one of 24 rows and 48 columns, of a model
+of proteins, had 0.98: with few rows, training can use all directions alike."""
 MAX_ROWS, MAX_COLUMNS = 16384, 4096
 """The part of a matrix that is examined, taken evenly: 256 MiB in float32."""
-MIN_SIDE, MAX_LAYERS = 16, 16
+MIN_SIDE = 16
+"""The fewest rows and columns of a matrix to examine: the edge is a limit for large matrices and blurred in small
+ones."""
+MAX_LAYERS = 16
+"""How many matrices are examined, evenly from the whole model: enough for a median."""
 STEPS = 20
 """Steps of power iteration. Too few underestimate the ratio of a noise matrix, which has no gap in its spectrum, by a
 few percent, and that of a trained one not at all."""
 
 
 def output_layer_is_noise(model: Any) -> bool:
-    """Return whether the language-model head holds random numbers; False if that cannot be told."""
+    """Return whether the output layer holds random numbers; False if there is none, or it is too small to judge."""
     weight = _output_weight(model)
     if weight is None or weight.shape[0] < ROWS_PER_COLUMN * weight.shape[1]:
         return False
@@ -48,10 +56,12 @@ def edge_ratio(matrix: Any) -> float | None:
     torch = import_torch()
     values = _sample(matrix).float()
     spread = float(values.std())
+    # One NaN or infinity makes the spread one too; the check of the weights reports it.
     if not math.isfinite(spread) or spread == 0:
         return None
     vector = torch.randn(values.shape[1], device=values.device)
     for _ in range(STEPS):
+        # Equal to a step with values.T @ values, without making that square matrix.
         vector = values.T @ (values @ vector)
         vector /= vector.norm()
     rows, columns = values.shape

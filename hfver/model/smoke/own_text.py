@@ -1,4 +1,4 @@
-"""What a language model writes by itself, as evidence that it has learned something."""
+"""Text that a language model writes, as evidence that it has learned something."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class OwnText:
 def sample_own_text(loaded: LoadedModel, prompts: Sequence[list[int]]) -> OwnText:
     """Let the model continue prompts at temperature 1, and measure what it wrote against the same tokens shuffled.
 
-    A model's loss on its own text alone says nothing: it is small for whoever is sure of himself. That the order of
-    the tokens matters shows that the model uses what it reads, in any language and without a known text.
+    The loss on its own text proves nothing: it is small for any model that is confident, right or wrong. If the order
+    of the tokens matters, the model uses what it reads. This works in any language and without a known text.
     """
     torch = import_torch()
     losses, shuffled = [], []

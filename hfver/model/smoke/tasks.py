@@ -32,7 +32,7 @@ class SmokeTask(Protocol):
     """
 
     def run(self, loaded: LoadedModel) -> TaskResult:
-        """Run the model and return the results. Wrap each look at the model in `hfver.model.smoke.check.check`."""
+        """Run the model and return the results. Wrap each check in `hfver.model.smoke.check.check`."""
 
 
 def find_task(pipeline_tag: str | None) -> SmokeTask | None:

@@ -38,6 +38,7 @@ def _forward(loaded: LoadedModel, speed: list[float]) -> str:
         raise CheckFailed(f"The logits have the shape {tuple(alone[0].shape)} for one text and {count} labels.")
     for logits in alone:
         check_finite(logits, "logits")
+    # Exactly: an untrained classifier of two classes may well give very similar logits for all texts.
     if all(bool((logits == alone[0]).all()) for logits in alone):
         raise CheckFailed(f"All {len(texts)} texts have exactly the same logits: the input has no effect.")
     padding = _compare_padded(loaded, texts, alone, speed)

@@ -19,7 +19,7 @@ from hfver.model.smoke.batches import (
 )
 from hfver.model.smoke.check import CheckFailed, CheckSkipped, check
 from hfver.model.smoke.fixed_texts import OTHER_TEXTS, PROMPTS
-from hfver.model.smoke.language_model import LanguageModelRun, check_loss, text_losses
+from hfver.model.smoke.language_model import LanguageModelRun, check_loss, measure_english
 from hfver.model.smoke.loss import TextLosses
 from hfver.model.smoke.own_text import OwnText, sample_own_text
 from hfver.model.smoke.tasks import TaskResult
@@ -77,9 +77,7 @@ class CausalRun(LanguageModelRun):
         if self.loaded.tokenizer is None:
             raise CheckSkipped("There is no tokenizer, so there is no text to predict.")
         rows = zip(self.logits, self.batch.ids, self.batch.lengths, strict=True)
-        return text_losses(
-            {str(index): self._scored(row[:length], ids[:length]) for index, (row, ids, length) in enumerate(rows)}
-        )
+        return measure_english(self.loaded, (self._scored(row[:length], ids[:length]) for row, ids, length in rows))
 
     @cached_property
     def own_text(self) -> OwnText:
@@ -113,9 +111,9 @@ class CausalRun(LanguageModelRun):
         return self._scored(self.loaded.model(**batch.inputs).logits[0], batch.ids[0])
 
     def _scored(self, logits: Any, ids: Any) -> tuple[Any, Any]:
-        """Pair each token but the first with the logits before it, without tokens that stand for no text.
+        """Pair each token but the first with the logits that predict it, leaving out special tokens.
 
-        Special tokens say nothing of the text: an unknown token means that the tokenizer does not cover it.
+        Special tokens are no text: an unknown token means that the tokenizer does not cover a part of the text.
         """
         tokenizer: Any = self.loaded.tokenizer
         targets, special = ids[1:], set(tokenizer.all_special_ids)
@@ -127,7 +125,9 @@ class CausalRun(LanguageModelRun):
         ids = list(tokenizer(text)["input_ids"])
         # After an end token, which some tokenizers append, a model would start another text.
         ids = ids[:-1] if len(ids) > 1 and ids[-1] in eos_ids(self.loaded) else ids
-        return _fit(self.loaded, ids)
+        if not ids and tokenizer.bos_token_id is None:
+            raise CheckSkipped("The tokenizer covers none of the fixed texts, so there is no prompt to continue.")
+        return _fit(self.loaded, ids or [tokenizer.bos_token_id])
 
 
 def _prompts(tokenizer: Any) -> list[str]:

@@ -9,7 +9,7 @@ from hfver.model.runtime import LoadedModel
 from hfver.model.smoke.check import CheckFailed, CheckSkipped, shorten
 
 NO_TOKEN = -1
-"""The pad token of old LLaMA configs, which means that there is none."""
+"""The pad token id in old LLaMA configs, which means that there is no pad token."""
 
 
 def ids_fit(loaded: LoadedModel) -> str:
@@ -46,6 +46,7 @@ def eos_ids(loaded: LoadedModel) -> set[int]:
 def special_ids(loaded: LoadedModel) -> Iterator[tuple[str, int]]:
     """Yield the special ids that loading or generating uses, each with the setting that names it."""
     model = loaded.model
+    # A model that does not generate uses no other id than that of padding, and often keeps defaults for the rest.
     generates = bool(getattr(model, "can_generate", lambda: False)())
     names = ("bos", "eos", "pad", "decoder_start") if generates else ("pad",)
     places = {"config": getattr(model, "config", None)}

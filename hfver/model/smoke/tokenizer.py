@@ -57,7 +57,7 @@ def _decode(tokenizer: Any, ids: list[int]) -> str:
 def _knows_any_text(tokenizer: Any) -> bool:
     """Return whether any fixed text, or else any token of the vocabulary, has a token that is not unknown."""
     texts = (*SENTENCES, *SCRIPTS.values(), *SEQUENCES.values())
-    # The vocabulary speaks for tokenizers of a world that no fixed text is from: k-mers, notes, time series.
+    # No fixed text suits a tokenizer of DNA k-mers, musical notes or time series, but its own vocabulary does.
     return any(_is_known(tokenizer, text) for text in texts) or any(
         _is_known(tokenizer, _decode(tokenizer, [number])) for number in _own_tokens(tokenizer)
     )

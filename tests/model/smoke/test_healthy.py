@@ -124,6 +124,15 @@ def test_a_model_of_tokens_that_no_fixed_text_has(tmp_path: Path) -> None:
     assert passes(report, "forward"), explain(report)
 
 
+def test_a_model_whose_tokenizer_drops_what_it_does_not_know(tmp_path: Path) -> None:
+    """A BPE of DNA without unknown token encodes English to nothing."""
+    torch.manual_seed(5)
+    tokenizer = tiny.dropping_tokenizer("ACGT")
+    model = tiny.train(tiny.llama(tokenizer), tokenizer, texts=GENES, steps=100)
+    report = run_smoke(tiny.save(model, tokenizer, tmp_path), device="cpu")
+    assert passes(report, "forward"), explain(report)
+
+
 def test_a_model_without_tokenizer(tmp_path: Path) -> None:
     folder = tiny.save(tiny.llama(tiny.byte_tokenizer()), None, tmp_path)
     report = run_smoke(folder, device="cpu")

@@ -65,6 +65,14 @@ def letter_tokenizer(letters: str) -> Any:
     return wrap(tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
 
 
+def dropping_tokenizer(letters: str) -> Any:
+    """Make a tokenizer with one token per letter and no unknown token: it drops every other character."""
+    vocabulary = {token: number for number, token in enumerate(["<s>", "</s>", "<pad>", *letters])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.decoder = decoders.Fuse()
+    return wrap(tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
+
+
 def wrap(tokenizer: Tokenizer, **settings: Any) -> Any:
     """Turn a tokenizer of the tokenizers library into one of transformers."""
     kind: Any = PreTrainedTokenizerFast
