@@ -2,25 +2,47 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
-VENV := .venv
+# Which libraries: `dev`, what development and CI install; `oldest` and `newest`, the ends of pyproject.toml's ranges.
+ENV ?= dev
+VENV := $(if $(filter dev,$(ENV)),.venv,.venv-$(ENV))
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCK := requirements/$(ENV).txt
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 BENCH_SIZE ?= 2GB
 
-.PHONY: help install demo test lint types format bench docs-check clean system
+.PHONY: help install lock demo test test-more test-all test-oldest test-newest lint types format bench docs-check clean system
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## Make .venv with all extras and the development tools
+install: $(STAMP) ## Make .venv with all extras and the development tools, as requirements/ locks them
 
-$(STAMP): pyproject.toml constraints.txt | system
+# pip first and alone, since it should not replace itself at work. Then what is locked, by hash. torch comes last: it
+# brings CUDA's libraries where its build needs them, and finds everything else there.
+$(STAMP): pyproject.toml $(LOCK) requirements/torch.txt | system
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "hfver needs Python 3.11 or newer: make install PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]' --group dev
+	$(PIP) install --no-deps "$$(grep -o '^pip==[^ ]*' $(LOCK))"
+	$(PIP) install --no-deps --require-hashes --requirement $(LOCK)
+	$(PIP) install --requirement requirements/torch.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) check
 	@touch $@
+
+RESOLVE := $(BIN)/uv pip compile pyproject.toml --extra all --group dev --quiet \
+  --config-file requirements/uv.toml --constraints requirements/torch.txt --no-emit-package torch \
+  --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
+LOWER_BOUNDS := $(VENV)/lower-bounds.txt
+
+# The oldest versions are pinned one by one: a resolver that may choose takes a newer one where that is quicker.
+lock: install ## Refresh requirements/: oldest and newest afresh, dev with as few moves as possible (UPGRADE=1: with all)
+	$(RESOLVE) $(if $(UPGRADE),--upgrade) --output-file requirements/dev.txt
+	$(RESOLVE) --upgrade --output-file requirements/newest.txt
+	sed '/^\[dependency-groups\]/q' pyproject.toml | grep -oE '"[A-Za-z_-]+[0-9]*(\[[a-z]+\])?>=[0-9.]+' \
+	  | sed -E 's/"|\[.*\]//g; s/>=/==/; /^torch=/d' > $(LOWER_BOUNDS)
+	$(RESOLVE) --upgrade --resolution lowest-direct --constraints $(LOWER_BOUNDS) --output-file requirements/oldest.txt
 
 # git and git-lfs: installed where this user may, else named.
 system:
@@ -34,8 +56,20 @@ system:
 demo: install ## Train, release, fine-tune, release, load back: the main job, for real, in .demo/
 	$(BIN)/python examples/demo/run.py
 
-test: install ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: install ## Run the tests: what CI runs in full, in minutes
+	$(PYTEST)
+
+test-more: install ## Run the tests that take long (FIFTH=1 to 5: a fifth of them)
+	$(PYTEST) -m more $(if $(FIFTH),--fifth $(FIFTH))
+
+test-all: install ## Run every test, and write down the result: before a release
+	$(PYTEST) -m '' -p tests.full_run
+
+test-oldest: ## Run the tests with the oldest libraries that pyproject.toml allows, in .venv-oldest
+	$(MAKE) test ENV=oldest
+
+test-newest: ## Run the tests with the newest libraries that pyproject.toml allows, in .venv-newest
+	$(MAKE) test ENV=newest
 
 lint: install ## Check style, and that imports run downward
 	$(BIN)/ruff check .
@@ -57,5 +91,5 @@ docs-check: install ## Check that the documents' commands and links hold
 	$(BIN)/python -m pytest tests/docs
 
 clean: ## Remove everything that was made here
-	rm -rf $(VENV) .demo .bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-* .demo .bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,18 +5,22 @@
     release = hfver.release("out/checkpoint", "acme/support-bot", message="More refunds data")
     loaded = hfver.load("acme/support-bot@^1.2")
 
-Everything here is imported on first use, so that ``import hfver`` costs next to nothing.
+Everything is imported on first use, so that ``import hfver`` takes next to no time.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from hfver.core.about import __version__
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing typing would double the time of `import hfver`
+    from typing import Any
+
     from hfver.api.auditing import audit as audit
+    from hfver.api.config import config as config
+    from hfver.api.doctor import doctor as doctor
     from hfver.api.hubs import LocalHub as LocalHub
     from hfver.api.hubs import serve as serve
     from hfver.api.inspecting import changelog as changelog
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from hfver.api.releasing import yank as yank
     from hfver.core.audit_report import Audit as Audit
     from hfver.core.audit_report import Finding as Finding
+    from hfver.core.diagnosis import Diagnosis as Diagnosis
     from hfver.core.lockfile.results import Locked as Locked
     from hfver.core.lockfile.results import Outdated as Outdated
     from hfver.core.lockfile.results import Synced as Synced
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
     from hfver.core.results import Release as Release
     from hfver.core.results import Verified as Verified
     from hfver.core.results import Versions as Versions
+    from hfver.core.settings import Configuration as Configuration
     from hfver.core.smoke_report import SmokeReport as SmokeReport
     from hfver.errors import HfverError as HfverError
     from hfver.model.compare import Difference as Difference
@@ -55,6 +61,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Adoption": "hfver.core.results",
     "Audit": "hfver.core.audit_report",
+    "Configuration": "hfver.core.settings",
+    "Diagnosis": "hfver.core.diagnosis",
     "Difference": "hfver.model.compare",
     "Finding": "hfver.core.audit_report",
     "HfverError": "hfver.errors",
@@ -72,7 +80,9 @@ _HOMES = {
     "adopt": "hfver.api.releasing",
     "audit": "hfver.api.auditing",
     "changelog": "hfver.api.inspecting",
+    "config": "hfver.api.config",
     "diff": "hfver.api.inspecting",
+    "doctor": "hfver.api.doctor",
     "finish": "hfver.api.releasing",
     "load": "hfver.api.loading",
     "lock": "hfver.api.locking",
@@ -96,6 +106,10 @@ __all__ = [*_HOMES, "__version__"]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'hfver' has no attribute {name!r}")
+    if name != "HfverError":
+        from hfver.core.platform import check_platform
+
+        check_platform()
     return getattr(import_module(_HOMES[name]), name)
 
 

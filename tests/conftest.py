@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import made
+from tests.made import MakeOnce, make_once_in
+from tests.tiers import FIFTHS, fifth_of
+
 # A slow machine is no failure. CI takes the same examples every time, so that a run says something of the change;
 # people's runs look for new ones.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,7 +24,12 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 # Before huggingface_hub is imported: it reads its folders once. Nobody's own cache or token is touched.
 _HOME = tempfile.mkdtemp(prefix="hfver-tests-")
-os.environ.update(HF_HOME=f"{_HOME}/huggingface", HFVER_CACHE=f"{_HOME}/hfver", HF_HUB_DISABLE_TELEMETRY="1")
+os.environ.update(
+    HF_HOME=f"{_HOME}/huggingface",
+    HFVER_CACHE=f"{_HOME}/hfver",
+    XDG_CONFIG_HOME=f"{_HOME}/config",
+    HF_HUB_DISABLE_TELEMETRY="1",
+)
 for name in ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_CACHE"):
     os.environ.pop(name, None)
 os.environ.update(GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_NOSYSTEM="1", GIT_TERMINAL_PROMPT="0")
@@ -28,18 +37,46 @@ os.environ.update(GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_NOSYSTEM="1", GIT_TE
 MakeCheckpoint = Callable[..., Path]
 
 
+COLLECTED = pytest.StashKey[list[pytest.Item]]()
+"""Every test that was found, before any was deselected."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fifth", type=int, choices=range(1, FIFTHS + 1), help="of the tests marked more, run a fifth")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash[COLLECTED] = list(items)
+    if number := config.getoption("--fifth"):
+        more = [item for item in items if item.get_closest_marker("more")]
+        left_out = set(more) - set(fifth_of(more, number))
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+
+
 def pytest_sessionfinish() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def chat_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny trained Llama with a byte tokenizer and a chat template, as save_pretrained wrote it."""
-    from tests.model.smoke import tiny
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Make a folder once per run of the tests, whichever process of pytest-xdist asks first."""
+    folder = tmp_path_factory.getbasetemp()
+    return make_once_in((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "made-once")
 
-    words = tiny.byte_tokenizer(chat_template=tiny.CHATML)
-    model = tiny.train(tiny.llama(words), words)
-    return tiny.save(model, words, tmp_path_factory.mktemp("made") / "chat")
+
+@pytest.fixture(scope="session")
+def healthy(make_once: MakeOnce) -> dict[str, Path]:
+    """Folders of healthy tiny models by name; tests copy one before they change it."""
+    root = make_once("healthy", made.healthy_models)
+    return {folder.name: folder for folder in root.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def chat_model(healthy: dict[str, Path]) -> Path:
+    """A tiny trained Llama with a byte tokenizer and a chat template, as save_pretrained wrote it."""
+    return healthy["llama"]
 
 
 @pytest.fixture
@@ -79,3 +116,9 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     client.event_hooks["request"].append(hook)
     yield sent
     client.event_hooks["request"].remove(hook)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    from tests.model.smoke.rates import write_rates
+
+    write_rates(terminalreporter)

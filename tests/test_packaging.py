@@ -10,22 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.made import MakeOnce
+
 ROOT = Path(__file__).parent.parent
 
-pytestmark = pytest.mark.xdist_group("packaging")  # one build for all
 
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def installed(make_once: MakeOnce) -> Path:
     """A folder with the wheel unpacked into it, on top of this environment's libraries."""
-    made = tmp_path_factory.mktemp("wheel")
+    return make_once("wheel", _install) / "venv"
+
+
+def _install(made: Path) -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(made), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = made.glob("*.whl")
     venv.create(made / "venv", with_pip=False, symlinks=True)
     pip = [sys.executable, "-m", "pip", "--python", str(made / "venv" / "bin" / "python"), "install"]
     subprocess.run([*pip, "--quiet", "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
-    return made / "venv"
 
 
 def run(installed: Path, program: str) -> str:

@@ -1,21 +1,29 @@
-"""Interpreting what callers pass: folders or references, and what must hold for a repo to be trusted."""
+"""Interpreting what callers pass besides references: the policy, and what must hold for a repo to be trusted."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hfver.api.hubs import PathLike
-from hfver.core.lockfile import find_lock, read_lock
-from hfver.core.policy import Policy
 from hfver.core.ref import check_repo
 from hfver.registry.state import TrustOptions
 
-__all__ = ["looks_like_folder", "trust_options"]
+if TYPE_CHECKING:
+    from hfver.core.policy import Policy
+    from hfver.core.settings import PolicyLike
+
+__all__ = ["policy_of", "trust_options"]
 
 
-def looks_like_folder(target: str) -> bool:
-    """Return whether a target is a folder and not a reference: it exists as one, or is written like a path."""
-    return target.startswith((".", "/", "~")) or ("@" not in target and Path(target).is_dir())
+def policy_of(policy: PolicyLike) -> Policy:
+    """Return the policy that applies, as :func:`hfver.core.settings.resolve_policy` does.
+
+    The model of all settings is loaded only here, so that functions which apply no policy do without.
+    """
+    from hfver.core.settings import resolve_policy
+
+    return resolve_policy(policy)
 
 
 def trust_options(
@@ -33,6 +41,10 @@ def trust_options(
         BadConfig: The lock is broken, or the path does not exist.
     """
     mirrored = check_repo(mirror_of) if mirror_of else None
-    if isinstance(lock, bool):
-        return TrustOptions(mirrored, lock=find_lock(Path.cwd()) if lock else None, policy=policy)
+    if lock is False:
+        return TrustOptions(mirrored, policy=policy)
+    from hfver.core.lockfile import find_lock, read_lock
+
+    if lock is True:
+        return TrustOptions(mirrored, lock=find_lock(Path.cwd()), policy=policy)
     return TrustOptions(mirrored, lock=read_lock(Path(lock).absolute()), policy=policy)

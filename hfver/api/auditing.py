@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hfver.api.arguments import trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import parse_repo
 from hfver.api.shared_docs import public
 from hfver.core.audit_report import Audit
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import check_repo
 
 __all__ = ["audit"]
 
@@ -41,7 +41,7 @@ def audit(
     from hfver.auditing.audit import audit as run
     from hfver.registry.resolve_locked import trust_for
 
-    name = check_repo(repo)
+    name = parse_repo(repo)
     trust = trust_options(mirror_of, lock)
     with open_hub(hub, token) as client:
         package = trust.lock.find(name, client.identity) if trust.lock else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -78,6 +78,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     users: Mapping[str, str] | None = None,
+    allowed_hosts: Sequence[str] = (),
     announce: Callable[[str, str | None], None],
 ) -> None:
     """Serve an embedded Hub until the process is stopped.
@@ -86,14 +87,17 @@ def serve(
         root: The Hub's folder; created if it does not exist.
         host: The address to listen on. Beyond loopback, at least one user must be configured.
         port: The port; 0 for a free one.
-        users: The token of each user, by name.
+        users: The token of each user, by name. A user of an earlier run who is not listed loses access.
+        allowed_hosts: Names by which clients address the Hub besides those of this machine, such as that of a proxy.
         announce: Called when the Hub listens, with its URL, and with the owner's token if no users are configured.
 
     Raises:
         UsageError: The folder has other content, the address is not safe, or the extra ``server`` is not installed.
     """
     with _translated():
-        _server().serve(Path(root), host=host, port=port, users=users or {}, announce=announce)
+        _server().serve(
+            Path(root), host=host, port=port, users=users or {}, allowed_hosts=allowed_hosts, announce=announce
+        )
 
 
 @contextmanager

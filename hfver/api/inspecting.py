@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfver.api.arguments import looks_like_folder, trust_options
+from hfver.api.arguments import policy_of, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import looks_like_folder, parse_reference, parse_repo
 from hfver.api.shared_docs import public
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import Ref, check_repo, parse_ref
+from hfver.core.ref import Ref
 from hfver.core.results import Release, Versions
-from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.core.version import parse_version
 
 if TYPE_CHECKING:
+    from hfver.core.settings import PolicyLike
     from hfver.model.compare import Difference
 
 __all__ = ["changelog", "diff", "resolve", "show", "versions"]
@@ -43,7 +44,8 @@ def resolve(
     """
     from hfver.registry.resolve_locked import resolve_locked as run
 
-    wanted, trust = parse_ref(ref), trust_options(mirror_of, lock, resolve_policy(policy))
+    rules = policy_of(policy)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return run(client, wanted, trust).release
 
@@ -60,9 +62,9 @@ def versions(repo: str, *, hub: HubLike = None, mirror_of: str | None = None, to
         HubError: There is no such repo, or the Hub does not answer.
         VerificationError: The ledger is broken, or a tag was moved.
     """
-    from hfver.registry.resolve import list_versions
+    from hfver.registry.versions import list_versions
 
-    name = check_repo(repo)
+    name = parse_repo(repo)
     with open_hub(hub, token) as client:
         return list_versions(client.repo(name), trust_options(mirror_of))
 
@@ -94,22 +96,22 @@ def diff(
         HubError: There is no such release, or the Hub does not answer.
         VerificationError: The content of the Hub is not as released.
     """
-    from hfver.registry.diff import Described, compare_described, describe_folder, describe_release
-    from hfver.registry.resolve import resolve as find
-    from hfver.registry.state import TrustOptions
+    from hfver.registry.diff import compare_described, describe_folder, describe_refs
 
-    targets = [Path(target) if looks_like_folder(target) else parse_ref(target) for target in (before, after)]
-
-    asks = any(isinstance(target, Ref) for target in targets)
-    trust = trust_options(policy=resolve_policy(policy)) if asks else TrustOptions()
-    with open_hub(hub if asks else None, token) as client:
-
-        def describe(target: Path | Ref) -> Described:
-            if isinstance(target, Path):
-                return describe_folder(target, progress=progress)
-            return describe_release(find(client, target, trust))
-
-        return compare_described(describe(targets[0]), describe(targets[1]))
+    asks = not (looks_like_folder(before) and looks_like_folder(after))
+    rules = policy_of(policy) if asks else None
+    targets = [
+        Path(target) if looks_like_folder(target) else parse_reference(target, rules) for target in (before, after)
+    ]
+    refs = [target for target in targets if isinstance(target, Ref)]
+    trust = trust_options(policy=rules)
+    with open_hub(hub if refs else None, token) as client:
+        releases = iter(describe_refs(client, refs, trust))
+        sides = [
+            describe_folder(target, progress=progress) if isinstance(target, Path) else next(releases)
+            for target in targets
+        ]
+        return compare_described(sides[0], sides[1])
 
 
 @public
@@ -139,9 +141,9 @@ def changelog(
     """
     from hfver.registry.changelog import changelog as run
 
-    name = check_repo(repo)
+    rules = policy_of(policy)
+    name, trust = parse_repo(repo, rules), trust_options(policy=rules)
     bounds = parse_version(after) if after else None, parse_version(upto) if upto else None
-    trust = trust_options(policy=resolve_policy(policy))
     with open_hub(hub, token) as client:
         return run(client.repo(name), *bounds, trust)
 

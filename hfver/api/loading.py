@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hfver.api.arguments import looks_like_folder, trust_options
+from hfver.api.arguments import policy_of, trust_options
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import looks_like_folder, parse_reference
 from hfver.api.shared_docs import public
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import parse_ref
 from hfver.core.results import Loaded, Pulled, Verified
-from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import UsageError
+
+if TYPE_CHECKING:
+    from hfver.core.settings import PolicyLike
 
 __all__ = ["load", "pull", "smoke_eval", "verify"]
 
@@ -53,7 +56,8 @@ def load(
     """
     from hfver.loading.load import load as run
 
-    wanted, trust = parse_ref(ref), trust_options(mirror_of, lock, resolve_policy(policy))
+    rules = policy_of(policy)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return run(
             client,
@@ -98,7 +102,8 @@ def pull(
     """
     from hfver.loading.pull import pull as run
 
-    wanted, trust = parse_ref(ref), trust_options(mirror_of, lock, resolve_policy(policy))
+    rules = policy_of(policy)
+    wanted, trust = parse_reference(ref, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         target = Path(directory) if directory else None
         return run(client, wanted, target, trust, trust_remote_code=trust_remote_code, progress=progress)
@@ -145,9 +150,9 @@ def verify(
 
     trusted = parse_trusted(public_key, identity, issuer)
     # A signer that is named in the call replaces the one of the policy.
-    trust = trust_options(mirror_of, policy=None if trusted else resolve_policy(policy))
+    trust = trust_options(mirror_of, policy=None if trusted else policy_of(policy))
     if not looks_like_folder(target):
-        wanted = parse_ref(target)
+        wanted = parse_reference(target, policy)
         with open_hub(hub, token) as client:
             return verify_release(client, wanted, trust, trusted=trusted, force=force, progress=progress)
     if offline:
@@ -202,7 +207,8 @@ def smoke_eval(
         )
     from hfver.loading.load import smoke_release
 
-    wanted, trust = parse_ref(target), trust_options(mirror_of, lock, resolve_policy(policy))
+    rules = policy_of(policy)
+    wanted, trust = parse_reference(target, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return smoke_release(
             client,

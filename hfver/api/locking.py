@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hfver.api.hubs import HubLike, PathLike, open_hub
+from hfver.api.references import expand_model, expand_reference
 from hfver.api.shared_docs import public
 from hfver.core.lockfile import LOCK, locate_lock
 from hfver.core.progress import Progress, silent
@@ -61,7 +62,11 @@ def lock(
 
     place = _place(path, policy)
     asked = replace(
-        _asked(place, policy), refs=refs, upgrade=upgrade, remove=tuple(remove), allow_code=trust_remote_code
+        _asked(place, policy),
+        refs=tuple(expand_reference(ref, policy) for ref in refs),
+        upgrade=upgrade,
+        remove=tuple(expand_model(repo, policy) for repo in remove),
+        allow_code=trust_remote_code,
     )
     with open_hub(hub, token) as client:
         return run(client, place, asked, progress=progress)
@@ -142,4 +147,4 @@ def _asked(place: Path, policy: PolicyLike) -> LockRequest:
 
     project = resolve_policy(policy, start=place.parent)
     name = project.file.name if project.file else "hfver.toml"
-    return LockRequest(models=project.models, models_from=name, policy=resolve_policy(policy))
+    return LockRequest(models=project.requirements, models_from=name, policy=resolve_policy(policy))

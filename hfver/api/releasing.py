@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hfver.api.arguments import trust_options
+from hfver.api.arguments import policy_of, trust_options
 from hfver.api.hubs import HubLike, open_hub
+from hfver.api.references import parse_reference, parse_repo
 from hfver.api.shared_docs import function_of, public
 from hfver.core.progress import Progress, silent
-from hfver.core.ref import check_repo, parse_pull, parse_ref
+from hfver.core.ref import check_repo, parse_pull
 from hfver.core.results import Adoption, Release
-from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.errors import UsageError
 from hfver.releasing.request import ReleaseRequest
+
+if TYPE_CHECKING:
+    from hfver.core.settings import PolicyLike
 
 __all__ = ["adopt", "finish", "release", "yank"]
 
@@ -37,6 +41,11 @@ class ReleaseCall(ReleaseRequest):
     )
     progress: Progress = silent
 
+    def request(self, repo: str) -> ReleaseRequest:
+        """Return the request alone, for the repo that its name or alias stands for."""
+        asked = {one.name: getattr(self, one.name) for one in fields(ReleaseRequest)}
+        return ReleaseRequest(**{**asked, "repo": repo})
+
 
 def _release(call: ReleaseCall) -> Release:
     """Publish a checkpoint folder as the next immutable version of a repo.
@@ -55,13 +64,14 @@ def _release(call: ReleaseCall) -> Release:
     """
     from hfver.releasing.release import release as run
 
-    policy, repo = resolve_policy(call.policy), check_repo(call.repo)
-    call.exact, call.signer  # noqa: B018 - they raise if they are wrong, which should be known before anything is read
+    policy = policy_of(call.policy)
+    request = call.request(parse_repo(call.repo, policy))
+    request.exact, request.signer  # noqa: B018 - they raise if they are wrong, which should be known before anything is read
     with (
-        _source(call.folder, call.convert, call.progress, call.say) as folder,
+        _source(request.folder, call.convert, call.progress, call.say) as folder,
         open_hub(call.hub, call.token, create=not call.dry_run, pretend=call.dry_run) as client,
     ):
-        return run(client, replace(call, repo=repo), folder, policy, say=call.say, progress=call.progress)
+        return run(client, request, folder, policy, say=call.say, progress=call.progress)
 
 
 release = function_of(ReleaseCall, _release)
@@ -86,7 +96,7 @@ def finish(pull: str, *, hub: HubLike = None, policy: PolicyLike = None, token: 
     from hfver.releasing.finish import finish as run
 
     repo, number = parse_pull(pull)
-    trust = trust_options(policy=resolve_policy(policy))
+    trust = trust_options(policy=policy_of(policy))
     with open_hub(hub, token) as client:
         return run(client.repo(repo), number, trust)
 
@@ -134,13 +144,14 @@ def adopt(
     from hfver.releasing.adopt import adopt as run
     from hfver.releasing.adopt import note_rename
 
-    name, old = check_repo(repo), check_repo(renamed_from) if renamed_from else None
+    rules = policy_of(policy)
+    name, old = parse_repo(repo, rules), check_repo(renamed_from) if renamed_from else None
     if old and dry_run:
         raise UsageError(
             "--dry-run has no effect with --renamed-from, which only adds one line to the ledger.",
             "Leave --dry-run out.",
         )
-    trust = trust_options(policy=resolve_policy(policy))
+    trust = trust_options(policy=rules)
     with open_hub(hub, token) as client:
         return note_rename(client.repo(name), old) if old else run(client.repo(name), trust, dry_run=dry_run)
 
@@ -175,6 +186,7 @@ def yank(
     """
     from hfver.releasing.yank import yank as run
 
-    wanted, trust = parse_ref(ref), trust_options(policy=resolve_policy(policy))
+    rules = policy_of(policy)
+    wanted, trust = parse_reference(ref, rules), trust_options(policy=rules)
     with open_hub(hub, token) as client:
         return run(client, wanted, reason, trust, undo=undo)

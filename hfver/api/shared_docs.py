@@ -21,8 +21,8 @@ SHARED = {
     "policy": "The rules that apply: a ``Policy``, the path of a file, or None for the nearest ``hfver.toml``.",
     "progress": "Called with the name of the operation, and the number of bytes done and in total.",
     "ref": "``ns/name@SPEC``. SPEC is a version, a range, ``latest``, a commit or ``refs/pr/N``; "
-    "without it, the newest stable release.",
-    "repo": "``namespace/name``.",
+    "without it, the newest stable release. An alias of ``[models]`` stands for a repo and its SPEC.",
+    "repo": "``namespace/name``, or an alias of ``[models]``.",
     "token": "An access token; None for ``HF_TOKEN``, or the one that ``hf auth login`` stored.",
     "trust_remote_code": "Allow the model's own Python code to run, and configs that make libraries run code.",
 }

@@ -33,10 +33,10 @@ from hfver.registry.release_checks import (
     check_content_digest,
     check_digest,
     check_past,
-    check_tag,
     check_tree,
 )
 from hfver.registry.state import RepoState
+from hfver.registry.versions import check_tag
 
 __all__ = ["AuditContext", "examine", "remark", "sized"]
 

@@ -1,5 +1,5 @@
-"""The ``hfver`` command: a thin layer over the face. Data goes to stdout, talk to stderr."""
+"""The ``hfver`` command: a thin layer over what ``import hfver`` offers. Data goes to stdout, messages to stderr."""
 
-from hfver.cli.running import main
+from hfver.cli.entry import main
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""Progress bars on stderr, and nothing at all where stderr is no terminal."""
+"""Progress bars on stderr, and nothing where stderr is not a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["bars"]
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """Show a bar for each kind of work that is told about."""
+    """Show a bar for each kind of work that is reported."""
     if not sys.stderr.isatty():
         yield silent
         return

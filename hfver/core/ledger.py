@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from hfver.core.manifest import Digest, RepoName, digest_of, load_json
+from hfver.core.digests import Digest, RepoName, digest_of, load_json
 from hfver.core.smoke_report import SmokeSummary
 from hfver.core.version import Bump, Version, is_canonical, parse_version
 from hfver.errors import LedgerBroken, LedgerTruncated, ReleaseReplayed

@@ -6,7 +6,6 @@ serialized again for a check. The *content digest* covers only the author's file
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import unicodedata
@@ -14,8 +13,23 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from hfver.core.digests import Digest, RepoName, Sha256, digest_of, load_json
+from hfver.core.repo_paths import (
+    ADOPTED,
+    ATTRIBUTES,
+    CARD,
+    CHANGELOG,
+    LEDGER,
+    LINEAGE,
+    MANIFEST,
+    MARK,
+    SIGNATURE,
+    STAGES,
+    TENSORS,
+    VERSION_FILE,
+)
 from hfver.core.version import Bump, is_canonical
 from hfver.errors import VerificationError
 
@@ -42,32 +56,14 @@ __all__ = [
     "content_digest",
     "digest_of",
     "is_state",
+    "load_json",
 ]
 
 SCHEMA = 1
 MAX_BYTES = 64 * 1024 * 1024
 
-MANIFEST = ".hfver/manifest.json"
-TENSORS = ".hfver/tensors.json"
-LEDGER = ".hfver/releases.jsonl"
-STAGES = ".hfver/stages.json"
-ADOPTED = ".hfver/adopted/"
-LINEAGE = "lineage.yaml"
-CARD = "README.md"
-CHANGELOG = "CHANGELOG.md"
-VERSION_FILE = "VERSION"
-ATTRIBUTES = ".gitattributes"
-SIGNATURE = "model.sig"
-MARK = ".hfver/pulling.json"
-"""Stands in a folder while a pull fills it; no file of a release."""
-
 GENERATED = frozenset({CARD, CHANGELOG, LINEAGE, VERSION_FILE, ATTRIBUTES, SIGNATURE})
 """Files of a release that hfver writes; they are no part of the content digest, nor is ``.hfver/``."""
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-RepoName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\-.0-9A-Z_a-z]*/[A-Za-z0-9][\-.0-9A-Z_a-z]*$")]
-"""``namespace/name``: it becomes part of addresses and of folders."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
 
@@ -109,11 +105,6 @@ class FileEntry(BaseModel):
 
     size: Annotated[int, Field(ge=0)]
     sha256: Sha256
-
-
-def digest_of(data: bytes) -> str:
-    """Name bytes by their SHA-256: ``sha256:`` and 64 hex digits."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def is_content(path: str) -> bool:
@@ -203,38 +194,6 @@ class Manifest(BaseModel):
     def bytes_total(self) -> int:
         """The sum of the sizes of all files, in bytes."""
         return sum(entry.size for entry in self.files.values())
-
-
-def load_json(data: bytes, *, limit: int) -> Any:
-    """Parse JSON strictly: bounded size, UTF-8, no duplicate keys, no NaN.
-
-    Raises:
-        ValueError: The bytes break one of these rules.
-    """
-    if len(data) > limit:
-        raise ValueError(f"{len(data)} bytes are more than the {limit} allowed")
-    # json by itself takes bytes in other encodings, and half surrogates, which no file and no terminal can hold.
-    text = data.decode()
-    try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-        if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()
-        return value
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise ValueError(f"duplicate key {key[:80]!r}")
-        result[key] = value
-    return result
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _check_schema(raw: Any, where: str) -> None:

@@ -1,6 +1,6 @@
-"""Policy: the rules a repo's releases must meet, from ``hfver.toml`` or ``[tool.hfver]`` in ``pyproject.toml``.
+"""Policy: the rules that a repo's releases must meet, and the models that a project uses.
 
-::
+It is the part of the settings (:mod:`hfver.core.settings`) that decides whether something is refused::
 
     [metrics.mmlu_accuracy]
     higher_is_better = true
@@ -20,48 +20,42 @@
 
     [models]
     "acme/support-bot" = "^1.2"
+    router = { repo = "acme/intent-router", spec = "~2.1" }
 """
 
 from __future__ import annotations
 
-import tomllib
+import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, model_validator
 
-from hfver.core.lockfile.lock import ModelId, SpecText
+from hfver.core.checked_text import ModelId, SpecText
+from hfver.core.ref import check_model_id
 from hfver.core.version import Bump
-from hfver.errors import BadConfig
+from hfver.errors import BadRef
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+__all__ = ["Alias", "Breach", "Budget", "Policy", "Secrets", "SignatureRule", "metric_breaches"]
 
-__all__ = [
-    "Breach",
-    "Budget",
-    "Policy",
-    "SignatureRule",
-    "find_policy",
-    "locate_policy",
-    "metric_breaches",
-    "read_policy",
-]
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 class Budget(BaseModel):
-    """What one metric may do from a release to the next."""
+    """How far one metric may move from one release to the next."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     higher_is_better: bool = True
+    """Whether a larger value is an improvement."""
     max_drop: Annotated[float, Field(ge=0)] | None = None
-    """By how much it may get worse than in the release before, in the metric's own unit."""
+    """By how much the metric may get worse than in the previous release, in its own unit."""
     min: float | None = None
+    """The smallest value that may be released."""
     max: float | None = None
+    """The largest value that may be released."""
 
 
 class Breach(BaseModel):
@@ -82,21 +76,24 @@ class Secrets(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     allow: tuple[str, ...] = ()
-    """``path:fingerprint`` of findings that are no secrets, as the refusal names them."""
+    """Findings that are not secrets, as ``path:fingerprint``: the refusal prints them in this form."""
 
 
 class SignatureRule(BaseModel):
-    """Who must have signed releases. Naming somebody asks for signatures, unless ``require`` says otherwise."""
+    """Who must have signed releases. Naming somebody requires signatures, unless ``require`` is false."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     require: bool | None = None
+    """Whether releases must be signed; by default they must be if a key or an identity is named."""
     public_key: Path | None = None
-    """Relative to the file that the policy is read from."""
+    """The key that must verify signatures, in PEM form; relative to the file that names it."""
     identity: str | None = None
+    """The identity that sigstore must have certified, such as ``me@example.com``."""
     issuer: str | None = None
+    """The OpenID Connect issuer of the identity, such as ``https://accounts.google.com``."""
     repos: tuple[str, ...] = ("*",)
-    """Shell patterns of repos that the rule is for."""
+    """Shell patterns of the repos that the rule is for."""
 
     @model_validator(mode="after")
     def _name_one(self) -> SignatureRule:
@@ -107,84 +104,124 @@ class SignatureRule(BaseModel):
         return self
 
 
+class Alias(BaseModel):
+    """A short name for a model that the project uses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repo: ModelId
+    """The repo, ``namespace/name``."""
+    spec: SpecText = "latest"
+    """Which of its releases: a version, a range, a commit or ``latest``."""
+
+
+def _form(value: Any) -> str:
+    return "spec" if isinstance(value, str) else "alias"
+
+
+# Discriminated by form, so that an error is about the form that was written and not about both.
+Wanted = Annotated[Annotated[SpecText, Tag("spec")] | Annotated[Alias, Tag("alias")], Discriminator(_form)]
+
+
 class Policy(BaseModel):
     """All rules of a repo. An empty policy refuses nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     metrics: Mapping[str, Budget] = Field(default_factory=dict)
+    """Budgets by the name of the metric, as ``--metrics`` reports it."""
     rules: Mapping[str, Bump] = Field(default_factory=dict)
-    """Levels that differ from the table's, by rule id."""
+    """Levels that differ from those of docs/versioning.md, by rule id."""
     secrets: Secrets = Secrets()
     require_signature: bool = False
+    """Whether releases must be signed: a short form of ``signature.require``."""
     signature: SignatureRule = SignatureRule()
-    models: Mapping[ModelId, SpecText] = Field(default_factory=dict)
-    """Which models the project uses: repo to spec, for ``hfver lock``."""
+    models: Mapping[str, Wanted] = Field(default_factory=dict)
+    """The models that the project uses, for ``hfver lock``: ``"ns/name" = "SPEC"``, or ``alias = {repo, spec}``."""
+
+    _files: tuple[Path, ...] = PrivateAttr(default=())
     _file: Path | None = PrivateAttr(default=None)
-    _outer: tuple[Policy, ...] = PrivateAttr(default=())
+    _demands: tuple[Policy, ...] | None = PrivateAttr(default=None)
+    _required: Mapping[str, str | Alias] | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _check_models(self) -> Policy:
+        specs: dict[str, str] = {}
+        for name, wanted in self.models.items():
+            repo, spec = _repo_and_spec(name, wanted)
+            if specs.setdefault(repo.lower(), spec) != spec:
+                raise ValueError(f"models.{name}: {repo} is named twice, as {specs[repo.lower()]} and as {spec}")
+        return self
 
     @property
     def file(self) -> Path | None:
-        """The file that the policy was read from; None for one that was made in Python, or if there is no file."""
+        """The project's settings file, or the one that was asked for; None without a file."""
         return self._file
 
-    def with_outer(self, outer: tuple[Policy, ...]) -> Policy:
-        """Return the same policy, with others whose demands for signatures come before its own."""
-        copy = self.model_copy()
-        copy._outer = outer
-        return copy
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the policy is made from, the one with precedence first."""
+        return self._files
+
+    @property
+    def aliases(self) -> dict[str, Alias]:
+        """The short names of models."""
+        return {name: wanted for name, wanted in self.models.items() if isinstance(wanted, Alias)}
+
+    @property
+    def requirements(self) -> dict[str, str]:
+        """What the project requires: repo to spec. Aliases of the user's configuration are not part of it."""
+        models = self.models if self._required is None else self._required
+        return dict(_repo_and_spec(name, wanted) for name, wanted in models.items())
 
     def signature_for(self, *repos: str) -> SignatureRule | None:
         """Return the rule by which releases of any of these repos must be signed; None if they need not be."""
-        asking = (one for one in (*self._outer, self) if any(map(one.wants_signature, repos)))
-        return next((one.signature for one in asking), None)
+        demands = (self,) if self._demands is None else self._demands
+        return next((one.signature for one in demands if any(map(one.wants_signature, repos))), None)
 
     def wants_signature(self, repo: str) -> bool:
-        """Return whether this policy, without outer ones, requires releases of a repo to be signed."""
+        """Return whether these rules alone require releases of a repo to be signed."""
         rule = self.signature
         named = rule.public_key is not None or rule.identity is not None
         required = self.require_signature or (named if rule.require is None else rule.require)
         return required and any(fnmatchcase(repo.lower(), pattern.lower()) for pattern in rule.repos)
 
+    def read_from(self, files: tuple[Path, ...], file: Path | None) -> Policy:
+        """Return the same policy with the files that it is made from, and the project's file."""
+        copy = self.model_copy()
+        copy._files, copy._file = files, file
+        return copy
 
-_TABLES: Mapping[str, type[BaseModel]] = {"metrics": Budget, "secrets": Secrets, "signature": SignatureRule}
+    def deciding(self, demands: tuple[Policy, ...], required: Mapping[str, str | Alias]) -> Policy:
+        """Return the same policy with what other files demand, and what the project itself requires.
 
-
-def find_policy(start: Path) -> Policy:
-    """Read the nearest ``hfver.toml``, or ``pyproject.toml`` with a ``[tool.hfver]``, from a folder upward.
-
-    Raises:
-        BadConfig: The file is no TOML, or holds a key or value that is not known.
-    """
-    path, table = _find(start)
-    return _validate(table, path) if path else Policy()
-
-
-def read_policy(path: Path) -> Policy:
-    """Read the policy in a file: ``hfver.toml`` by any name, or the ``[tool.hfver]`` of a ``pyproject.toml``.
-
-    Raises:
-        BadConfig: The file cannot be read, is not TOML, or holds an unknown key or a wrong value.
-    """
-    table: Any = _read(path)
-    if path.name == "pyproject.toml":
-        table = table.get("tool", {}).get("hfver")
-        if table is None:
-            raise BadConfig(f"{path} holds no policy: it has no [tool.hfver].", "Name a file that has one.")
-    return _validate(table, path)
+        Args:
+            demands: The policies that decide about signatures, in order.
+            required: The ``[models]`` of the project itself.
+        """
+        copy = self.model_copy()
+        copy._demands, copy._required = demands, required
+        return copy
 
 
-def locate_policy(start: Path) -> Path | None:
-    """Find the file that :func:`find_policy` reads, or None.
+def _repo_and_spec(name: str, wanted: str | Alias) -> tuple[str, str]:
+    """Return the repo and the spec of an entry of ``[models]``.
 
     Raises:
-        BadConfig: A file on the way is no TOML.
+        ValueError: The name does not fit the form of the value.
     """
-    return _find(start)[0]
+    if isinstance(wanted, Alias):
+        if not _ALIAS.fullmatch(name):
+            raise ValueError(f"models.{name[:80]}: not an alias: use letters, digits, '.', '_' and '-'")
+        return wanted.repo, wanted.spec
+    try:
+        return check_model_id(name), wanted
+    except BadRef as error:
+        raise ValueError(f"models.{name[:80]}: {error.message}") from None
 
 
 def metric_breaches(policy: Policy, before: Mapping[str, float], after: Mapping[str, float]) -> tuple[Breach, ...]:
-    """Compare a release's metrics with their budgets; a gated metric that was not measured is a breach."""
+    """Compare a release's metrics with their budgets; a metric that has a budget and was not measured is a breach."""
     found = (_breach(name, budget, before.get(name), after.get(name)) for name, budget in policy.metrics.items())
     return tuple(breach for breach in found if breach)
 
@@ -205,55 +242,6 @@ def _reasons(name: str, budget: Budget, before: float | None, after: float | Non
     if budget.max_drop is None or before is None:
         return
     worse = before - after if budget.higher_is_better else after - before
-    # A difference of two decimals is no exact decimal: 0.62 - 0.61 is 0.010000000000000009.
+    # The difference of two decimals is not exact in binary: 0.62 - 0.61 is 0.010000000000000009.
     if worse > budget.max_drop + 1e-9 * max(1.0, abs(before)):
         yield f"{name} went from {before:g} to {after:g}, {worse:g} worse; its budget is {budget.max_drop:g}"
-
-
-def _find(start: Path) -> tuple[Path | None, Any]:
-    for folder in (start, *start.parents):
-        own = folder / "hfver.toml"
-        if own.is_file():
-            return own, _read(own)
-        project = folder / "pyproject.toml"
-        table = _read(project).get("tool", {}).get("hfver") if project.is_file() else None
-        if table is not None:
-            return project, table
-    return None, None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadConfig(f"{path} cannot be read: {error}.", "It must be TOML.") from None
-
-
-def _validate(table: Any, path: Path) -> Policy:
-    try:
-        policy = _anchored(Policy.model_validate(table), path.parent)
-        policy._file = path
-        return policy
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        page = "signing" if "signature" in where.partition(".")[0] else "versioning"
-        raise BadConfig(f"{path}: {where}: {_said(first)}", f"See docs/{page}.md for what it may hold.") from None
-
-
-def _said(error: ErrorDetails) -> str:
-    """Put pydantic's words for a key that is not known into ours."""
-    if error["type"] != "extra_forbidden":
-        return error["msg"].removeprefix("Value error, ").rstrip(".") + "."
-    *place, key = map(str, error["loc"])
-    near = get_close_matches(key, _TABLES.get(place[0] if place else "", Policy).model_fields, n=1)
-    return "no such setting" + (f"; did you mean {near[0]}?" if near else ".")
-
-
-def _anchored(policy: Policy, folder: Path) -> Policy:
-    """Make the paths in a policy those that they are from its own folder."""
-    rule = policy.signature
-    if rule.public_key is None:
-        return policy
-    key = folder / rule.public_key.expanduser()
-    return policy.model_copy(update={"signature": rule.model_copy(update={"public_key": key})})

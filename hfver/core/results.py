@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hfver.core.manifest import Manifest
-from hfver.core.smoke_report import SmokeReport, SmokeSummary
+if TYPE_CHECKING:  # most commands print values that hold neither
+    from hfver.core.manifest import Manifest
+    from hfver.core.smoke_report import SmokeReport, SmokeSummary
 
 __all__ = ["Adopted", "Adoption", "Loaded", "Pulled", "Release", "Review", "Skipped", "Verified", "Versions"]
 

@@ -1,4 +1,4 @@
-"""Smoke reports: what a smoke eval found, and the part of it that the ledger keeps."""
+"""Smoke reports: the results of a smoke eval, and the part of them that the ledger keeps."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hfver.core.manifest import Digest
+from hfver.core.digests import Digest
 
 __all__ = ["SmokeCheck", "SmokeReport", "SmokeSummary", "Status", "worst"]
 
-
 Status = Literal["passed", "failed", "skipped"]
+"""The result of a check or of a whole report. Ledgers hold these words, so hfver 0.1 must know every one of them."""
 
 
 class SmokeCheck(BaseModel):
-    """One check of a smoke eval: what was looked at, how it came out, and the evidence in a sentence."""
+    """One check of a smoke eval: its name, its result, and the evidence in a sentence or two."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,21 +26,21 @@ class SmokeCheck(BaseModel):
 
 
 class SmokeReport(BaseModel):
-    """What a smoke eval found. ``failed`` if any check failed, ``skipped`` if none could run."""
+    """The results of a smoke eval. ``failed`` if any check failed, ``skipped`` if none applied, else ``passed``."""
 
     model_config = ConfigDict(frozen=True)
 
     status: Status
     device: str
-    """Where it ran: ``cpu``, or ``cuda (NVIDIA H100 80GB HBM3)``."""
+    """The device that the model ran on: ``cpu``, or ``cuda (NVIDIA H100 80GB HBM3)``."""
     dtype: str
     checks: tuple[SmokeCheck, ...]
     load_seconds: float | None = None
     tokens_per_second: float | None = None
     peak_memory_bytes: int | None = None
-    """Peak device memory on CUDA; growth of the process's resident memory on CPU."""
+    """Peak memory that torch allocated on CUDA; growth of the process's resident memory on other devices."""
     content_digest: Digest | None = None
-    """The content that was loaded."""
+    """The content digest of what was loaded; None if the caller did not say."""
 
     @property
     def failures(self) -> tuple[SmokeCheck, ...]:
@@ -48,12 +48,12 @@ class SmokeReport(BaseModel):
         return tuple(check for check in self.checks if check.status == "failed")
 
     def summary(self) -> SmokeSummary:
-        """Shorten to what a ledger line keeps."""
+        """Reduce the report to what a ledger line keeps."""
         return SmokeSummary(status=self.status, device=self.device, dtype=self.dtype, checks=len(self.checks))
 
 
 class SmokeSummary(BaseModel):
-    """The part of a smoke report that the ledger remembers."""
+    """The part of a smoke report that the ledger keeps."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -64,7 +64,7 @@ class SmokeSummary(BaseModel):
 
 
 def worst(statuses: Sequence[Status]) -> Status:
-    """Reduce the statuses of checks to one: failed beats passed beats skipped."""
+    """Reduce the results of checks to one: failed outranks passed, and passed outranks skipped."""
     if "failed" in statuses:
         return "failed"
     return "passed" if "passed" in statuses else "skipped"

@@ -119,7 +119,7 @@ def _download_blob(repo: HubRepo, commit: str, file: TreeFile, blob: Path, count
     with part.open("r+b", buffering=0) as stream, repo.hub.session.translated(what):
         persist(
             lambda: _continue(repo.hub, url, file.size, stream, counter),
-            repo.hub.session.patience,
+            repo.hub.session.retry_policy,
             progressed=progressed,
         )
     part.replace(blob)

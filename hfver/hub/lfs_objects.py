@@ -67,7 +67,7 @@ def hash_file(repo: HubRepo, place: tuple[str, str], size: int, on_bytes: Callab
     try:
         with repo.hub.session.translated(f"{repo}@{commit[:12]}: {path}"):
             url = f"/{repo}/resolve/{commit}/{quote(path)}"
-            return persist(lambda: _hash_once(repo.hub, url, size, on_bytes), repo.hub.session.patience)
+            return persist(lambda: _hash_once(repo.hub, url, size, on_bytes), repo.hub.session.retry_policy)
     except HubNotFound:
         return None
 

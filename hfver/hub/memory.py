@@ -13,9 +13,12 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hfver.core.cache_folder import default_folder
-from hfver.core.manifest import FileEntry
+
+if TYPE_CHECKING:
+    from hfver.core.manifest import FileEntry
 
 __all__ = ["Memory", "RememberedLedger"]
 
@@ -68,6 +71,8 @@ class Memory:
             commit: The commit.
             whole: Whether all of its files were verified, or only those that are needed to load it.
         """
+        from hfver.core.manifest import FileEntry
+
         raw = self._read(f"{commit}.{'files' if whole else 'part'}")
         try:
             return {path: FileEntry(**entry) for path, entry in json.loads(raw).items()} if raw else None

@@ -1,9 +1,7 @@
-"""Trying again: what passes by itself is tried again, later and later, as the Hub asks, and not for ever."""
+"""Retrying: transient failures are retried with growing pauses, as the Hub asks, and not forever."""
 
 from __future__ import annotations
 
-import logging
-import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -11,40 +9,41 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from hfver.errors import BadConfig
+from hfver.core.log import logger
+from hfver.core.settings_files import by_variables, project_file, user_file
 
-__all__ = ["PASSING", "Interrupted", "Patience", "asked_pause", "http_library", "is_lost", "persist"]
+__all__ = ["PASSING", "Interrupted", "RetryPolicy", "asked_pause", "http_library", "is_lost", "persist"]
 
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
-"""HTTP statuses that say: not now."""
+"""HTTP statuses of transient failures."""
 
 LONGEST_BACKOFF = 8.0
-"""Seconds between two tries, unless the Hub asks for more."""
+"""Seconds between two attempts, unless the Hub asks for more."""
 
 MAX_WAIT = 300.0
-"""Seconds that one request waits in all, between its tries. Hubs count requests in windows of five minutes."""
+"""Seconds that one request waits in all, between its attempts. Hubs count requests in windows of five minutes."""
 
 WORTH_SAYING = 10.0
-"""Seconds of waiting that nobody should take for a program that hangs."""
+"""Seconds of waiting after which a user would think that the program hangs."""
 
-_logger = logging.getLogger("hfver")
 T = TypeVar("T")
 
 
 class Interrupted(Exception):
-    """An answer ended before it was whole."""
+    """A response ended before it was complete."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long to try.
+class RetryPolicy:
+    """How often and how patiently a request is retried.
 
     Attributes:
         retries: How often a request is sent again.
-        pause: Seconds before the first retry; doubled for each one after it.
+        pause: Seconds before the first retry; doubled for each further one.
         timeout: Seconds of silence after which a connection is given up.
     """
 
@@ -53,38 +52,42 @@ class Patience:
     timeout: float = 60.0
 
     @classmethod
-    def from_environment(cls) -> Patience:
-        """Read ``HFVER_HTTP_RETRIES``, ``HFVER_HTTP_PAUSE`` and ``HFVER_HTTP_TIMEOUT``.
+    def from_settings(cls) -> RetryPolicy:
+        """Read ``[http]`` of the settings that apply in the working directory, and the variables that win over it.
 
         Raises:
-            BadConfig: One of them is no number, or negative; a timeout may not be 0.
+            BadConfig: A variable or a file holds something unknown or wrong.
         """
-        retries = int(_number("HFVER_HTTP_RETRIES", cls.retries))
-        timeout = _number("HFVER_HTTP_TIMEOUT", cls.timeout)
-        if timeout == 0:
-            raise BadConfig("HFVER_HTTP_TIMEOUT is 0: nothing would ever be answered in time.")
-        return cls(retries, _number("HFVER_HTTP_PAUSE", cls.pause), timeout)
+        # Most machines set nothing, which can be found out without loading the model of all settings.
+        if not any(name.startswith("http.") for name in by_variables()) and not (
+            project_file(Path.cwd()) or user_file()
+        ):
+            return cls()
+        from hfver.core.settings import load_settings
+
+        http = load_settings().settings.http
+        return cls(http.retries, http.pause, http.timeout)
 
     def backoff(self, failures: int) -> float:
-        """Choose the seconds to wait after so many failures in a row; spread, so that clients part ways."""
+        """Choose the seconds to wait after so many failures in a row; random, so that clients do not retry in step."""
         longest = min(LONGEST_BACKOFF, self.pause * 2 ** (failures - 1))
         return random.uniform(longest / 2, longest)  # noqa: S311 - spreads clients, guards nothing
 
 
 def persist(
     attempt: Callable[[], T],
-    patience: Patience,
+    policy: RetryPolicy,
     *,
     progressed: Callable[[], bool] = lambda: False,
     lost: bool = True,
 ) -> T:
-    """Call until it succeeds, fails for good, or patience ends; then its last error is raised.
+    """Call until it succeeds, fails permanently, or the policy is exhausted; then the last error is raised.
 
     Args:
         attempt: What to call.
-        patience: How long.
-        progressed: Tells after a failure whether the attempt came so far that it counts as the first one.
-        lost: Whether connections that break are tried again here; False where the attempt does so itself.
+        policy: How often and how patiently.
+        progressed: Called after a failure: whether the attempt came so far that it counts as the first one.
+        lost: Whether broken connections are retried here; False where the attempt does so itself.
     """
     failures, waited = 0, 0.0
     while True:
@@ -93,19 +96,25 @@ def persist(
         except Exception as error:
             failures = 1 if progressed() else failures + 1
             asked = asked_pause(error) if lost or not is_lost(error) else None
-            if asked is None or failures > patience.retries:
+            if asked is None or failures > policy.retries:
                 raise
-            pause = max(asked, patience.backoff(failures))
+            pause = max(asked, policy.backoff(failures))
             if waited + pause > MAX_WAIT:
                 raise
-            if pause >= WORTH_SAYING:
-                _logger.warning("Waiting %.0f s before trying again: %s", pause, _reason(error))
+            _say_retry(pause, f"retry {failures} of {policy.retries}", error)
         time.sleep(pause)
         waited += pause
 
 
+def _say_retry(pause: float, which: str, error: BaseException) -> None:
+    if pause >= WORTH_SAYING:
+        logger.warning("Waiting %.0f s before trying again (%s): %s", pause, which, _reason(error))
+    else:
+        logger.info("Trying again in %.2f s (%s): %s", pause, which, _reason(error))
+
+
 def asked_pause(error: BaseException) -> float | None:
-    """Tell how many seconds an error asks to wait, 0 if it does not say; None for one that does not pass."""
+    """Return how many seconds an error asks to wait, 0 if it does not say; None for one that is permanent."""
     response = getattr(error, "response", None)
     if response is not None and getattr(response, "status_code", 0) in PASSING:
         return _retry_after(response.headers)
@@ -113,7 +122,7 @@ def asked_pause(error: BaseException) -> float | None:
 
 
 def is_lost(error: BaseException | None) -> bool:
-    """Tell whether an error means that the connection broke, or was never made."""
+    """Return whether an error means that the connection broke, or was never made."""
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     library = http_library()
@@ -123,7 +132,7 @@ def is_lost(error: BaseException | None) -> bool:
 
 
 def http_library() -> ModuleType:
-    """Find the HTTP library that huggingface_hub uses: httpx in 1.x, httpx2 in 2.x."""
+    """Return the HTTP library that huggingface_hub uses: httpx in 1.x, httpx2 in 2.x."""
     from huggingface_hub.utils import get_session
 
     names = [kind.__module__.partition(".")[0] for kind in type(get_session()).__mro__]
@@ -131,7 +140,7 @@ def http_library() -> ModuleType:
 
 
 def _reason(error: BaseException) -> str:
-    """Say in a line what went wrong; what a Hub says cannot move the cursor."""
+    """Say in one line what went wrong; text from a Hub cannot move the cursor."""
     said = "".join(char if char.isprintable() else " " for char in str(error)[:1000])
     return said.strip()[:200] or type(error).__name__
 
@@ -153,14 +162,3 @@ def _until(date: str) -> float:
         return 0.0
     then = then if then.tzinfo else then.replace(tzinfo=UTC)
     return max(0.0, (then - datetime.now(UTC)).total_seconds())
-
-
-def _number(name: str, default: float) -> float:
-    text = os.environ.get(name)
-    try:
-        number = float(text) if text else float(default)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise BadConfig(f"{name} is {text!r}, not a number of 0 or more.", f"Unset it, or set it to {default:g}.")
-    return number

@@ -13,10 +13,12 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from hfver.core.about import __version__
+from hfver.core.log import conceal, logger
 from hfver.errors import HubDenied, HubError, HubNotFound, HubUnreachable
 from hfver.hub.loopback import reach
 from hfver.hub.responses import understood, whole
-from hfver.hub.retry import PASSING, Interrupted, Patience, asked_pause, http_library, persist
+from hfver.hub.retry import PASSING, Interrupted, RetryPolicy, asked_pause, http_library, persist
+from hfver.hub.watch import watched
 
 __all__ = ["AlreadyExists", "HubSession", "ParentMoved"]
 
@@ -47,11 +49,12 @@ class HubSession:
 
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
         self.place = place or self.endpoint
-        self.patience = Patience.from_environment()
+        self.retry_policy = RetryPolicy.from_settings()
         explicit = token or os.environ.get("HF_TOKEN")
         stored = None if self.endpoint == constants.ENDPOINT else False
         self.token: str | bool | None = explicit or stored
         reach(self.endpoint)
+        logger.debug("Using %s with %s", self.endpoint, self.retry_policy)
         logging.getLogger("huggingface_hub.utils._http").addFilter(_printable)  # it logs what Hubs send to be said
 
     def headers(self) -> dict[str, str]:
@@ -59,6 +62,7 @@ class HubSession:
         from huggingface_hub.utils import build_hf_headers
 
         headers: dict[str, str] = build_hf_headers(token=self.token, library_name="hfver", library_version=__version__)
+        conceal(headers.get("authorization", "").partition(" ")[2])
         return headers
 
     def request(self, method: Method, path: str, what: str, **options: Any) -> Any:
@@ -85,8 +89,8 @@ class HubSession:
             return response
 
         options = self._options(path, options)
-        with self.translated(what):
-            return persist(send, self.patience)
+        with self.translated(what), watched():
+            return persist(send, self.retry_policy)
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[Any]:
@@ -94,9 +98,9 @@ class HubSession:
         from huggingface_hub import constants
         from huggingface_hub.utils import get_session, hf_raise_for_status
 
-        timeout = min(self.patience.timeout, constants.HF_HUB_DOWNLOAD_TIMEOUT)
+        timeout = min(self.retry_policy.timeout, constants.HF_HUB_DOWNLOAD_TIMEOUT)
         options = self._options(path, {"headers": headers, "timeout": timeout})
-        with get_session().stream("GET", self._url(path), **options) as response:
+        with watched(), get_session().stream("GET", self._url(path), **options) as response:
             hf_raise_for_status(whole(response, path, MAX_ANSWER) if response.is_error else response)
             yield response
 
@@ -116,14 +120,14 @@ class HubSession:
             if _stop_at_once not in hooks["response"]:
                 hooks["request"].append(_hurry)
                 hooks["response"].append(_stop_at_once)
-            lent = _lent.set(self.patience.timeout + silence)
+            lent = _lent.set(self.retry_policy.timeout + silence)
             try:
                 return call()
             finally:
                 _lent.reset(lent)
 
-        with understood(what, self.place), self.translated(what):
-            return persist(attempt, self.patience, lost=lost)
+        with understood(what, self.place), self.translated(what), watched():
+            return persist(attempt, self.retry_policy, lost=lost)
 
     def _url(self, path: str) -> str:
         return path if path.startswith("http") else self.endpoint + path
@@ -134,7 +138,7 @@ class HubSession:
         if _origin(self._url(path)) != _origin(self.endpoint):
             headers.pop("authorization", None)
         headers.update(options.get("headers") or {})
-        return {"timeout": self.patience.timeout, **options, "headers": headers}
+        return {"timeout": self.retry_policy.timeout, **options, "headers": headers}
 
     @contextmanager
     def translated(self, what: str) -> Iterator[None]:

@@ -33,7 +33,7 @@ class HubUri:
     Attributes:
         kind: The kind of repo.
         name: The repo; None if a part of it is only known at run time.
-        revision: What follows ``@``, or ``:`` in KServe's form; None if nothing does.
+        revision: What follows ``@``, or ``:`` in KServe's form; None if nothing does or it is dynamic.
         is_dynamic: Whether the revision is only known at run time.
         start: Offset of the URI in the text, in characters.
         end: Offset of the first character after it.
@@ -54,11 +54,12 @@ def find_uris(text: str) -> Iterator[HubUri]:
         if kind == "buckets":
             continue
         revision = match["revision"] or match["hash"]
+        is_dynamic = bool(revision and re.search(_DYNAMIC, revision))
         yield HubUri(
             "datasets" if kind == "datasets" else "spaces" if kind == "spaces" else "models",
             None if re.search(_DYNAMIC, match["name"]) else match["name"],
-            unquote(revision) if revision else None,
-            bool(revision and re.search(_DYNAMIC, revision)),
+            unquote(revision) if revision and not is_dynamic else None,
+            is_dynamic,
             match.start(),
             match.end(),
         )

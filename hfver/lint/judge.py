@@ -20,8 +20,8 @@ Violation = tuple[RuleName, str]
 
 
 def make_diagnostic(context: SourceContext, rule: RuleName, message: str, **fields: Any) -> Diagnostic:
-    """Make a diagnostic; whoever knows the place in the text fills it in."""
-    return replace(Diagnostic(context.path, 1, 1, 1, 1, rule, "", message, cell=context.cell), **fields)
+    """Make a diagnostic; the caller, who knows the place in the text, fills it in."""
+    return replace(Diagnostic(context.path, 1, 1, 1, 1, rule, "", message), **fields)
 
 
 def judge_revision(name: str | None, revision: object, *, is_dynamic: bool) -> Violation | None:
@@ -29,7 +29,7 @@ def judge_revision(name: str | None, revision: object, *, is_dynamic: bool) -> V
 
     Args:
         name: The repo; None if it is only known at run time.
-        revision: The revision as given; anything false is none.
+        revision: The revision as given; None or empty if there is none.
         is_dynamic: Whether the revision is only known at run time.
     """
     if is_dynamic:

@@ -1,4 +1,4 @@
-"""Repo names, commits and local paths, told apart by how they are spelled."""
+"""Repo names, commits and local paths, distinguished by how they are spelled."""
 
 from __future__ import annotations
 

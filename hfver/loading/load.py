@@ -1,8 +1,9 @@
-"""Load: from a reference to a model in memory that is proven to be that release."""
+"""Loading: from a reference to a model in memory that is proven to be that release."""
 
 from __future__ import annotations
 
 from hfver.core.manifest import LINEAGE
+from hfver.core.plural import counted
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import Ref
 from hfver.core.results import Loaded
@@ -12,7 +13,7 @@ from hfver.hub import Hub
 from hfver.loading.base import fetch_base
 from hfver.loading.fetch import Snapshot, fetch_snapshot
 from hfver.model.lineage.record import Lineage
-from hfver.model.runtime import OpenModel, open_model
+from hfver.model.runtime import LoadedModel, load_model
 from hfver.model.smoke import examine, run_smoke
 from hfver.registry.resolve import Pinned, warn_if_yanked
 from hfver.registry.resolve_locked import code_is_allowed, resolve_locked
@@ -34,41 +35,45 @@ def load(
 ) -> Loaded:
     """Resolve a reference, verify every file of that release, and only then build the model.
 
-    An adapter's base is loaded at the exact commit that its lineage pins, verified as well.
+    An adapter's base model is loaded at the exact commit that the adapter's lineage pins, and verified as well.
 
     Args:
-        hub: Where from.
-        ref: Which release.
-        trust: What must hold for the repo to be believed.
-        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
-        dtype: ``auto`` keeps the stored one; else a torch dtype's name, such as ``bfloat16``.
+        hub: The Hub to load from.
+        ref: The release to load.
+        trust: The conditions under which the repo is trusted, and the lock.
+        device: ``auto`` (CUDA if available), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        dtype: ``auto`` keeps the stored dtype; else a torch dtype's name, such as ``bfloat16``.
         smoke: Run the smoke eval on the loaded model.
         trust_remote_code: Allow the release's own Python code to run.
-        progress: Told the bytes.
+        progress: Called with the number of bytes done.
+
+    Returns:
+        Model, tokenizer or processor, the release, and the smoke report if the smoke eval ran.
 
     Raises:
-        BadCheckpoint: The weights do not fit the architecture: some would be left at random.
+        BadCheckpoint: The weights do not fit the architecture, so some would be random numbers.
         SmokeFailed: The smoke eval found the model broken.
-        VerificationError: Something is not what was released.
+        VerificationError: The files are not those that were released.
         HubNotFound: There is no such release.
     """
     pinned = resolve_locked(hub, ref, trust)
     warn_if_yanked(pinned.release)
     snapshot = fetch_snapshot(pinned, progress=progress)
     base = _base_of(hub, snapshot, str(pinned.release), trust, progress)
-    opened = open_model(
+    loaded = load_model(
         snapshot.path,
         device=device,
         dtype=dtype,
         base_directory=base.path if base else None,
         trust_remote_code=trust_remote_code or code_is_allowed(pinned, trust),
     )
-    if not opened.whole and not smoke:
-        raise BadCheckpoint(f"{pinned.release}: {_misfit(opened)}", f"See what is wrong: hfver smoke {pinned.release}")
-    report = examine(opened, content_digest=pinned.release.content_digest) if smoke else None
+    # With the smoke eval, its own check of the tensors reports a misfit, together with everything else that is wrong.
+    if not loaded.is_complete and not smoke:
+        raise BadCheckpoint(f"{pinned.release}: {_misfit(loaded)}", f"For details, run: hfver smoke {pinned.release}")
+    report = examine(loaded, content_digest=pinned.release.content_digest) if smoke else None
     if report is not None and report.status == "failed":
-        raise SmokeFailed(f"{pinned.release} does not run as it should:{_failures(report)}")
-    return Loaded(opened.model, opened.tokenizer, opened.processor, pinned.release, report)
+        raise SmokeFailed(f"{pinned.release} failed its smoke eval:{_failures(report)}")
+    return Loaded(loaded.model, loaded.tokenizer, loaded.processor, pinned.release, report)
 
 
 def smoke_release(
@@ -81,10 +86,22 @@ def smoke_release(
     trust_remote_code: bool = False,
     progress: Progress = silent,
 ) -> SmokeReport:
-    """Run the smoke eval on exactly the release that a reference means.
+    """Resolve a reference, verify every file of that release, and run the smoke eval on it.
+
+    Args:
+        hub: The Hub to load from.
+        ref: The release to run.
+        trust: The conditions under which the repo is trusted, and the lock.
+        device: ``auto`` (CUDA if available), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        dtype: ``auto`` keeps the stored dtype; else a torch dtype's name, such as ``bfloat16``.
+        trust_remote_code: Allow the release's own Python code to run.
+        progress: Called with the number of bytes done.
+
+    Returns:
+        The report; a broken model is a report with status ``failed``, not an exception.
 
     Raises:
-        VerificationError: Something is not what was released.
+        VerificationError: The files are not those that were released.
         HubNotFound: There is no such release.
     """
     pinned: Pinned = resolve_locked(hub, ref, trust)
@@ -109,14 +126,14 @@ def _base_of(hub: Hub, snapshot: Snapshot, where: str, trust: TrustOptions, prog
     return fetch_base(hub, lineage.base_model, where, lock=trust.lock, progress=progress)
 
 
-def _misfit(opened: OpenModel) -> str:
+def _misfit(loaded: LoadedModel) -> str:
     kinds = {
-        "missing": opened.missing_keys,
-        "of another shape": opened.mismatched_keys,
-        "unused": opened.unexpected_keys,
+        "missing": loaded.missing_keys,
+        "of the wrong shape": loaded.mismatched_keys,
+        "not used": loaded.unexpected_keys,
     }
-    counts = ", ".join(f"{len(keys)} {kind} ({keys[0]} …)" for kind, keys in kinds.items() if keys)
-    return f"its weights do not fit its architecture: tensors {counts or 'not all used'}."
+    counts = ", ".join(f"{counted(len(keys), 'tensor')} {kind} ({keys[0]} …)" for kind, keys in kinds.items() if keys)
+    return f"the weights do not fit the architecture: {counts}."
 
 
 def _failures(report: SmokeReport) -> str:

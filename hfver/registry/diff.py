@@ -1,135 +1,140 @@
-"""Differ: two folders or releases, described from headers, configs and digests, and compared.
+"""Compare releases on a Hub, with one another or with a local folder.
 
-Two releases on a Hub cost their manifests, their small files and their lists of tensors: kilobytes, whatever the size
-of the models. A commit that hfver did not make is described by its tree and the headers of its safetensors files.
+Two releases are compared by their manifests, their small files and their lists of tensors: kilobytes, whatever the
+size of the models. A commit that hfver did not make is described by its file listing and the headers of its
+safetensors files.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Any
 
-from hfver.core.front_matter import split_front_matter
-from hfver.core.manifest import CARD, CHANGELOG, LINEAGE, TENSORS, Manifest, digest_of, is_content
-from hfver.core.progress import Progress, silent
-from hfver.core.version import Bump
+from hfver.core.manifest import LINEAGE, TENSORS, Manifest, is_content
+from hfver.core.ref import Commit, Ref
 from hfver.errors import BadCheckpoint, BadConfig
-from hfver.hub import TreeFile
-from hfver.model.checkpoint import Checkpoint, HashCache, Tensor, decode_tensors, read_checkpoint, tensor_name
+from hfver.hub import Hub, TreeFile
+from hfver.model.checkpoint import Tensor, decode_tensors, tensor_name
 from hfver.model.checkpoint.safetensors_header import HeaderError, read_header
-from hfver.model.compare import Difference, Side, compare, wanted_text
+from hfver.model.compare import Described, compare_described, describe_checkpoint, describe_folder
+from hfver.model.compare.description import DOCUMENTS
 from hfver.model.lineage.record import Lineage
 from hfver.registry.release_checks import read_verified
-from hfver.registry.resolve import Pinned
+from hfver.registry.resolve import Pinned, resolve
+from hfver.registry.state import RepoState, TrustOptions, read_state
 
-__all__ = ["Described", "compare_described", "describe_checkpoint", "describe_folder", "describe_release"]
+__all__ = [
+    "Described",
+    "compare_described",
+    "describe_checkpoint",
+    "describe_folder",
+    "describe_refs",
+    "describe_release",
+]
 
-SMALL = 256 * 1024
-"""Files up to this size, in bytes, are read on both sides; larger ones only where they differ."""
 HEADER_GUESS = 128 * 1024
-"""Bytes of a safetensors file asked for at first: most headers fit."""
-_TOKENIZER = re.compile(r"token|vocab|merges|sentencepiece|spiece")
-DOCUMENTS = (CARD, CHANGELOG, LINEAGE)
+"""How many bytes of a safetensors file the first request asks for: most headers fit."""
 
 
-@dataclass(frozen=True)
-class Described:
-    """One side of a comparison before its small files are read.
+def describe_refs(hub: Hub, refs: Sequence[Ref], trust: TrustOptions = TrustOptions()) -> list[Described]:
+    """Resolve references and describe what they mean; whatever several of them share is asked for once.
 
-    Attributes:
-        name: What people call it.
-        files: What each of the author's files is: ``sha256:…``, or ``blob:…`` where only git's id is known.
-        sizes: Their sizes in bytes.
-        documents: The same for card, changelog and lineage.
-        read: Reads a file, verified.
-        tensors: Lists the tensors.
-        lineage: The lineage, if it is known without reading.
-    """
-
-    name: str
-    files: Mapping[str, str]
-    sizes: Mapping[str, int]
-    documents: Mapping[str, str]
-    read: Callable[[str], bytes] = field(repr=False)
-    tensors: Callable[[], tuple[Tensor, ...]] = field(repr=False)
-    lineage: Lineage | None = None
-
-
-def compare_described(before: Described, after: Described, levels: Mapping[str, Bump] | None = None) -> Difference:
-    """Read what the rules need of both sides, and compare."""
-    with ThreadPoolExecutor(2) as pool:
-        sides = list(pool.map(_side, (before, after), (after, before)))
-    return compare(*sides, levels=levels)
-
-
-def describe_folder(directory: Path, *, progress: Progress = silent) -> Described:
-    """Describe a local folder.
+    Args:
+        hub: Where the repos are.
+        refs: What to describe.
+        trust: What must hold for a repo to be believed.
 
     Raises:
-        BadCheckpoint: It is no checkpoint, or a file in it is broken.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: Something on the Hub is not what was released.
     """
-    return describe_checkpoint(read_checkpoint(directory, progress=progress, cache=HashCache(), for_release=False))
-
-
-def describe_checkpoint(checkpoint: Checkpoint, lineage: Lineage | None = None, card: bytes | None = None) -> Described:
-    """Describe a checkpoint that was read; lineage and card stand in for those that the folder lacks."""
-    held = {**checkpoint.content, **({CARD: card} if card is not None else {})}
-
-    def read(path: str) -> bytes:
-        return held[path] if path in held else (checkpoint.directory / path).read_bytes()
-
-    return Described(
-        name=str(checkpoint.directory),
-        files={path: f"sha256:{entry.sha256}" for path, entry in checkpoint.files.items()},
-        sizes={path: entry.size for path, entry in checkpoint.files.items()},
-        documents={name: digest_of(held[name]) for name in DOCUMENTS if name in held},
-        read=read,
-        tensors=lambda: checkpoint.tensors,
-        lineage=lineage,
-    )
+    states: dict[str, RepoState] = {}
+    described: dict[str, Described] = {}
+    found = []
+    for ref in refs:
+        # A commit that was verified earlier needs no state, and so no request.
+        if not isinstance(ref.spec, Commit) and ref.repo not in states:
+            states[ref.repo] = read_state(hub.repo(ref.repo), trust)
+        pinned = resolve(hub, ref, trust, states.get(ref.repo))
+        # Adopted versions may share a commit; then only the version tells them apart.
+        name = f"{pinned.release} {pinned.release.commit}"
+        if name not in described:
+            described[name] = describe_release(pinned)
+        found.append(described[name])
+    return found
 
 
 def describe_release(pinned: Pinned) -> Described:
-    """Describe a release on a Hub, or a commit that hfver did not make."""
-    release, manifest = pinned.release, pinned.release.manifest
-    if manifest is None:
-        return _describe_tree(pinned, pinned.tree or pinned.repo.tree(release.commit))
-    known = {path: f"sha256:{entry.sha256}" for path, entry in manifest.files.items()}
-    read = partial(read_verified, pinned.repo, release, manifest)
+    """Describe a release on a Hub, or a commit that hfver did not make.
+
+    Args:
+        pinned: What it is, proven, and where.
+
+    Raises:
+        HubError: The Hub does not answer.
+        VerificationError: A file of an adopted release is not what was adopted.
+    """
+    release = pinned.release
+    if release.manifest is None:
+        return CommitDescription(pinned, pinned.tree or pinned.repo.tree(release.commit))
     if release.adopted:
-        return _describe_adopted(pinned, manifest, known, read)
-    return Described(
-        name=str(release),
-        files={path: digest for path, digest in known.items() if is_content(path)},
-        sizes={path: entry.size for path, entry in manifest.files.items()},
-        documents={path: known[path] for path in DOCUMENTS if path in known},
-        read=read,
-        tensors=lambda: decode_tensors(read(TENSORS), str(release)),
-    )
+        return AdoptionDescription(pinned, release.manifest)
+    return ReleaseDescription(pinned, release.manifest)
 
 
-def _describe_adopted(
-    pinned: Pinned, manifest: Manifest, known: Mapping[str, str], read: Callable[[str], bytes]
-) -> Described:
-    """Describe a release that was made without hfver: its tensors by headers, its lineage only if it is one."""
-    files = {path: TreeFile(path, entry.size, "", entry.sha256) for path, entry in manifest.files.items()}
-    weights = [file for path, file in files.items() if path.endswith(".safetensors")]
-    documents = {path: known[path] for path in DOCUMENTS if path in known}
-    if LINEAGE in documents and not _is_lineage(read(LINEAGE)):
-        del documents[LINEAGE]
-    return Described(
-        name=str(pinned.release),
-        files={path: digest for path, digest in known.items() if is_content(path)},
-        sizes={path: file.size for path, file in files.items()},
-        documents=documents,
-        read=read,
-        tensors=lambda: tuple(tensor for file in weights for tensor in _header(pinned, file)),
-    )
+class ReleaseDescription(Described):
+    """A release that hfver made: whatever is read of it is verified against its manifest."""
+
+    def __init__(self, pinned: Pinned, manifest: Manifest) -> None:
+        self._pinned = pinned
+        self._manifest = manifest
+        known = {path: f"sha256:{entry.sha256}" for path, entry in manifest.files.items()}
+        super().__init__(
+            name=str(pinned.release),
+            files={path: digest for path, digest in known.items() if is_content(path)},
+            sizes={path: entry.size for path, entry in manifest.files.items()},
+            documents={path: known[path] for path in DOCUMENTS if path in known},
+        )
+
+    def _fetch(self, path: str) -> bytes:
+        return read_verified(self._pinned.repo, self._pinned.release, self._manifest, path)
+
+    def _list_tensors(self) -> tuple[Tensor, ...]:
+        return decode_tensors(self.read(TENSORS), self.name)
+
+
+class AdoptionDescription(ReleaseDescription):
+    """A release that was made without hfver and adopted later: it has no list of tensors, only their headers."""
+
+    def __init__(self, pinned: Pinned, manifest: Manifest) -> None:
+        super().__init__(pinned, manifest)
+        # The author may use a file of this name for something else; then it is no lineage record.
+        if LINEAGE in self.documents and not _is_lineage(self.read(LINEAGE)):
+            del self.documents[LINEAGE]
+
+    def _list_tensors(self) -> tuple[Tensor, ...]:
+        sizes = {path: entry.size for path, entry in self._manifest.files.items()}
+        return _tensors_from_headers(self._pinned, sizes)
+
+
+class CommitDescription(Described):
+    """A commit that hfver did not make: git's ids stand in for the digests that nobody has computed."""
+
+    def __init__(self, pinned: Pinned, tree: Mapping[str, TreeFile]) -> None:
+        self._pinned = pinned
+        known = {path: f"sha256:{file.sha256}" if file.sha256 else f"blob:{file.blob}" for path, file in tree.items()}
+        super().__init__(
+            name=str(pinned.release),
+            files={path: identity for path, identity in known.items() if is_content(path)},
+            sizes={path: file.size for path, file in tree.items()},
+            documents={path: known[path] for path in DOCUMENTS if path in known},
+        )
+
+    def _fetch(self, path: str) -> bytes:
+        return self._pinned.repo.read(self._pinned.release.commit, path)
+
+    def _list_tensors(self) -> tuple[Tensor, ...]:
+        return _tensors_from_headers(self._pinned, self.sizes)
 
 
 def _is_lineage(content: bytes) -> bool:
@@ -140,84 +145,38 @@ def _is_lineage(content: bytes) -> bool:
     return True
 
 
-def _describe_tree(pinned: Pinned, tree: Mapping[str, TreeFile]) -> Described:
-    release = pinned.release
-    known = {path: f"sha256:{file.sha256}" if file.sha256 else f"blob:{file.blob}" for path, file in tree.items()}
-    weights = [file for path, file in tree.items() if path.endswith(".safetensors")]
-    return Described(
-        name=str(release),
-        files={path: identity for path, identity in known.items() if is_content(path)},
-        sizes={path: file.size for path, file in tree.items()},
-        documents={path: known[path] for path in DOCUMENTS if path in known},
-        read=partial(pinned.repo.read, release.commit),
-        tensors=lambda: tuple(tensor for file in weights for tensor in _header(pinned, file)),
-    )
+def _tensors_from_headers(pinned: Pinned, sizes: Mapping[str, int]) -> tuple[Tensor, ...]:
+    weights = [path for path in sizes if path.endswith(".safetensors")]
+    return tuple(tensor for path in weights for tensor in _read_tensors(pinned, path, sizes[path]))
 
 
-def _header(pinned: Pinned, file: TreeFile) -> list[Tensor]:
-    """Read a safetensors file's header by a part of the file, and one more if it is long."""
-    release, held = pinned.release, bytearray()
-
-    class Parts:
-        """A stream over parts of the file."""
-
-        at = 0
-
-        def read(self, size: int, /) -> bytes:
-            if self.at + size > len(held):
-                missing = max(self.at + size - len(held), HEADER_GUESS)
-                held.extend(pinned.repo.read_range(release.commit, file.path, len(held), missing))
-            part = bytes(held[self.at : self.at + size])
-            self.at += len(part)
-            return part
-
+def _read_tensors(pinned: Pinned, path: str, size: int) -> Iterable[Tensor]:
+    """List the tensors of one safetensors file from its header; they have no digests."""
     try:
-        header = read_header(Parts(), file.size)
+        header = read_header(_RemoteFile(pinned, path), size)
     except HeaderError as error:
-        raise BadCheckpoint(f"{release}: {file.path} is not a sound safetensors file: {error}.") from None
-    name = partial(tensor_name, file.path)
-    return [Tensor(name(span.name), file.path, span.dtype, span.shape, "") for span in header.spans]
+        raise BadCheckpoint(f"{pinned.release}: {path} is not a sound safetensors file: {error}.") from None
+    name = partial(tensor_name, path)
+    return [Tensor(name(span.name), path, span.dtype, span.shape, "") for span in header.spans]
 
 
-def _side(one: Described, other: Described) -> Side:
-    texts = {path: one.read(path) for path in one.files if _is_needed(path, one, other)}
-    card = one.read(CARD) if CARD in one.documents else b""
-    return Side(
-        name=one.name,
-        files=one.files,
-        texts=texts,
-        tensors=one.tensors(),
-        card=_front_matter(card),
-        lineage=one.lineage or _lineage(one),
-        documents=one.documents,
-    )
+class _RemoteFile:
+    """A file on a Hub as a stream: one request reads most headers, and a second one the rest of a long header."""
 
+    def __init__(self, pinned: Pinned, path: str) -> None:
+        self._repo = pinned.repo
+        self._commit = pinned.release.commit
+        self._path = path
+        self._start = bytearray()
+        self._position = 0
 
-def _is_needed(path: str, one: Described, other: Described) -> bool:
-    """Tell whether a file's content can matter: it is one that rules read, and is small or differs."""
-    size = one.sizes[path]
-    if not wanted_text(path, size):
-        return False
-    # Rules that look at a tokenizer encode with all of it, whichever of its files differs.
-    return size <= SMALL or any(other.files.get(near) != one.files[near] for near in _neighbours(path, one))
-
-
-def _neighbours(path: str, one: Described) -> Iterator[str]:
-    """Name the files of a folder that matter to the same rules: the whole tokenizer, or the file alone."""
-    folder, name = PurePosixPath(path).parent, PurePosixPath(path).name
-    yield path
-    if _TOKENIZER.search(name):
-        for near in one.files:
-            if PurePosixPath(near).parent == folder and _TOKENIZER.search(PurePosixPath(near).name):
-                yield near
-
-
-def _front_matter(card: bytes) -> Mapping[str, Any]:
-    try:
-        return split_front_matter(card.decode("utf-8", "replace"), CARD)[0]
-    except BadConfig:
-        return {}
-
-
-def _lineage(one: Described) -> Lineage:
-    return Lineage.decode(one.read(LINEAGE), f"{one.name}: {LINEAGE}") if LINEAGE in one.documents else Lineage()
+    def read(self, size: int, /) -> bytes:
+        """Return the next ``size`` bytes; fewer where the file ends."""
+        end = self._position + size
+        if end > len(self._start):
+            missing = max(end - len(self._start), HEADER_GUESS)
+            part = self._repo.read_range(self._commit, self._path, len(self._start), missing)
+            self._start.extend(part)
+        read = bytes(self._start[self._position : end])
+        self._position += len(read)
+        return read

@@ -10,7 +10,6 @@ from hfver.core.ledger import Entry, Ledger
 from hfver.core.manifest import ATTRIBUTES, MANIFEST, SIGNATURE, FileEntry, Manifest, digest_of
 from hfver.core.progress import Progress, silent
 from hfver.core.results import Release
-from hfver.core.version import tag_of
 from hfver.errors import (
     DigestMismatch,
     FileMissing,
@@ -20,7 +19,6 @@ from hfver.errors import (
     ManifestMismatch,
     ObjectGone,
     ReleaseReplayed,
-    TagMoved,
 )
 from hfver.hub import HubRepo, TreeFile
 from hfver.model.checkpoint import HashCache, hash_files
@@ -33,7 +31,6 @@ __all__ = [
     "check_folder",
     "check_names",
     "check_past",
-    "check_tag",
     "check_tree",
     "git_blob_id",
     "read_verified",
@@ -70,24 +67,6 @@ def check_tree(tree: Mapping[str, TreeFile], manifest: Manifest, where: str) -> 
             raise DigestMismatch(
                 f"{where}: {path} is sha256:{file.sha256}; the manifest says sha256:{entry.sha256}.", _NOT_AS_RELEASED
             )
-
-
-def check_tag(repo: HubRepo, tags: Mapping[str, str], entry: Entry) -> None:
-    """Compare a release's tag with its line in the ledger.
-
-    Raises:
-        TagMoved: The tag is missing, or points to a different commit.
-    """
-    tag = tag_of(entry.version)
-    found = tags.get(tag)
-    if found == entry.commit:
-        return
-    now = f"points to {found}" if found else "is missing"
-    raise TagMoved(
-        f"{repo}: tag {tag} {now}; the ledger says {entry.commit}.",
-        f"Somebody {'moved' if found else 'deleted'} the tag. The released files are at {repo}@{entry.commit}; "
-        "find out who did it and why before you use them.",
-    )
 
 
 def check_digest(raw: bytes, entry: Entry, where: str) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from hfver.core.ledger import Entry, Ledger
 from hfver.core.manifest import ADOPTED, MANIFEST, FileEntry, Manifest, digest_of
 from hfver.core.ref import Commit, PullRequest, Ref, Stage
-from hfver.core.results import Release, Versions
-from hfver.core.version import Range, Version, tag_of
+from hfver.core.results import Release
+from hfver.core.version import Range, Version
 from hfver.errors import CommitGone, FileMissing, HubNotFound, VerificationError
 from hfver.hub import Hub, TreeFile
 from hfver.hub.client import HubRepo
@@ -26,17 +26,16 @@ from hfver.registry.release_checks import (
     check_content_digest,
     check_digest,
     check_past,
-    check_tag,
     check_tree,
 )
 from hfver.registry.signing import check_signed
 from hfver.registry.state import RepoState, TrustOptions, read_state
+from hfver.registry.versions import candidate_release, check_tag, release_of
 
 __all__ = [
     "Pinned",
     "candidate_release",
     "choose_entry",
-    "list_versions",
     "locate",
     "pin",
     "read_tree",
@@ -65,7 +64,7 @@ class Pinned:
     raw: bytes | None = field(default=None, repr=False)
 
 
-def resolve(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
+def resolve(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions(), state: RepoState | None = None) -> Pinned:
     """Find the release that a reference means, and check its tag, manifest, tree, predecessors and signature.
 
     A commit that was verified before needs no request. Anything else needs one, if nothing changed on the Hub.
@@ -74,6 +73,7 @@ def resolve(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
         hub: The Hub.
         ref: The reference.
         trust: What must hold for the repo to be trusted.
+        state: The repo's state, if the caller has read it already.
 
     Raises:
         HubNotFound: There is no such repo, version, pull request or stage, or no release is in the range.
@@ -81,20 +81,20 @@ def resolve(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
         VerificationError: The Hub's content does not match the ledger or the manifest.
         SignatureInvalid: The signature that the policy requires is missing or wrong.
     """
-    pinned = locate(hub, ref, trust)
+    pinned = locate(hub, ref, trust, state)
     check_signed(pinned.repo, pinned.release, policy=trust.policy)
     return pinned
 
 
-def locate(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions()) -> Pinned:
+def locate(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions(), state: RepoState | None = None) -> Pinned:
     """Resolve a reference as `resolve` does, but without a signature check.
 
     A base needs no signature of its own, because the lineage that its adapter's signature covers pins it to a commit.
     """
-    repo = hub.repo(ref.repo)
+    repo = state.repo if state else hub.repo(ref.repo)
     if isinstance(ref.spec, Commit) and (known := _remembered(repo, ref.spec.sha, trust)):
         return known
-    state = read_state(repo, trust)
+    state = state or read_state(repo, trust)
     if isinstance(ref.spec, Commit):
         entry = state.ledger.at_commit(ref.spec.sha)
         return pin(state, entry) if entry else _pin_commit(state, ref.spec.sha)
@@ -147,42 +147,6 @@ def pin(state: RepoState, entry: Entry) -> Pinned:
     return Pinned(state.repo, release_of(state.repo, entry, manifest), tree, raw=raw)
 
 
-def list_versions(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> Versions:
-    """List a repo's releases from its ledger, newest version first.
-
-    Raises:
-        TagMoved: A release's tag is missing, or points to a different commit.
-    """
-    state = read_state(repo, trust)
-    for entry in state.ledger.entries:
-        check_tag(repo, state.refs.tags, entry)
-    ordered = sorted(state.ledger.entries, key=lambda entry: entry.version, reverse=True)
-    releases = tuple(release_of(repo, entry, None) for entry in ordered)
-    return Versions(repo.name, releases, tuple(tag_of(version) for version in sorted(state.pending)))
-
-
-def release_of(repo: HubRepo, entry: Entry, manifest: Manifest | None) -> Release:
-    """Return a published release as its ledger entry describes it."""
-    line = entry.line
-    return Release(
-        repo=_repo_name(repo, manifest),
-        commit=entry.commit,
-        url=repo.url(tag_of(entry.version)),
-        version=str(entry.version),
-        tag=tag_of(entry.version),
-        digest=line.digest,
-        content_digest=line.content_digest,
-        bump=line.bump,
-        because=line.because,
-        date=line.date,
-        author=line.author,
-        yanked=entry.yanked,
-        adopted=line.event == "adopt",
-        manifest=manifest,
-        smoke=line.smoke,
-    )
-
-
 def _remembered(repo: HubRepo, commit: str, trust: TrustOptions) -> Pinned | None:
     """Recall a commit that was verified before: a commit cannot change."""
     memory = repo.memory
@@ -202,29 +166,10 @@ def _remembered_entry(repo: HubRepo, trust: TrustOptions, commit: str) -> Entry 
     return Ledger.decode(ledger.raw, repo.name, trust.mirror_of).at_commit(commit) if ledger else None
 
 
-def _repo_name(repo: HubRepo, manifest: Manifest | None) -> str:
-    """Return the repo's name as its releases spell it, if that differs from what the user typed only in case."""
-    return manifest.repo if manifest and manifest.repo.lower() == repo.name.lower() else repo.name
-
-
 def warn_if_yanked(release: Release) -> None:
     """Warn that a release was yanked: an exact version, a commit or a lock still loads it."""
     if release.yanked is not None:
         warnings.warn(f"{release} was yanked: {release.yanked}", UserWarning, stacklevel=4)
-
-
-def candidate_release(repo: HubRepo, commit: str, manifest: Manifest, digest: str) -> Release:
-    """Return the release in a commit that is not published, or not known to be."""
-    return Release(
-        repo=_repo_name(repo, manifest),
-        commit=commit,
-        url=repo.url(commit),
-        version=manifest.version,
-        digest=digest,
-        content_digest=manifest.content_digest,
-        published=False,
-        manifest=manifest,
-    )
 
 
 def _pin_commit(state: RepoState, commit: str) -> Pinned:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from hfver.core.ledger import Ledger
-from hfver.core.lockfile import Lock
-from hfver.core.manifest import LEDGER
 from hfver.core.plural import counted
-from hfver.core.policy import Policy
+from hfver.core.repo_paths import LEDGER
 from hfver.core.version import Version, version_of_tag
 from hfver.errors import LedgerRewritten, LedgerTruncated
 from hfver.hub import Refs
 from hfver.hub.client import HubRepo
 from hfver.hub.memory import RememberedLedger
+
+if TYPE_CHECKING:  # models that a state without lock and policy does not need
+    from hfver.core.lockfile import Lock
+    from hfver.core.policy import Policy
 
 __all__ = ["RepoState", "TrustOptions", "check_continues", "check_seen", "find_state", "read_state", "state_at"]
 

@@ -27,7 +27,7 @@ from hfver.hub.client import HubRepo
 from hfver.hub.upload import Source
 from hfver.model.card import CardFacts, render_card, render_changelog, with_yanks
 from hfver.model.checkpoint import Checkpoint, encode_tensors
-from hfver.model.lineage import Wishes, capture
+from hfver.model.lineage import LineageOptions, capture
 from hfver.model.lineage.record import BaseModelLink, Lineage, metrics_of
 from hfver.model.secrets import refuse_secrets, scan_texts
 from hfver.registry.diff import describe_checkpoint
@@ -183,7 +183,7 @@ def _lineage(
     repo: HubRepo, checkpoint: Checkpoint, base: BaseModelLink | None, request: ReleaseRequest, now: datetime
 ) -> Lineage:
     files = (Path(file) if file else None for file in (request.metrics, request.lineage))
-    options = Wishes(tuple(request.datasets), *files)
+    options = LineageOptions(tuple(request.datasets), *files)
 
     def resolve_dataset(name: str, revision: str | None) -> str | None:
         try:

@@ -1,4 +1,4 @@
-"""Try: run the model that is about to be released, from its folder, and again as the Hub gives it back."""
+"""The smoke eval as a gate: run the model before its release, from the folder and again as downloaded from the Hub."""
 
 from __future__ import annotations
 
@@ -31,15 +31,18 @@ def smoke_folder(
     say: Callable[[str], None],
     progress: Progress,
 ) -> SmokeReport | None:
-    """Run the folder's model before anything is written; None where the request asks for no run.
+    """Run the folder's model before anything is written to the Hub.
+
+    Returns:
+        The report; None if the request turns the smoke eval off, or leaves it to hfver and torch is not installed.
 
     Raises:
-        SmokeFailed: The model does not run as it should.
+        SmokeFailed: The model is broken.
     """
     if request.smoke == "off":
         return None
     if request.smoke == "auto" and find_spec("torch") is None:
-        say("No smoke eval: torch is not installed (pip install 'hfver[torch]')")
+        say("Smoke eval skipped: torch is not installed (pip install 'hfver[torch]')")
         return None
     return _passed(_run(hub, checkpoint.directory, checkpoint.content_digest, base, request, progress))
 
@@ -47,11 +50,11 @@ def smoke_folder(
 def smoke_candidate(
     repo: HubRepo, candidate: Candidate, base: BaseModelLink | None, request: ReleaseRequest, progress: Progress
 ) -> SmokeReport:
-    """Run the model that the Hub gives back for the very commit that is about to be tagged.
+    """Download the commit that is about to be tagged, verify it, and run its model.
 
     Raises:
-        SmokeFailed: The model does not run as it should.
-        VerificationError: The Hub gives back something else.
+        SmokeFailed: The model is broken.
+        VerificationError: The Hub returned different content from what was uploaded.
     """
     release = candidate_release(repo, candidate.commit, candidate.manifest, candidate.digest)
     snapshot = fetch_snapshot(Pinned(repo, release, candidate.tree), progress=progress)
@@ -77,6 +80,6 @@ def _passed(report: SmokeReport) -> SmokeReport:
         return report
     failures = "".join(f"\n  {check.name}: {check.detail}" for check in report.failures)
     raise SmokeFailed(
-        f"The model does not run as it should ({report.device}, {report.dtype}):{failures}",
-        "Mend the checkpoint, or release it as it is with --smoke off.",
+        f"The model failed its smoke eval ({report.device}, {report.dtype}):{failures}",
+        "Fix the checkpoint, or release it as it is with --smoke off.",
     )

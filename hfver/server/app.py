@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hfver.server.auth import Caller
 from hfver.server.context import ServerContext
+from hfver.server.http.hosts import HostCheck
 from hfver.server.http.repo_context import caller_of
 from hfver.server.problems import Problem, repo_not_found
 from hfver.server.routes import account, commits, content, discussions, files, git, info, lfs, refs, repos
@@ -24,8 +25,14 @@ _REQUEST_ID = re.compile(r"[\w.:;=/+-]{1,200}", re.ASCII)
 _REPO_API = re.compile(r"/api/(models|datasets|spaces)/")
 
 
-def make_app(server: ServerContext) -> ASGIApp:
-    """Build the application that serves a Hub."""
+def make_app(server: ServerContext, hosts: HostCheck | None = None) -> ASGIApp:
+    """Build the application that serves a Hub.
+
+    Args:
+        server: The Hub.
+        hosts: The names by which it may be addressed; None for any.
+    """
+    # The first route that matches is taken, so the families with the most general paths come last.
     families = (account, repos, refs, commits, content, discussions, lfs, git, files, info)
     routes: list[BaseRoute] = [route for family in families for route in family.ROUTES]
     handlers = {
@@ -35,20 +42,21 @@ def make_app(server: ServerContext) -> ASGIApp:
         Exception: _server_error,
     }
     app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
-    app.router.redirect_slashes = False
+    app.router.redirect_slashes = False  # an address without a route is an error
     app.state.server = server
-    return _CommonHeaders(app)
+    return _CommonHeaders(app, hosts)
 
 
 class _CommonHeaders:
     """Middleware that makes routes match the quoted path, and adds the headers that every response has."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, hosts: HostCheck | None) -> None:
+        self._app, self._hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        # uvicorn unquotes the path, and then the slash of a revision like refs%2Fpr%2F1 would separate segments.
         scope["path"] = scope["raw_path"].decode("ascii", "replace")
         headers = [(b"x-request-id", _request_id(scope)), (b"x-content-type-options", b"nosniff")]
 
@@ -57,6 +65,9 @@ class _CommonHeaders:
                 message["headers"] = [*message.get("headers", ()), *headers]
             await send(message)
 
+        if self._hosts is not None and not self._hosts.allows(scope):
+            await self._hosts.refuse(scope)(scope, receive, send_with_headers)
+            return
         await self._app(scope, receive, send_with_headers)
 
 
@@ -64,6 +75,7 @@ def _request_id(scope: Scope) -> bytes:
     """Echo the client's request id, or make one that contains its trace id."""
     given: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}
     own = given.get(b"x-request-id", "")
+    # Clients show the id in error messages, and the header must not be able to contain anything else.
     if _REQUEST_ID.fullmatch(own):
         return own.encode("ascii")
     trace = given.get(b"x-amzn-trace-id", "")

@@ -34,7 +34,8 @@ class ServerContext:
 
     Args:
         path: The folder; created if it is missing.
-        users: Token by user name; stored in the folder as hashes.
+        users: Token by user name, stored in the folder as hashes: from then on, nobody else has a token. None leaves
+            those that the folder has.
         owner_token: A token that may do everything; kept in memory only.
         allows_copies: Whether the holder of `owner_token` runs in this process, so that large files may be copied by
             the file system instead of being sent.
@@ -60,9 +61,9 @@ class ServerContext:
         self.repositories = RepositoryPool(self.folder)
         self.lfs = LfsStore(self.folder)
         self.allows_copies = allows_copies
-        undo_interrupted_moves(self.folder, self.database)
-        for name, token in (users or {}).items():
-            self.database.set_user(name, self.auth.hash(token))
+        undo_interrupted_moves(self.folder, self.database)  # before any request looks for a repo
+        if users is not None:
+            self.database.set_users({name: self.auth.hash(token) for name, token in users.items()})
 
     def close(self) -> None:
         """Close repositories and database."""
@@ -114,6 +115,7 @@ class ServerContext:
             _empty(self.folder.unfinished)  # left by a crash: nobody else can hold the write lock
             new = self.folder.unfinished / secrets.token_hex(8)
             write_first_commit(new, repo, author, files)
+            # What an interrupted move left at this path belongs to another repo, and would be replaced.
             undo_move(self.folder, self.database, self.folder.repo(repo.key))
             install_repository(new, self.folder.repo(repo.key), self.folder.trash)
             insert_repo(db, repo, private=private, sdk=sdk)
@@ -128,9 +130,9 @@ class ServerContext:
             self._check_unchanged(row)
             delete_repo(db, row)
             path = self.folder.repo(row.repo.key)
-            if path.exists():
+            if path.exists():  # moved within the transaction, so that the id cannot be taken before
                 path.rename(self.folder.trash / secrets.token_hex(8))
-        _empty(self.folder.trash)
+        _empty(self.folder.trash)  # after it: deleting many files takes long, and needs no lock
 
     def move_repo(self, row: RepoRow, target: RepoId) -> None:
         """Change a repo's id, and move its folder.

@@ -14,10 +14,11 @@ _HEX40 = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # HFS+ ignores these when it compares names, so ".g\u200cit" would be ".git" on a Mac. git's fsck has the same list.
 _INVISIBLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
-MAX_ID = 96
+MAX_ID = 96  # as on huggingface.co
 MAX_PATH = 4096
-MAX_COMPONENT = 255
+MAX_COMPONENT = 255  # bytes, as common file systems allow
 MAX_REF = 200
+_MAX_REF_COMPONENT = MAX_COMPONENT - len(".lock")  # git locks a ref by a file of that name beside it
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def is_ref(name: object) -> bool:
         isinstance(name, str)
         and 0 < len(name) <= MAX_REF
         and _is_utf8(name)
+        and all(len(part.encode()) <= _MAX_REF_COMPONENT for part in name.split("/"))
         and "\x00" not in name
         and not name.startswith(("-", "refs/"))
         and name != "HEAD"

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from hfver.server.responses import json_response
 
+# A message may quote what the user sent, and must not be able to start another header.
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 _LOGIN = {"WWW-Authenticate": 'Basic realm="Authentication required", charset="UTF-8"'}
 

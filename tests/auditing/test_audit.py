@@ -375,7 +375,7 @@ def test_the_command_does_not_call_a_repo_without_releases_clean(
     api.create_tag(REPO, tag="v1.0.0")
     assert main(command) == 0
     out = capsys.readouterr().out
-    assert f"hint: Take up the tags that hfver did not make: hfver adopt {REPO}" in out
+    assert f"hint: Make releases of the tags that hfver did not make: hfver adopt {REPO}" in out
     assert all(line == line.rstrip() for line in out.splitlines())
     assert main(["versions", *command[1:]]) == 0
     assert f"hfver adopt {REPO}" in capsys.readouterr().err

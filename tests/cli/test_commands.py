@@ -1,4 +1,4 @@
-"""The command line: data on stdout, talk on stderr, one JSON object, exit codes, and no traceback."""
+"""The command line: data on stdout, messages on stderr, one JSON object, exit codes, and no traceback."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_an_error_for_people_is_on_stderr_alone(capsys: pytest.CaptureFixture[st
     assert "hint: " in told.err
 
 
-def test_no_hub_is_made_by_looking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_reading_does_not_create_a_hub(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["versions", REPO, "--hub", str(tmp_path / "none")]) == 2
     assert not (tmp_path / "none").exists()
     (tmp_path / "stuff").mkdir()

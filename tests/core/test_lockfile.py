@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfver.core.lockfile import LOCK, Lock, LockedDataset, Package, decode_lock, encode_lock, find_lock, write_lock
-from hfver.core.manifest import FileEntry
+from hfver.core.manifest import FileEntry, safe_path
 from hfver.core.ref import parse_ref
 from hfver.errors import BadConfig
 
@@ -78,8 +78,17 @@ def test_what_it_looks_like() -> None:
     assert decode_lock(TEXT.encode(), Path(LOCK)).packages == (BASE, LORA)
 
 
+def _is_safe(name: str) -> bool:
+    """Return whether a name may stand in a release: ``NUL`` and its like mean a device on some systems."""
+    try:
+        safe_path(name)
+    except ValueError:
+        return False
+    return True
+
+
 names = st.text(string.ascii_letters + string.digits + "._- é'()", min_size=1, max_size=12).filter(
-    lambda name: name.strip(" .") == name
+    lambda name: name.strip(" .") == name and _is_safe(name)
 )
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 

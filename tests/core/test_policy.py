@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hfver.core.policy import Policy, find_policy, metric_breaches
+from hfver.core.policy import Policy, metric_breaches
 from hfver.core.settings import resolve_policy
 from hfver.core.version import Bump
 from hfver.errors import BadConfig
@@ -27,17 +27,17 @@ sampling = "patch"
 @pytest.fixture
 def policy(tmp_path: Path) -> Policy:
     (tmp_path / "hfver.toml").write_text(TOML)
-    return find_policy(tmp_path)
+    return resolve_policy(start=tmp_path)
 
 
 def test_it_is_found_upward_and_in_pyproject(tmp_path: Path, policy: Policy) -> None:
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
-    assert find_policy(below) == policy
+    assert resolve_policy(start=below) == policy
     (below / "pyproject.toml").write_text("[tool.hfver.rules]\nweights = 'major'\n")
-    assert find_policy(below).rules == {"weights": Bump.MAJOR}
+    assert resolve_policy(start=below).rules == {"weights": Bump.MAJOR}
     (below / "pyproject.toml").write_text("[project]\nname = 'x'\n")
-    assert find_policy(below) == policy
+    assert resolve_policy(start=below) == policy
 
 
 def test_it_can_be_handed_over_as_a_file_or_a_value(tmp_path: Path, policy: Policy) -> None:
@@ -81,17 +81,17 @@ def test_no_policy_refuses_nothing(tmp_path: Path) -> None:
 def test_a_wrong_policy_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "hfver.toml").write_text(text)
     with pytest.raises(BadConfig, match=r"hfver\.toml"):
-        find_policy(tmp_path)
+        resolve_policy(start=tmp_path)
 
 
 def test_a_setting_that_is_not_there_is_told_with_its_neighbour(tmp_path: Path) -> None:
     for text, said, page in (
         ("[signature]\npublc_key='x'", "signature.publc_key: no such setting; did you mean public_key?", "signing"),
         ("[metrics.a]\nmax_dorp=1", "metrics.a.max_dorp: no such setting; did you mean max_drop?", "versioning"),
-        ("x=1", "x: no such setting.", "versioning"),
+        ("x=1", "x: no such setting.", "settings"),
     ):
         (tmp_path / "hfver.toml").write_text(text)
         with pytest.raises(BadConfig) as caught:
-            find_policy(tmp_path)
+            resolve_policy(start=tmp_path)
         assert caught.value.message.endswith(said)
         assert f"docs/{page}.md" in caught.value.hint

@@ -1,4 +1,4 @@
-"""What must be true of a repo after a crash, seen by a reader who was never there."""
+"""What must be true of a repo after a crash, checked by a reader without any memory of it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ import pytest
 import hfver
 from hfver.errors import HubNotFound, Refused
 from hfver.hub import Hub as Client
-from tests.crash.scene import TOKEN, Hub
+from tests.crash.environment import TOKEN, Hub
 
-__all__ = ["check_nothing_half", "check_whole", "fresh_reader"]
+__all__ = ["check_no_partial_version", "check_one_version_added", "fresh_reader"]
 
 
 @contextmanager
 def fresh_reader(memory: Path) -> Iterator[None]:
-    """Read with an empty cache and no memory."""
+    """Run the block with an empty cache and no memory."""
     with tempfile.TemporaryDirectory(dir=memory) as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("HFVER_CACHE", f"{folder}/hfver")
         patch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", f"{folder}/hub")
         yield
 
 
-def check_nothing_half(hub: Hub, repo: str, before: Sequence[str], memory: Path) -> bool:
-    """Check that every version that can be seen is whole; tells whether there is one more than before.
+def check_no_partial_version(hub: Hub, repo: str, before: Sequence[str], memory: Path) -> bool:
+    """Check that every visible version is complete; return whether there is one more than before.
 
-    Those from before are known to be whole, the new one is read to the last byte.
+    The earlier versions are known to be complete; the new one is read to the last byte.
     """
     with fresh_reader(memory):
         try:
@@ -64,21 +64,21 @@ def _check_newest(hub: Hub, repo: str, newest: str) -> None:
     assert hfver.verify(f"{repo}@{newest}", hub=hub.url, token=TOKEN).evidence == "ledger"
 
 
-def check_whole(hub: Hub, repo: str, before: Sequence[str], memory: Path, *, seen: bool = False) -> str:
-    """Check that exactly one version was added and nothing else is left; returns it.
+def check_one_version_added(hub: Hub, repo: str, before: Sequence[str], memory: Path, *, seen: bool = False) -> str:
+    """Check that exactly one version was added and nothing else is left; return the version.
 
     Args:
-        hub: Where it is.
+        hub: The Hub.
         repo: The repo.
-        before: The versions from before.
+        before: The earlier versions.
         memory: Where to make temporary folders.
-        seen: The new one was there before the last run already, and was found to be whole.
+        seen: Whether the new version was there before the last run, and was found to be complete.
     """
     with fresh_reader(memory):
         listed = hfver.versions(repo, hub=hub.url, token=TOKEN)
         refs = Client(hub.url, TOKEN).repo(repo).refs()
     assert [str(release.version) for release in listed.releases[1:]] == list(before)
-    assert seen or check_nothing_half(hub, repo, before, memory)
+    assert seen or check_no_partial_version(hub, repo, before, memory)
     assert listed.pending == ()
     assert set(refs.branches) == {"main"}
     assert set(refs.tags) == {f"v{release.version}" for release in listed.releases}

@@ -1,4 +1,4 @@
-"""Where a process can be killed: before every system call that changes a file, sends a request or reads an answer."""
+"""The points at which a process can be killed: system calls that change a file, send a request or read an answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.kernel import Notice
+from tests.crash.seccomp import Notice
 
 __all__ = ["CALLS", "OPENING", "SOCKET", "Place", "Point", "describe", "places"]
 
@@ -40,10 +40,10 @@ class Point:
     """A system call that is about to happen.
 
     Attributes:
-        call: Its name.
-        path: What it changes; ``socket`` for a request or an answer.
-        size: How many bytes it writes or sends; 0 where that is not what it does.
-        start: Where in the file it writes.
+        call: The name of the system call.
+        path: The file that it changes; ``socket`` for a request or an answer.
+        size: The number of bytes that it writes or sends; 0 for other calls.
+        start: The offset in the file at which it writes.
     """
 
     call: str
@@ -53,29 +53,34 @@ class Point:
 
     @property
     def is_write(self) -> bool:
-        """Tell whether it could be cut in two."""
+        """Whether the call writes to a file and can be cut in half."""
         return self.call in _WRITING and self.size > 1 and self.path != SOCKET
 
 
 def places(points: Sequence[Point]) -> list[Place]:
-    """Number points by step and place within it.
+    """Number points by step and index within the step.
 
-    A step is neighbours that are alike: the parts of a request, of an answer, of a path that is made. How many parts
-    there are differs from run to run; the steps are the same.
+    A step is a series of similar points: the parts of a request, of an answer, of a path that is created. The number
+    of parts differs from run to run; the steps are the same.
     """
     found: list[Place] = []
     for before, point in zip([None, *points], points, strict=False):
         step, place = found[-1] if found else (-1, 0)
-        alike = before is not None and before.call == point.call and (before.path == SOCKET) == (point.path == SOCKET)
-        found.append((step, place + 1) if alike else (step + 1, 0))
+        found.append((step, place + 1) if _are_similar(before, point) else (step + 1, 0))
     return found
 
 
+def _are_similar(before: Point | None, point: Point) -> bool:
+    if before is None:
+        return False
+    return before.call == point.call and (before.path == SOCKET) == (point.path == SOCKET)
+
+
 def describe(notice: Notice) -> Point | None:
-    """Say what a notice is about; None for what leaves no trace on disk or network, such as a pipe."""
+    """Return the point of a notice; None for calls without a trace on disk or network, such as a write to a pipe."""
     try:
         return _describe(notice)
-    except OSError:  # it was killed meanwhile
+    except OSError:  # it was killed in the meantime
         return None
 
 
@@ -105,7 +110,7 @@ def _position(thread: int, handle: int) -> int:
 
 
 def _text(thread: int, address: int) -> str:
-    """Read a path out of a process' memory."""
+    """Read a path from the memory of a process."""
     with Path(f"/proc/{thread}/mem").open("rb", buffering=0) as memory:
         memory.seek(address)
         found = b""

@@ -1,7 +1,7 @@
-"""A Hub that is killed: at every system call by which it changes its folder.
+"""A Hub is killed at every system call that changes its folder.
 
-A kill loses nothing that was handed to the kernel, so this says nothing of power cuts; that the disk is asked before
-a file gets its name, and before the client gets its answer, is checked by the order of the calls.
+A kill loses nothing that was handed to the kernel, so this does not cover power failures. That files are synced to disk
+before they get their names and before the client gets its answer is checked by the order of the calls.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ import psutil
 import pytest
 
 from hfver.server import EmbeddedHub
-from tests.crash.forking import Outcome
-from tests.crash.hub_story import ACTIONS, observe
-from tests.crash.picking import ALL, Kill, kills
+from tests.crash.environment import TOKEN, USER, Forks
+from tests.crash.fork_server import Outcome
+from tests.crash.hub_actions import ACTIONS, observe
 from tests.crash.points import Point
-from tests.crash.scene import TOKEN, USER, Forks
+from tests.crash.selection import Kill, Pick, picks
 
 AUTHORIZATION = {"Authorization": f"Bearer {TOKEN}"}
 SNAPSHOTS = list[dict[str, Any]]
 
 
-class Acknowledged:
-    """What the Hub has told the client: how many actions are done, and which commits were made."""
+class ClientLog:
+    """What a client did and the Hub acknowledged: the number of actions, and the commits."""
 
     def __init__(self) -> None:
         self.actions = 0
         self.commits: list[str] = []
 
     def act(self, http: httpx.Client, start: int = 0) -> None:
-        """Do the actions from one on."""
+        """Do the actions from ``start`` on."""
         for action in ACTIONS[start:]:
             commit = action(http)
             self.commits += [commit] if commit else []
@@ -49,8 +49,8 @@ def client(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers=AUTHORIZATION, timeout=60)
 
 
-def served(forks: Forks, root: Path, told: Acknowledged, kill: Kill | None = None) -> Outcome:
-    """Serve a folder in a child that may be killed, and do to it what can be done."""
+def served(forks: Forks, root: Path, log: ClientLog, kill: Kill | None = None) -> Outcome:
+    """Serve a folder in a child that may be killed, and do all actions on it."""
     output = root.with_suffix(".url")
     at, torn = kill or (None, False)
     forks.start("hub", "serve", "--root", str(root), at=at, torn=torn, output=str(output))
@@ -58,11 +58,11 @@ def served(forks: Forks, root: Path, told: Acknowledged, kill: Kill | None = Non
     try:
         if server and (url := _url_of(server, output)):
             with client(url) as http:
-                told.act(http)
+                log.act(http)
     except httpx.HTTPError:
         pass
     finally:
-        if server and (kill is None or told.actions == len(ACTIONS)):
+        if server and (kill is None or log.actions == len(ACTIONS)):
             with suppress(psutil.NoSuchProcess):
                 server.terminate()
     return forks.wait()
@@ -70,7 +70,7 @@ def served(forks: Forks, root: Path, told: Acknowledged, kill: Kill | None = Non
 
 def _child_of(forks: Forks) -> psutil.Process | None:
     end = time.monotonic() + 60
-    while time.monotonic() < end and not forks.answered():
+    while time.monotonic() < end and not forks.has_ended():
         if children := psutil.Process(forks.pid).children():
             return children[0]
         time.sleep(0.001)
@@ -97,7 +97,7 @@ def snapshots(root: Path) -> SNAPSHOTS:
 
 
 def check_folder(root: Path, acknowledged: Sequence[str], *, deleted: bool) -> None:
-    """Check repositories and objects on disk."""
+    """Check repositories and LFS objects on disk."""
     known = set[str]()
     for repository in (root / "repos").glob("models/*/*.git"):
         done = git(repository, "fsck", "--full", "--strict")
@@ -114,34 +114,35 @@ def git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_hub(forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    seen = snapshots(room / "model")
-    outcome = served(forks, room / "dry", Acknowledged())
+@picks
+def test_a_killed_hub(forks: Forks, workdir: Path, pick: Pick, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = snapshots(workdir / "model")
+    outcome = served(forks, workdir / "dry", ClientLog())
     assert outcome.code == 0, outcome.stderr
-    chosen, killed = kills(outcome.points, every=67), 0
+    chosen, killed = pick.kills(outcome.points, every=67), 0
     for number, kill in enumerate(chosen):
         try:
-            killed += _tell(forks, room / f"hub-{number}", kill, seen)
+            killed += _kill_and_restart(forks, workdir / f"hub-{number}", kill, seen)
         except BaseException as error:
             error.add_note(f"killed {'within' if kill[1] else 'before'} {kill[0]}")
             raise
     with capsys.disabled():
         print(f"\n{len(outcome.points)} points, {len(chosen)} runs, {killed} killed")
-    assert killed >= (0.6 if ALL else 0.8) * len(chosen)
+    assert killed >= pick.enough(0.8, 0.6) * len(chosen)
 
 
-def _tell(forks: Forks, root: Path, kill: Kill, seen: SNAPSHOTS) -> bool:
-    """Kill a Hub, start it again on its folder, compare it with what was acknowledged, and finish the work."""
-    told = Acknowledged()
-    outcome = served(forks, root, told, kill)
-    done, last = told.actions, outcome.points[-1]
+def _kill_and_restart(forks: Forks, root: Path, kill: Kill, seen: SNAPSHOTS) -> bool:
+    """Kill a Hub, restart it on its folder, compare it with what was acknowledged, and do the remaining actions."""
+    log = ClientLog()
+    outcome = served(forks, root, log, kill)
+    done, last = log.actions, outcome.points[-1]
     try:
         with EmbeddedHub(root, users={USER: TOKEN}) as hub, client(hub.url) as http:
             found = observe(http)
             possible = [step for step in (done, min(done + 1, len(ACTIONS))) if seen[step] == found]
             assert possible, f"after {done} actions: {found}"
-            check_folder(root, told.commits, deleted=done >= len(ACTIONS) - 1)
-            told.act(http, possible[-1] if found != seen[done] else done)
+            check_folder(root, log.commits, deleted=done >= len(ACTIONS) - 1)
+            log.act(http, possible[-1] if found != seen[done] else done)
             assert observe(http) == seen[-1]
         check_folder(root, (), deleted=True)
         assert not list(root.glob("repos/models/**/refs/**/*.lock"))
@@ -153,22 +154,22 @@ def _tell(forks: Forks, root: Path, kill: Kill, seen: SNAPSHOTS) -> bool:
     return outcome.code < 0
 
 
-def test_the_disk_is_asked_before_a_file_gets_its_name(forks: Forks, room: Path) -> None:
-    outcome = served(forks, room / "hub", Acknowledged())
+def test_a_file_is_synced_before_it_gets_its_name(forks: Forks, workdir: Path) -> None:
+    outcome = served(forks, workdir / "hub", ClientLog())
     points = outcome.points
     for kind in (".pack", ".idx", "/lfs/objects/", "/refs/heads/main"):
-        renames = [number for number, point in enumerate(points) if _names(point, kind)]
+        renames = [number for number, point in enumerate(points) if _gives_name(point, kind)]
         assert renames, kind
         for number in renames:
             source, target = points[number].path.split(" -> ")
-            assert _synced(points[:number], source), f"{source} gets its name before it is on disk"
-            assert _synced(points[number:], str(Path(target).parent)), f"nobody asks the disk for the name {target}"
+            assert _is_synced(points[:number], source), f"{source} gets its name before it is synced"
+            assert _is_synced(points[number:], str(Path(target).parent)), f"the name {target} is not synced"
 
 
-def _names(point: Point, kind: str) -> bool:
+def _gives_name(point: Point, kind: str) -> bool:
     target = point.path.partition(" -> ")[2]
     return point.call in ("rename", "link") and kind in target and "/.drafts/" not in target
 
 
-def _synced(points: Sequence[Point], path: str) -> bool:
+def _is_synced(points: Sequence[Point], path: str) -> bool:
     return any(point.call in ("fsync", "fdatasync") and point.path.rstrip("/") == path.rstrip("/") for point in points)

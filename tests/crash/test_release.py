@@ -1,4 +1,4 @@
-"""A release that is killed: at every request that it makes, and at every file that it writes."""
+"""A release is killed at every request that it sends and every file that it writes."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from typing import Any
 
 import pytest
 
-from tests.crash.checks import check_nothing_half, check_whole
-from tests.crash.picking import ALL, Kill, kills
+from tests.crash.checks import check_no_partial_version, check_one_version_added
+from tests.crash.environment import TOKEN, Forks, Hub, checkpoint, snapshot, weight_sizes
 from tests.crash.points import Point
-from tests.crash.scene import TOKEN, Forks, Hub, checkpoint, look, sizes
+from tests.crash.selection import Kill, Pick, picks
 
-SMALL_TALK = 100_000
-"""More bytes than all requests of a release together, without the weights."""
+MAX_REQUEST_BYTES = 100_000
+"""An upper bound of the bytes of all requests of a release, without the weights."""
 
 
-class Story:
-    """The same release over and over, each time of other weights and killed elsewhere.
+class RepeatedRelease:
+    """The same release again and again, each time with other weights and killed at another point.
 
     Args:
-        hub: Where to.
-        forks: Who runs the command.
-        room: Where the folders are.
-        repo_of: Names the repo of a run.
-        options: More options of the command.
+        hub: The Hub.
+        forks: The fork server.
+        workdir: The folder of the checkpoints.
+        repo_of: Returns the repo of a run.
+        options: Further options of the command.
     """
 
     def __init__(
-        self, hub: Hub, forks: Forks, room: Path, repo_of: Callable[[int], str], options: Sequence[str] = ()
+        self, hub: Hub, forks: Forks, workdir: Path, repo_of: Callable[[int], str], options: Sequence[str] = ()
     ) -> None:
-        self.hub, self.forks, self.room, self.repo_of, self.options = hub, forks, room, repo_of, options
+        self.hub, self.forks, self.workdir, self.repo_of, self.options = hub, forks, workdir, repo_of, options
         self.versions: dict[str, list[str]] = {}
         self.last: Point | None = None
         self._environment: dict[str, Any] = {
             "HF_TOKEN": TOKEN,
-            "HFVER_CACHE": room / "memory",
-            "HF_HUB_CACHE": room / "cache",
+            "HFVER_CACHE": workdir / "memory",
+            "HF_HUB_CACHE": workdir / "cache",
         }
 
     def command(self, run: int) -> list[str]:
-        folder = str(self.room / f"checkpoint-{run}")
+        folder = str(self.workdir / f"checkpoint-{run}")
         repo = self.repo_of(run)
         return ["release", folder, "--repo", repo, "--hub", self.hub.url, "--smoke", "off", "--json", *self.options]
 
     def dry_run(self) -> list[Point]:
-        """Let two releases through, the second to see where the points are."""
+        """Make two releases without a kill, and return the points of the second."""
         for run in (0, 1):
-            checkpoint(self.room / f"checkpoint-{run}", seed=run)
-        time.sleep(2.1)  # what was written just now is not remembered by the cache of hashes
+            checkpoint(self.workdir / f"checkpoint-{run}", seed=run)
+        time.sleep(2.1)  # the hash cache does not remember files that were just written
         assert self.forks.run(*self.command(0), **self._environment).code == 0
         self._end(0)
         outcome = self.forks.run(*self.command(1), **self._environment)
@@ -59,49 +59,55 @@ class Story:
         self._end(1)
         return outcome.points
 
-    def tell(self, run: int, kill: Kill) -> bool:
-        """Kill a release, look at what is there, and run the command again; tells whether it was killed."""
-        folder, repo = self.room / f"checkpoint-{run}", self.repo_of(run)
-        before, known = look(folder), self.versions.get(repo, [])
+    def kill_and_finish(self, run: int, kill: Kill) -> bool:
+        """Kill a release, check the repo, and run the command again; return whether it was killed."""
+        folder, repo = self.workdir / f"checkpoint-{run}", self.repo_of(run)
+        before, known = snapshot(folder), self.versions.get(repo, [])
         first = self.forks.run(*self.command(run), at=kill[0], torn=kill[1], **self._environment)
         self.last = first.points[-1]
-        seen = check_nothing_half(self.hub, repo, known, self.room)
+        seen = check_no_partial_version(self.hub, repo, known, self.workdir)
         stored = self.hub.stored()
         again = self.forks.run(*self.command(run), **self._environment)
         assert again.code == 0, again.stderr
-        lacking = sum(size for oid, size in sizes(folder).items() if oid not in stored)
-        assert json.loads(again.stdout)["bytes_sent"] <= lacking  # one more may have arrived since we looked
-        assert again.sent < lacking + SMALL_TALK
+        lacking = sum(size for oid, size in weight_sizes(folder).items() if oid not in stored)
+        assert json.loads(again.stdout)["bytes_sent"] <= lacking  # one more may have arrived since
+        assert again.sent < lacking + MAX_REQUEST_BYTES
         self._end(run, seen=seen)
-        assert look(folder) == before
+        assert snapshot(folder) == before
         return first.code < 0
 
     def _end(self, run: int, *, seen: bool = False) -> None:
         known = self.versions.setdefault(self.repo_of(run), [])
-        known.insert(0, check_whole(self.hub, self.repo_of(run), known, self.room, seen=seen))
+        known.insert(0, check_one_version_added(self.hub, self.repo_of(run), known, self.workdir, seen=seen))
 
 
-def tell_all(story: Story, capsys: pytest.CaptureFixture[str], *, every: int = 1) -> None:
-    """Tell the story once per point, and say how many there were."""
-    points = story.dry_run()
-    chosen = kills(points, every=every)
+def kill_everywhere(releases: RepeatedRelease, pick: Pick, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run once per point, and print the number of points."""
+    points = releases.dry_run()
+    chosen = pick.kills(points)
     for number in range(len(chosen)):
-        checkpoint(story.room / f"checkpoint-{number + 2}", seed=number + 2)
+        checkpoint(releases.workdir / f"checkpoint-{number + 2}", seed=number + 2)
     killed = 0
     for number, kill in enumerate(chosen):
         try:
-            killed += story.tell(number + 2, kill)
+            killed += releases.kill_and_finish(number + 2, kill)
         except BaseException as error:
-            error.add_note(f"killed {'within' if kill[1] else 'before'} {kill[0]}: {story.last}")
+            error.add_note(f"killed {'within' if kill[1] else 'before'} {kill[0]}: {releases.last}")
             raise
     with capsys.disabled():
         print(f"\n{len(points)} points, {len(chosen)} runs, {killed} killed")
-    assert killed >= (0.7 if ALL else 0.8) * len(chosen)  # threads take turns as they like: a last point may not come
+    assert killed >= pick.enough(0.8, 0.7) * len(chosen)
 
 
-def test_a_first_release(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tell_all(Story(hub, forks, room, lambda run: f"crash/first-{run}"), capsys)
+@picks
+def test_a_killed_first_release(
+    hub: Hub, forks: Forks, workdir: Path, pick: Pick, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kill_everywhere(RepeatedRelease(hub, forks, workdir, lambda run: f"crash/{workdir.name}-{run}"), pick, capsys)
 
 
-def test_a_later_release(hub: Hub, forks: Forks, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tell_all(Story(hub, forks, room, lambda _: "crash/later"), capsys)
+@picks
+def test_a_killed_later_release(
+    hub: Hub, forks: Forks, workdir: Path, pick: Pick, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kill_everywhere(RepeatedRelease(hub, forks, workdir, lambda _: f"crash/{workdir.name}"), pick, capsys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,11 @@ def test_tests_named_in_documents_exist() -> None:
 def test_the_readme_lists_every_make_target_it_names() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)`", (ROOT / "README.md").read_text())) <= targets
+
+
+def test_the_readmes_installation_names_what_can_be_installed() -> None:
+    (line,) = re.findall(r"^pip install .*", (ROOT / "README.md").read_text(), re.MULTILINE)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(re.findall(r"\[(\w+)\]", line)) <= extras.keys()
+    by_name = [what for what in re.findall(r"'(.*?)'", line) if not what.startswith(".") and "git+" not in what]
+    assert by_name == []  # until it is on the index

@@ -1,7 +1,7 @@
-"""A forwarding HTTP/1.1 proxy that does to requests what networks and busy Hubs do.
+"""An HTTP/1.1 proxy in front of a Hub that causes the faults that networks and overloaded Hubs cause.
 
-It stands in front of a Hub: its address is the client's endpoint. The Host header is passed on as it came, so the
-links in the Hub's answers lead back through it. Each connection carries one exchange.
+Its address is the client's endpoint. The Host header is forwarded unchanged, so that the links in the Hub's answers
+lead back to the proxy. Each connection carries one exchange.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BLOCK = 16 * 1024
 
 @dataclass
 class Exchange:
-    """A request that came, and what was done with it."""
+    """A request that was received, and what was done with it."""
 
     method: str
     path: str
@@ -33,7 +33,7 @@ class Exchange:
     forwarded: bool = False
     status: int | None = None
     sent: int = 0
-    """Bytes of the answer's body that were sent back."""
+    """Bytes of the answer's body that were sent to the client."""
 
     @property
     def name(self) -> str:
@@ -41,14 +41,14 @@ class Exchange:
 
 
 class Dropped(Exception):
-    """Close the connection now."""
+    """Raised to close the connection immediately."""
 
 
 Fault = Callable[["Proxy", Exchange, socket.socket], None]
 
 
 def answer(status: int, **headers: str) -> Fault:
-    """Answer in place of the Hub."""
+    """Send an error in place of the Hub."""
 
     def act(proxy: Proxy, exchange: Exchange, client: socket.socket) -> None:
         exchange.status = status
@@ -61,18 +61,18 @@ def answer(status: int, **headers: str) -> Fault:
 
 
 def drop(proxy: Proxy, exchange: Exchange, client: socket.socket) -> None:
-    """Close the connection before the Hub hears of the request."""
+    """Close the connection before the Hub receives the request."""
     raise Dropped
 
 
 def reset(proxy: Proxy, exchange: Exchange, client: socket.socket) -> None:
-    """Reset the connection before the Hub hears of the request."""
+    """Reset the connection before the Hub receives the request."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     raise Dropped
 
 
 def lose_reply(proxy: Proxy, exchange: Exchange, client: socket.socket) -> None:
-    """Let the Hub do it, and close the connection without its answer."""
+    """Let the Hub process the request, and close the connection without sending its answer."""
     with proxy.forward(exchange) as answer:
         answer.read()
     raise Dropped
@@ -90,7 +90,7 @@ def cut(after: int) -> Fault:
 
 
 def slow(seconds: float) -> Fault:
-    """Forward late."""
+    """Forward after a delay."""
 
     def act(proxy: Proxy, exchange: Exchange, client: socket.socket) -> None:
         proxy.closing.wait(seconds)
@@ -100,12 +100,12 @@ def slow(seconds: float) -> Fault:
 
 
 def stall(proxy: Proxy, exchange: Exchange, client: socket.socket) -> None:
-    """Say nothing, and keep the connection open."""
+    """Send nothing, and keep the connection open."""
     proxy.hold(client)
 
 
 def stall_after(size: int) -> Fault:
-    """Send so many bytes of the answer's body, and nothing more."""
+    """Send ``size`` bytes of the answer's body, then nothing, and keep the connection open."""
 
     def act(proxy: Proxy, exchange: Exchange, client: socket.socket) -> None:
         with proxy.forward(exchange) as answer:
@@ -117,15 +117,15 @@ def stall_after(size: int) -> Fault:
 
 @dataclass
 class Rule:
-    """What to do to the requests whose "METHOD path" a pattern finds, and how often."""
+    """The faults for the next requests whose "METHOD path" matches a pattern, and how many have been used."""
 
     pattern: re.Pattern[str]
     faults: Iterator[Fault]
-    struck: int = 0
+    used: int = 0
 
 
 class Proxy:
-    """Forwards to a Hub, but for what its rules say."""
+    """Forwards every request to a Hub, unless a rule causes a fault."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream).netloc
@@ -148,32 +148,32 @@ class Proxy:
         self.accepting.join()
 
     def on(self, pattern: str, *faults: Fault, times: int | None = 1) -> None:
-        """Do this to the next requests that match, one fault each; with ``times=None`` the last one for ever."""
+        """Cause faults for the next requests that match, one each; with ``times=None``, repeat the last one forever."""
         series = list(faults) * (times or 1)
 
-        def each() -> Iterator[Fault]:
+        def faults_in_turn() -> Iterator[Fault]:
             yield from series
             while times is None:
                 yield series[-1]
 
-        self.rules.append(Rule(re.compile(pattern), each()))
+        self.rules.append(Rule(re.compile(pattern), faults_in_turn()))
 
     @property
     def idle_rules(self) -> list[str]:
         """The patterns that no request has matched."""
-        return [rule.pattern.pattern for rule in self.rules if not rule.struck]
+        return [rule.pattern.pattern for rule in self.rules if not rule.used]
 
-    def calm(self) -> None:
-        """Forget all rules and all that was seen."""
+    def clear(self) -> None:
+        """Remove all rules and recorded exchanges."""
         self.rules, self.exchanges = [], []
 
     def seen(self, pattern: str) -> list[Exchange]:
-        """List the requests that match."""
-        return [one for one in self.exchanges if re.search(pattern, one.name)]
+        """Return the recorded exchanges that match a pattern."""
+        return [exchange for exchange in self.exchanges if re.search(pattern, exchange.name)]
 
     @contextmanager
     def forward(self, exchange: Exchange) -> Iterator[HTTPResponse]:
-        """Send the request to the Hub."""
+        """Send a request to the Hub and yield its answer."""
         connection = HTTPConnection(self.upstream, timeout=30)
         try:
             connection.putrequest(exchange.method, exchange.path, skip_host=True, skip_accept_encoding=True)
@@ -191,7 +191,7 @@ class Proxy:
             connection.close()
 
     def relay(self, answer: HTTPResponse, exchange: Exchange, client: socket.socket, limit: int | None = None) -> None:
-        """Send the Hub's answer back, the body up to a limit."""
+        """Send the Hub's answer to the client, the body up to a limit."""
         exchange.status = answer.status
         kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in ("connection", "transfer-encoding")]
         head = "".join(f"{name}: {value}\r\n" for name, value in [*kept, ("Connection", "close")])
@@ -204,12 +204,12 @@ class Proxy:
             exchange.sent += len(block)
 
     def pass_on(self, exchange: Exchange, client: socket.socket) -> None:
-        """Forward, and send the answer back."""
+        """Forward a request, and send the answer to the client."""
         with self.forward(exchange) as answer:
             self.relay(answer, exchange, client)
 
     def hold(self, client: socket.socket) -> None:
-        """Keep a connection open until the client goes away, or the test ends."""
+        """Keep a connection open until the client closes it or the test ends."""
         client.settimeout(0.1)
         while not self.closing.is_set():
             with suppress(TimeoutError):
@@ -241,7 +241,7 @@ class Proxy:
     def _fault(self, exchange: Exchange) -> Fault | None:
         for rule in self.rules:
             if rule.pattern.search(exchange.name) and (fault := next(rule.faults, None)) is not None:
-                rule.struck += 1
+                rule.used += 1
                 return fault
         return None
 

@@ -1,4 +1,4 @@
-"""A Hub on this very machine is reached whatever proxy is set, and its folder also where there is no network."""
+"""A Hub on this machine is reached whatever proxy is set; a Hub's folder also works without a network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(*arguments: str | Path, cache: Path, **environment: str) -> subprocess.C
 @pytest.mark.parametrize(
     "environment", [PROXIES | {"no_proxy": "example.org"}, PROXIES | {"HF_HUB_OFFLINE": "1"}], ids=["proxy", "offline"]
 )
-def test_a_folder_is_released_to_and_pulled_from(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_folder_works_behind_a_dead_proxy_and_offline(environment: dict[str, str], tmp_path: Path) -> None:
     made, hub = write_checkpoint(tmp_path / "made", size=2_000_000), tmp_path / "hub"
     common: list[str | Path] = ["--hub", hub]
     done = hfver("release", made, "--repo", "me/bot", "--smoke", "off", *common, cache=tmp_path / "c1", **environment)
@@ -39,7 +39,7 @@ def test_a_folder_is_released_to_and_pulled_from(environment: dict[str, str], tm
     assert (tmp_path / "out/model.safetensors").read_bytes() == (made / "model.safetensors").read_bytes()
 
 
-def test_an_address_on_loopback_is_reached_past_the_proxy(busy_hub: LocalHub, tmp_path: Path) -> None:
+def test_a_loopback_address_bypasses_the_proxy(busy_hub: LocalHub, tmp_path: Path) -> None:
     made = write_checkpoint(tmp_path / "made")
     common = ["--hub", busy_hub.url]
     environment = {**PROXIES, "HF_TOKEN": TOKEN}
@@ -48,19 +48,19 @@ def test_an_address_on_loopback_is_reached_past_the_proxy(busy_hub: LocalHub, tm
     assert hfver("pull", "acme/direct", *common, cache=tmp_path, **environment).returncode == 0
 
 
-def test_an_address_stays_offline_where_the_user_says_so(busy_hub: LocalHub, tmp_path: Path) -> None:
+def test_a_loopback_address_respects_offline_mode(busy_hub: LocalHub, tmp_path: Path) -> None:
     ran = hfver("versions", "acme/direct", "--hub", busy_hub.url, cache=tmp_path, HF_HUB_OFFLINE="1")
     assert ran.returncode == 4
     assert "HF_HUB_OFFLINE" in ran.stderr and "Traceback" not in ran.stderr
 
 
-def test_everything_else_goes_through_the_proxy_that_is_set(tmp_path: Path) -> None:
+def test_other_addresses_use_the_proxy(tmp_path: Path) -> None:
     ran = hfver("versions", "acme/direct", "--hub", "http://hub.invalid", cache=tmp_path, **PROXIES)
     assert ran.returncode == 4
     assert "Connection refused" in ran.stderr and "Traceback" not in ran.stderr
 
 
-OTHERS = """
+OTHER_CLIENT = """
 import os, sys
 from huggingface_hub import HfApi, get_session
 from hfver.api.hubs import LocalHub
@@ -79,8 +79,8 @@ except Exception as error:
 
 
 @pytest.mark.parametrize("environment", [PROXIES, {"HF_HUB_OFFLINE": "1"}, PROXIES | {"HF_HUB_OFFLINE": "1"}])
-def test_other_clients_in_the_process_of_a_hub_reach_it_too(environment: dict[str, str], tmp_path: Path) -> None:
-    ran = run("-c", OTHERS, tmp_path / "hub", cache=tmp_path, **environment)
+def test_other_clients_in_the_hubs_process_reach_it(environment: dict[str, str], tmp_path: Path) -> None:
+    ran = run("-c", OTHER_CLIENT, tmp_path / "hub", cache=tmp_path, **environment)
     assert ran.returncode == 0, ran.stderr
-    gone = "OfflineModeIsEnabled" if "HF_HUB_OFFLINE" in environment else "ConnectError"
-    assert ran.stdout.split() == ["me/theirs", gone]
+    error = "OfflineModeIsEnabled" if "HF_HUB_OFFLINE" in environment else "ConnectError"
+    assert ran.stdout.split() == ["me/theirs", error]

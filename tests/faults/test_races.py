@@ -1,4 +1,4 @@
-"""Many processes at one repo: every release is a version of its own, or a clear refusal, and nothing is lost."""
+"""Many processes release to one repo: each gets its own version or a clear error, and no release is lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hfver.api.hubs import LocalHub
 from hfver.core.version import tag_of
 from hfver.hub import Hub
 from hfver.registry.state import read_state
-from tests.faults import racing
+from tests.faults import race_workers
 from tests.faults.conftest import TOKEN, write_checkpoint
 
 RACERS = 8
@@ -28,10 +28,10 @@ Race = Callable[..., list[Any]]
 
 @pytest.fixture(scope="module")
 def race() -> Iterator[Race]:
-    """Run a function in eight processes at the same moment, each with arguments of its own."""
+    """Run a function in eight processes at the same time, each with its own arguments."""
     with ProcessPoolExecutor(RACERS, multiprocessing.get_context("spawn")) as pool:
         wait = time.time() + 3
-        list(pool.map(racing.remember, range(RACERS), [wait] * RACERS))
+        list(pool.map(race_workers.remember, range(RACERS), [wait] * RACERS))
 
         def run(function: Callable[..., Any], *arguments: Any) -> list[Any]:
             return list(pool.map(function, *arguments, timeout=200))
@@ -41,11 +41,11 @@ def race() -> Iterator[Race]:
 
 def releases(race: Race, hub: LocalHub, repo: str, folders: list[Path], **options: Any) -> list[tuple[str, str]]:
     many, at = len(folders), time.time() + 0.3
-    return race(racing.release, folders, *([value] * many for value in (repo, hub.url, TOKEN, at, options)))
+    return race(race_workers.release, folders, *([value] * many for value in (repo, hub.url, TOKEN, at, options)))
 
 
 def check_repo(hub: LocalHub, repo: str, monkeypatch: pytest.MonkeyPatch, memory: Path) -> list[str]:
-    """Look at the repo as a machine that never saw it; returns its versions in the ledger's order."""
+    """Check the repo from a machine without memory of it; return its versions in the order of the ledger."""
     monkeypatch.setenv("HFVER_CACHE", str(memory))
     state = read_state(Hub(hub.url, TOKEN).repo(repo))
     versions = [str(entry.version) for entry in state.ledger.entries]
@@ -64,7 +64,7 @@ def check_repo(hub: LocalHub, repo: str, monkeypatch: pytest.MonkeyPatch, memory
 def test_different_changes_all_become_versions(
     race: Race, busy_hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All at once to a repo that does not exist yet, while somebody else commits to main by a plain client."""
+    """All release at once to a repo that does not exist yet, while a plain client commits to its main."""
     repo, folders = "acme/race", [write_checkpoint(tmp_path / f"made-{number}") for number in range(RACERS)]
     over, api = threading.Event(), HfApi(busy_hub.url, token=TOKEN)
     others: list[str] = []
@@ -94,13 +94,13 @@ def test_the_same_content_becomes_one_version(
     made = write_checkpoint(tmp_path / "made")
     outcomes = releases(race, busy_hub, "acme/same", [made] * RACERS)
     assert check_repo(busy_hub, "acme/same", monkeypatch, tmp_path / "fresh") == ["1.0.0"]
-    done = [said for version, said in outcomes if version == "1.0.0"]
-    assert "" in done  # more than one, where the clock made the same manifest for both: then it is the same commit
+    notes = [note for version, note in outcomes if version == "1.0.0"]
+    assert "" in notes  # more than one if two manifests have the same time: then they are the same commit
     refused = [name for name, _ in outcomes if name != "1.0.0"]
-    assert set(refused) <= {"ReleaseExists", "Conflict"} and len(done) + len(refused) == RACERS
+    assert set(refused) <= {"ReleaseExists", "Conflict"} and len(notes) + len(refused) == RACERS
 
 
-def test_a_fixed_version_goes_to_one(
+def test_one_release_gets_a_fixed_version(
     race: Race, busy_hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = [write_checkpoint(tmp_path / name) for name in ("one", "other")]
@@ -110,6 +110,6 @@ def test_a_fixed_version_goes_to_one(
     assert winner == ("2.0.0", "") and loser[0] in ("Conflict", "ReleaseExists")
 
 
-def test_what_is_remembered_is_never_torn(race: Race) -> None:
+def test_memory_is_never_torn(race: Race) -> None:
     at = time.time() + 0.3
-    assert race(racing.remember, range(RACERS), [at] * RACERS) == [0] * RACERS
+    assert race(race_workers.remember, range(RACERS), [at] * RACERS) == [0] * RACERS

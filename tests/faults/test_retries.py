@@ -1,4 +1,4 @@
-"""Networks that break and Hubs that are busy: releases, resolutions, pulls and lists go through, or end in order."""
+"""Broken networks and overloaded Hubs: commands succeed after retries, or end with a proper error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hfver.errors import BadConfig, HubError, HubUnreachable
 from tests.faults.conftest import TOKEN, write_checkpoint
 from tests.faults.proxy import Fault, Proxy, answer, cut, drop, lose_reply, reset, slow, stall, stall_after
 
-PASSING: dict[str, Fault] = {
+TRANSIENT: dict[str, Fault] = {
     "429": answer(429),
     "429, wait 0": answer(429, Retry_After="0"),
     "500": answer(500),
@@ -36,7 +36,7 @@ def release(proxy: Proxy, folder: Path, repo: str, **options: Any) -> Any:
 
 
 def check_versions(hub: LocalHub, repo: str, versions: list[str]) -> None:
-    """Look past the proxy: these versions, one line each, no branch left, nothing broken."""
+    """Check the Hub itself: exactly these versions, one ledger line each, and no leftover branch."""
     assert [str(one.version) for one in hfver.versions(repo, hub=hub).releases] == versions
     folder = hub.path / "repos" / "models" / f"{repo}.git"
     show = ["git", "-C", str(folder), "show", "main:.hfver/releases.jsonl"]
@@ -47,12 +47,10 @@ def check_versions(hub: LocalHub, repo: str, versions: list[str]) -> None:
     assert names == ["refs/heads/main", *sorted(f"refs/tags/v{version}" for version in versions)]
 
 
-@pytest.mark.parametrize("name", PASSING)
-def test_every_request_of_every_command_may_fail_once(
-    name: str, proxy: Proxy, busy_hub: LocalHub, tmp_path: Path
-) -> None:
-    """A fault for the first request of each kind: what follows is the retry."""
-    fault, repo = PASSING[name], f"acme/once-{list(PASSING).index(name)}"
+@pytest.mark.parametrize("name", TRANSIENT)
+def test_any_request_can_fail_once(name: str, proxy: Proxy, busy_hub: LocalHub, tmp_path: Path) -> None:
+    """The first request of each kind gets the fault, and its retry succeeds."""
+    fault, repo = TRANSIENT[name], f"acme/once-{list(TRANSIENT).index(name)}"
     kinds = [
         "/api/whoami", "/api/repos/create", "/refs", "/tree/", "/resolve/", "POST .*/branch/", "DELETE .*/branch/",
         "/preupload/", "/objects/batch", "PUT /lfs-objects/", "/verify", "/commit/hfver", "/tag/", "/commit/main",
@@ -73,26 +71,26 @@ def test_every_request_of_every_command_may_fail_once(
 
 
 @pytest.mark.parametrize("path", ["/branch/", "PUT /lfs-objects/", "/verify", "/commit/hfver", "/tag/", "/commit/main"])
-def test_a_lost_reply_to_a_write_makes_no_second_version(
+def test_a_lost_reply_to_a_write_does_not_make_a_second_version(
     path: str, proxy: Proxy, busy_hub: LocalHub, tmp_path: Path
 ) -> None:
-    repo, said = f"acme/lost-{abs(hash(path))}", list[str]()
+    repo, messages = f"acme/lost-{abs(hash(path))}", list[str]()
     release(proxy, write_checkpoint(tmp_path / "made"), repo)
-    proxy.calm()
+    proxy.clear()
     proxy.on(f"(POST|PUT) .*{path.removeprefix('PUT ')}", lose_reply)
-    done = release(proxy, write_checkpoint(tmp_path / "made"), repo, version="1.1.0", say=said.append)
+    done = release(proxy, write_checkpoint(tmp_path / "made"), repo, version="1.1.0", say=messages.append)
     assert proxy.idle_rules == []
     assert (done.version, done.note) == ("1.1.0", None)
-    assert not any("meanwhile" in line for line in said)
+    assert not any("meanwhile" in message or "in the meantime" in message for message in messages)
     check_versions(busy_hub, repo, ["1.1.0", "1.0.0"])
 
 
 @pytest.mark.parametrize(("status", "date"), [(429, False), (503, True)], ids=["seconds", "date"])
-def test_retry_after_is_honoured(status: int, date: bool, proxy: Proxy, tmp_path: Path) -> None:
+def test_retry_after_is_honored(status: int, date: bool, proxy: Proxy, tmp_path: Path) -> None:
     repo = f"acme/after-{status}-{date}"
     release(proxy, write_checkpoint(tmp_path / "made"), repo)
     for path in ("/resolve/.*safetensors", "/refs", "PUT"):
-        proxy.calm()
+        proxy.clear()
         due = formatdate(time.time() + 2, usegmt=True) if date else "1"
         proxy.on(path, answer(status, Retry_After=due))
         if path == "PUT":
@@ -104,10 +102,10 @@ def test_retry_after_is_honoured(status: int, date: bool, proxy: Proxy, tmp_path
 
 
 @pytest.mark.parametrize("headers", [{"Retry_After": "7200"}, {"RateLimit": '"api";r=0;t=7200'}], ids=str)
-def test_nobody_sleeps_for_hours(headers: dict[str, str], proxy: Proxy, tmp_path: Path) -> None:
+def test_a_wait_of_hours_is_an_error(headers: dict[str, str], proxy: Proxy, tmp_path: Path) -> None:
     release(proxy, write_checkpoint(tmp_path / "made"), "acme/hours")
     for path in ("/refs", "/resolve/.*safetensors", "PUT"):
-        proxy.calm()
+        proxy.clear()
         proxy.on(path, answer(429, **headers), times=None)
         with pytest.raises(HubError, match="429") as caught:
             hfver.pull("acme/hours", tmp_path / "new", hub=proxy.url, token=TOKEN)
@@ -128,7 +126,7 @@ LASTING: dict[str, tuple[Fault, type[HubError]]] = {
 
 
 @pytest.mark.parametrize("name", LASTING)
-def test_a_lasting_fault_is_an_error_within_the_bound(
+def test_a_lasting_fault_is_an_error_after_the_last_retry(
     name: str, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fault, kind = LASTING[name]
@@ -143,7 +141,7 @@ def test_a_lasting_fault_is_an_error_within_the_bound(
         "/commit/": lambda: release(proxy, write_checkpoint(tmp_path / "made"), repo),
     }
     for path, command in commands.items():
-        proxy.calm()
+        proxy.clear()
         proxy.on(path, fault, times=None)
         with pytest.raises(kind) as caught:
             command()
@@ -151,7 +149,7 @@ def test_a_lasting_fault_is_an_error_within_the_bound(
         assert 2 < len(proxy.seen(path)) <= 6
 
 
-def test_an_upload_that_stalls_is_given_up(proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stalled_upload_is_retried(proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HFVER_HTTP_TIMEOUT", "0.2")
     proxy.on("PUT", stall)
     assert release(proxy, write_checkpoint(tmp_path / "made"), "acme/stalled").version == "1.0.0"
@@ -164,7 +162,7 @@ def test_a_large_download_resumes(fault: str, proxy: Proxy, tmp_path: Path, monk
     monkeypatch.setenv("HFVER_HTTP_TIMEOUT", "0.3")
     folder = write_checkpoint(tmp_path / "made", size=size)
     release(proxy, folder, repo)
-    proxy.calm()
+    proxy.clear()
     stop = stall_after(1_500_000) if fault == "stalled" else cut(1_500_000)
     proxy.on("GET .*safetensors", stop, *([answer(503)] if fault == "busy between" else []), stop)
     pulled = hfver.pull(repo, tmp_path / "pulled", hub=proxy.url, token=TOKEN)
@@ -175,7 +173,7 @@ def test_a_large_download_resumes(fault: str, proxy: Proxy, tmp_path: Path, monk
     assert (pulled.path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
 
-def test_a_download_that_was_given_up_is_resumed_by_the_next_run(
+def test_a_failed_download_is_resumed_by_the_next_command(
     proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_checkpoint(tmp_path / "made", size=2_000_000)
@@ -189,7 +187,7 @@ def test_a_download_that_was_given_up_is_resumed_by_the_next_run(
     assert (pulled.path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
 
-def test_the_settings_of_patience_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_retry_settings_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"RETRIES": "many", "PAUSE": "-1", "TIMEOUT": "0"}.items():
         with monkeypatch.context() as here, pytest.raises(BadConfig, match=f"HFVER_HTTP_{name}"):
             here.setenv(f"HFVER_HTTP_{name}", value)

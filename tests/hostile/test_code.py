@@ -1,4 +1,4 @@
-"""Configs that would make a library run code: refused wherever somebody would load them, unless they are allowed."""
+"""Configs that would make a library run code are refused by every command that loads, unless the user allows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hfver.api.hubs import LocalHub
 from hfver.cli import main
 from hfver.errors import BadCheckpoint, PolicyViolation
 from hfver.model.checkpoint import refuse_code
-from tests.hostile.building import REPO, config, model
+from tests.hostile.checkpoints import REPO, config, model
 
 CODE: list[tuple[str, Any]] = [
     ("config.json", {"auto_map": {"AutoModel": "modeling.Own"}}),
@@ -53,7 +53,7 @@ def put(folder: Path, path: str, content: Any) -> Path:
 
 
 @pytest.mark.parametrize(("path", "content"), CODE)
-def test_what_names_code(path: str, content: Any, tmp_path: Path) -> None:
+def test_a_config_that_names_code_is_refused(path: str, content: Any, tmp_path: Path) -> None:
     put(tmp_path, path, content)
     with pytest.raises(PolicyViolation, match="asks for code") as caught:
         refuse_code(tmp_path)
@@ -63,24 +63,24 @@ def test_what_names_code(path: str, content: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("path", "content"), HARMLESS)
-def test_what_names_none(path: str, content: Any, tmp_path: Path) -> None:
+def test_a_harmless_config_is_accepted(path: str, content: Any, tmp_path: Path) -> None:
     refuse_code(put(tmp_path, path, content))
 
 
-def test_what_cannot_be_looked_at_is_refused(tmp_path: Path) -> None:
+def test_a_config_that_cannot_be_parsed_is_refused(tmp_path: Path) -> None:
     put(tmp_path, "config.json", '{"a":' * 100_000 + '{"auto_map": 1}' + "}" * 100_000)
     with pytest.raises(BadCheckpoint, match="deep"):
         refuse_code(tmp_path)
 
 
 @pytest.mark.parametrize("depth", [400, 900])
-def test_no_depth_hides_a_key(depth: int, tmp_path: Path) -> None:
+def test_nesting_does_not_hide_a_key(depth: int, tmp_path: Path) -> None:
     put(tmp_path, "config.json", '{"a":' * depth + '{"auto_map": {"x": "y"}}' + "}" * depth)
     with pytest.raises((PolicyViolation, BadCheckpoint)):
         refuse_code(tmp_path)
 
 
-def test_each_verb_asks_for_the_allowance(
+def test_each_command_requires_the_permission(
     local_hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, target, hub = model(tmp_path / "model"), tmp_path / "target", ["--hub", str(local_hub.path)]
@@ -110,7 +110,7 @@ def test_each_verb_asks_for_the_allowance(
     assert run("verify", str(target), *hub) == 0
 
 
-def test_loading_asks_for_it_too(local_hub: LocalHub, tmp_path: Path) -> None:
+def test_load_requires_the_permission(local_hub: LocalHub, tmp_path: Path) -> None:
     import hfver
 
     folder = model(tmp_path / "model")

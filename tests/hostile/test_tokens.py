@@ -1,4 +1,4 @@
-"""A token stays where it was put: not in logs, errors, receipts, repos or the list of processes."""
+"""A token appears nowhere else: not in logs, errors, receipts, repos or the list of processes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from hfver.cli import main
-from tests.hostile.building import REPO, model
+from tests.hostile.checkpoints import REPO, model
 
 TOKEN = "hf" + "_" + "TokenOfTheReleaseThatNobodyMaySee1"
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:
-    """A Hub in a process of its own, whose user is in a file."""
+    """A Hub in a separate process, with its user in a file."""
     users = tmp_path / "users.txt"
     users.write_text(f"# name and token\nacme:{TOKEN}\n")
     users.chmod(0o600)
@@ -32,7 +32,7 @@ def served(tmp_path: Path) -> Iterator[str]:
 
 
 def command_lines() -> str:
-    """What anybody on this machine can read of all processes."""
+    """Return the command lines of all processes, which every user of the machine can read."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -43,11 +43,11 @@ def command_lines() -> str:
 
 
 def run(home: Path, *arguments: str) -> tuple[int, str]:
-    """Run a command as a process, watching the list of processes."""
+    """Run a command as a process, and check the list of processes while it runs."""
     places = {"HF_HOME": str(home / "hf"), "HFVER_CACHE": str(home / "hfver"), "HF_HUB_DISABLE_TELEMETRY": "1"}
     environment = {**os.environ, **places, "HF_TOKEN": TOKEN, "HFVER_DEBUG": "1", "HF_DEBUG": "1"}
     command = [sys.executable, "-m", "hfver", *arguments]
-    log = home / "said"
+    log = home / "output"
     with log.open("wb") as output, subprocess.Popen(command, env=environment, stdout=output, stderr=output) as process:
         while process.poll() is None:
             assert TOKEN not in command_lines()
@@ -56,7 +56,7 @@ def run(home: Path, *arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads /proc")
-def test_a_token_is_nowhere(served: str, tmp_path: Path) -> None:
+def test_a_token_is_not_leaked(served: str, tmp_path: Path) -> None:
     folder, home = model(tmp_path / "model"), tmp_path / "home"
     home.mkdir()
     release = ["release", str(folder), "--repo", REPO, "--hub", served, "--smoke", "off", "-m", "the first"]
@@ -67,17 +67,17 @@ def test_a_token_is_nowhere(served: str, tmp_path: Path) -> None:
         run(home, "pull", "acme/nothing", "--hub", served, "--json"),
     ]
     assert [code == 0 for code, _ in outcomes] == [True, True, False, False]
-    assert not [said for _, said in outcomes if TOKEN in said]
+    assert not [output for _, output in outcomes if TOKEN in output]
     places = [home, tmp_path / "hub", tmp_path / "pulled", folder]
-    holding = [path for place in places for path in place.rglob("*") if path.is_file() and _holds(path)]
-    assert holding == []
+    leaks = [path for place in places for path in place.rglob("*") if path.is_file() and _holds(path)]
+    assert leaks == []
 
 
 def _holds(path: Path) -> bool:
     return TOKEN.encode() in path.read_bytes()
 
 
-def test_a_file_of_users_is_private(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_users_file_must_be_private(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     users = tmp_path / "users.txt"
     users.write_text(f"acme:{TOKEN}\n")
     users.chmod(0o644)

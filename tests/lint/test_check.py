@@ -1,4 +1,4 @@
-"""The whole verb: walking a code base, locks, the Hub, what cannot be read, and files that are never half written."""
+"""``hfver pins`` as a whole: which files are read, locks, the Hub, unreadable files, no half-written files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ tag = AutoModel.from_pretrained("acme/bot", revision="v1")
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A code base, which is the current folder."""
+    """A code base; its parent is the current folder."""
     (tmp_path / "code" / "src").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "code")
     return tmp_path / "code" / "src"
@@ -49,7 +49,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
 
 
 def publish(hub: LocalHub) -> tuple[str, str, str]:
-    """Make a model with a tag behind its main, and a dataset; returns both heads and the tag's commit."""
+    """Make a model with a tag older than its main, and a dataset; return both heads and the tag's commit."""
     api = HfApi(hub.url, token=hub.token)
     for kind in ("model", "dataset"):
         api.create_repo(f"acme/{'bot' if kind == 'model' else 'chat'}", repo_type=kind)
@@ -88,7 +88,7 @@ def test_fix_from_the_hub(
     )
 
 
-def test_fix_from_the_lock_asks_nobody(source: Path, requests: list[str]) -> None:
+def test_fix_from_the_lock_sends_no_request(source: Path, requests: list[str]) -> None:
     lock(source.parent, datasets=(LockedDataset(name="chat", source="acme/chat", revision=OTHER),))
     (source / "a.py").write_text(CODE.replace('"v1"', '"main"'))
     report = hfver.pins(["src"], fix=True, hub="http://127.0.0.1:9")
@@ -97,7 +97,7 @@ def test_fix_from_the_lock_asks_nobody(source: Path, requests: list[str]) -> Non
     assert (text.count(SHA), text.count(OTHER)) == (2, 1)
 
 
-def test_the_locks_commit_is_written_for_its_version_only(local_hub: LocalHub, source: Path) -> None:
+def test_the_locked_commit_is_written_only_for_its_version(local_hub: LocalHub, source: Path) -> None:
     *_, tagged = publish(local_hub)
     lock(source.parent, version="1.0.0", digest=f"sha256:{'0' * 64}", ledger=f"sha256:{'0' * 64}")
     (source / "a.py").write_text(
@@ -112,34 +112,32 @@ def test_a_lock_pins_hfvers_own_calls(source: Path) -> None:
     )
     assert len(hfver.pins(["src"]).findings) == 3
     lock(source.parent, version="1.0.0", digest=f"sha256:{'0' * 64}", ledger=f"sha256:{'0' * 64}")
-    assert [finding.line for finding in hfver.pins(["src"]).findings] == [4]
+    assert [diagnostic.line for diagnostic in hfver.pins(["src"]).findings] == [4]
 
 
-def test_a_hub_that_does_not_answer(
-    source: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_hub(source: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     (source / "a.py").write_text(CODE)
     code = main(["pins", "src", "--fix", "--hub", "http://127.0.0.1:9"])
-    told = capsys.readouterr()
+    shown = capsys.readouterr()
     assert code == 1
-    assert told.out.count("src/a.py:") == 3
-    assert told.out.count("HF_HUB_OFFLINE is set") == 3
+    assert shown.out.count("src/a.py:") == 3
+    assert shown.out.count("HF_HUB_OFFLINE is set") == 3
     assert (source / "a.py").read_text() == CODE
 
 
-def test_without_fix_nothing_is_asked_or_written(
+def test_without_fix_nothing_is_requested_or_written(
     source: Path, capsys: pytest.CaptureFixture[str], requests: list[str]
 ) -> None:
     (source / "a.py").write_text(CODE)
     assert main(["pins", "src"]) == 1
-    told = capsys.readouterr()
-    assert told.out.splitlines()[0].startswith("src/a.py:4:9: unpinned: AutoModel.from_pretrained: acme/bot is loaded")
-    assert "3 not pinned, in 1 of 1 file read. Write commits in: hfver pins src --fix" in told.err
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[0].startswith("src/a.py:4:9: unpinned: AutoModel.from_pretrained: acme/bot is loaded")
+    assert "3 not pinned, in 1 of 1 file read. Write commits in: hfver pins src --fix" in shown.err
     assert ((source / "a.py").read_text(), requests) == (CODE, [])
 
 
-def test_other_peoples_code_is_not_read(source: Path) -> None:
+def test_code_of_others_is_skipped(source: Path) -> None:
     for folder in (".git", ".venv", "node_modules", "__pycache__", "lib/site-packages", "mine"):
         (source / folder).mkdir(parents=True)
         (source / folder / "a.py").write_text(CODE)
@@ -149,11 +147,11 @@ def test_other_peoples_code_is_not_read(source: Path) -> None:
     (source / "loop").symlink_to(source)
     (source / "mine" / "link.py").symlink_to(source / "env" / "a.py")
     report = hfver.pins(["src", "src/mine", "src/mine/a.py"])
-    assert {finding.path for finding in report.findings} == {"src/mine/a.py"}
+    assert {diagnostic.path for diagnostic in report.findings} == {"src/mine/a.py"}
     assert (report.files, len(report.findings)) == (1, 3)
 
 
-def test_broken_files_do_not_stop_the_rest(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_broken_files_do_not_stop_the_check(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (source / "bad.py").write_text("M.from_pretrained(")
     (source / "bytes.py").write_bytes(b"# from_pretrained \xff")
     (source / "good.py").write_text(CODE)
@@ -167,12 +165,12 @@ def test_broken_files_do_not_stop_the_rest(source: Path, capsys: pytest.CaptureF
     assert (code, report["error"]["type"]) == (2, "UsageError")
 
 
-def test_a_path_that_is_not_there(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_path(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, report = run(capsys, "src", "nowhere")
     assert (code, report["error"]["type"]) == (2, "UsageError")
 
 
-def test_a_file_keeps_its_mode_and_a_link_its_target(local_hub: LocalHub, source: Path) -> None:
+def test_a_file_keeps_its_mode_and_a_link_stays_a_link(local_hub: LocalHub, source: Path) -> None:
     publish(local_hub)
     (source / "a.py").write_text(CODE)
     (source / "a.py").chmod(0o755)
@@ -183,7 +181,7 @@ def test_a_file_keeps_its_mode_and_a_link_its_target(local_hub: LocalHub, source
     assert sorted(path.name for path in source.iterdir()) == ["a.py", "link.py"]
 
 
-def test_what_cannot_be_written_is_listed_and_whole(source: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported_and_intact(source: Path) -> None:
     lock(source.parent)
     text = 'M.from_pretrained("acme/bot")\n' + "# long\n" * 100
     (source / "a.py").write_text(text)
@@ -204,11 +202,11 @@ def test_sarif(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pins", str(source), "--sarif"]) == 1
     log = json.loads(capsys.readouterr().out)
     assert (log["version"], log["$schema"].rpartition("/")[2]) == ("2.1.0", "sarif-schema-2.1.0.json")
-    (told,) = log["runs"]
-    driver = told["tool"]["driver"]
-    assert (driver["name"], told["columnKind"]) == ("hfver", "unicodeCodePoints")
-    assert len(told["results"]) == 3
-    for result in told["results"]:
+    (run_log,) = log["runs"]
+    driver = run_log["tool"]["driver"]
+    assert (driver["name"], run_log["columnKind"]) == ("hfver", "unicodeCodePoints")
+    assert len(run_log["results"]) == 3
+    for result in run_log["results"]:
         assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
         assert result["level"] in ("error", "warning")
         assert result["message"]["text"]
@@ -216,12 +214,12 @@ def test_sarif(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert location["physicalLocation"]["artifactLocation"]["uri"] == "src/a%20b.py"
         region = location["physicalLocation"]["region"]
         assert (1, 1) <= (region["startLine"], region["startColumn"]) < (region["endLine"], region["endColumn"])
-    (notification,) = told["invocations"][0]["toolExecutionNotifications"]
+    (notification,) = run_log["invocations"][0]["toolExecutionNotifications"]
     assert "bad.py" in notification["message"]["text"]
     assert main(["pins", "src", "--sarif", "--json"]) == 2
 
 
-def test_reading_needs_no_libcst(source: Path) -> None:
+def test_reading_works_without_libcst(source: Path) -> None:
     (source / "a.py").write_text(CODE)
     program = "import sys; sys.modules['libcst'] = None; from hfver.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", program, "pins", "src"]

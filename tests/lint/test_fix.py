@@ -1,4 +1,4 @@
-"""Commits are written as people would write them, and nothing else is touched."""
+"""Commits are written as a person would write them, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ARGUMENT = f'revision="{SHA}"'
 
 
 def fix(code: str) -> str:
-    """Pin everything that can be pinned to one commit."""
+    """Pin everything that can be pinned, to one commit."""
     found = check_module(code, SourceContext("x.py"))
-    pins = [replace(finding, commit=SHA) for finding in found if finding.fixable]
+    pins = [replace(diagnostic, commit=SHA) for diagnostic in found if diagnostic.fixable]
     return pin_calls(code.encode(), pins).decode()
 
 
@@ -28,7 +28,7 @@ LAYOUTS = {
     "one line": ('M.from_pretrained("a/b")', f'M.from_pretrained("a/b", {ARGUMENT})'),
     "single quotes": ("M.from_pretrained('a/b')", f"M.from_pretrained('a/b', revision='{SHA}')"),
     "no literal": ('N = "a/b"\nM.from_pretrained(N)', f'N = "a/b"\nM.from_pretrained(N, {ARGUMENT})'),
-    "comma at the end": ('M.from_pretrained("a/b",)', f'M.from_pretrained("a/b", {ARGUMENT},)'),
+    "trailing comma": ('M.from_pretrained("a/b",)', f'M.from_pretrained("a/b", {ARGUMENT},)'),
     "spaces": ('M.from_pretrained( "a/b" )', f'M.from_pretrained( "a/b", {ARGUMENT} )'),
     "branch": ('M.from_pretrained("a/b", revision="main", x=1)', f'M.from_pretrained("a/b", {ARGUMENT}, x=1)'),
     "spaced branch": ('M.from_pretrained("a/b", revision = "main" )', f'M.from_pretrained("a/b", revision = "{SHA}" )'),
@@ -65,7 +65,7 @@ LAYOUTS = {
         'M.from_pretrained(  # why\n    "a/b",  # what\n    x=1,  # how\n    # done\n)  # so\n',
         f'M.from_pretrained(  # why\n    "a/b",  # what\n    x=1,  # how\n    # done\n    {ARGUMENT},\n)  # so\n',
     ),
-    "comment behind the last": (
+    "comment after the last argument": (
         'M.from_pretrained(\n    "a/b"  # what\n)\n',
         f'M.from_pretrained(\n    "a/b",  # what\n    {ARGUMENT}\n)\n',
     ),
@@ -86,7 +86,7 @@ LAYOUTS = {
         'x = 1\r\nM.from_pretrained(\r\n    "a/b",\r\n)\r\n',
         f'x = 1\r\nM.from_pretrained(\r\n    "a/b",\r\n    {ARGUMENT},\r\n)\r\n',
     ),
-    "letters of more than a byte": (
+    "multibyte characters": (
         'é = "🦙", M.from_pretrained("a/b")',
         f'é = "🦙", M.from_pretrained("a/b", {ARGUMENT})',
     ),
@@ -106,22 +106,33 @@ def test_layout(layout: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_can_be_fixed_is_no_finding_afterwards(case: Case) -> None:
+def test_what_is_fixed_is_not_reported_again(case: Case) -> None:
     fixed = fix(case.code)
-    left = [(finding.rule, finding.name) for finding in check_module(fixed, SourceContext("x.py"))]
-    assert left == [(rule, name) for rule, name, fixable in case.found if not fixable]
+    left = [(diagnostic.rule, diagnostic.name) for diagnostic in check_module(fixed, SourceContext("x.py"))]
+    assert left == [(rule, name) for rule, name, fixable in case.expected if not fixable]
     assert fix(fixed) == fixed
-    if not any(fixable for *_, fixable in case.found):
+    if not any(fixable for *_, fixable in case.expected):
         assert fixed == case.code
 
 
-def test_encodings_stay() -> None:
+def test_the_encoding_is_kept() -> None:
     for head, encoding in (("# -*- coding: latin-1 -*-\n", "latin-1"), ("", "utf-8-sig")):
         code = f'{head}x = "é"\nM.from_pretrained("a/b")\n'
         (found,) = check_module(code, SourceContext("x.py"))
         fixed = pin_calls(code.encode(encoding), [replace(found, commit=SHA)])
         assert fixed.decode(encoding) == code.replace('"a/b"', f'"a/b", {ARGUMENT}')
         assert fixed.startswith(b"\xef\xbb\xbf") == (encoding == "utf-8-sig")
+
+
+def test_code_nested_too_deeply_for_libcst_is_a_syntax_error() -> None:
+    with pytest.raises(SyntaxError, match="too deeply"):
+        fix(f"x{'.y()' * 800}\nM.from_pretrained('a/b')")
+
+
+def test_an_alias_of_partial_is_fixed() -> None:
+    imports = "from functools import partial as p\nfrom datasets import load_dataset as l\n"
+    code = f"{imports}f = p(l, 'a/b', {'None, ' * 11}'main')"
+    assert fix(code) == code.replace("main", SHA)
 
 
 GAPS = st.sampled_from(["", " ", "\n", "\n    ", "  # note\n", "\n\n  # note\n  "])
@@ -133,7 +144,7 @@ REVISIONS = st.sampled_from(["", "revision='main'", "revision = None", 'revision
 
 @st.composite
 def calls(draw: st.DrawFn) -> str:
-    """Write a call of any layout that Python allows."""
+    """Generate a call in any layout that Python allows."""
     others = draw(st.lists(VALUES, max_size=4, unique_by=lambda text: text[:2]))
     revision = draw(REVISIONS)
     if revision:
@@ -147,7 +158,7 @@ def calls(draw: st.DrawFn) -> str:
 
 @settings(max_examples=60)
 @given(st.lists(calls(), min_size=1, max_size=3), st.sampled_from(["{}\n", "if x:\n    y = [{}]\n", "é='🦙';({})\n"]))
-def test_any_layout_is_fixed(made: list[str], around: str) -> None:
+def test_any_layout_can_be_fixed(made: list[str], around: str) -> None:
     code = "".join(around.format(call) for call in made)
     fixed = fix(code)
     assert check_module(fixed, SourceContext("x.py")) == []
@@ -165,5 +176,5 @@ def _without_revisions(code: str) -> str:
 
 
 def _comments(code: str) -> list[str]:
-    """Comments and their order, apart from one inside a revision that is replaced."""
+    """Return the comments in order, except one inside a revision that is replaced."""
     return [line.partition("#")[2] for line in code.splitlines() if "#" in line and "# old" not in line]

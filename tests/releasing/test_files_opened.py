@@ -44,10 +44,9 @@ def _note(event: str, args: tuple[object, ...]) -> None:
 
 @contextmanager
 def watched(folder: Path) -> Iterator[list[tuple[str, bool]]]:
-    """Collect which files of a folder are opened, and whether for an upload."""
-    # An audit hook cannot be removed, so one is added for all tests.
+    """Collect which files of a folder are opened, and whether for an upload. One hook serves all tests."""
     global _watched
-    if not hasattr(sys, "_hfver_open_hook"):
+    if not hasattr(sys, "_hfver_open_hook"):  # a hook cannot be removed
         sys.addaudithook(_note)
         sys._hfver_open_hook = True  # type: ignore[attr-defined]
     _opened.clear()

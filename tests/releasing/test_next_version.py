@@ -54,7 +54,7 @@ def test_the_change_decides(local_hub: LocalHub, folder: Path) -> None:
     assert release(folder, local_hub).version == "2.0.0"
     text = changelog(local_hub, "2.0.0")
     assert text.index("## [2.0.0]") < text.index("### Breaking") < text.index("## [1.2.0]")
-    assert "of the weights moved" in changelog(local_hub, "1.2.0")
+    assert "of the weights changed" in changelog(local_hub, "1.2.0")
     (commit, *_) = HfApi(endpoint=local_hub.url, token=local_hub.token).list_repo_commits(REPO, revision="v2.0.0")
     assert commit.title == "Release 2.0.0"
     assert "Breaking:\n- " in commit.message

@@ -143,8 +143,8 @@ def test_the_description_has_what_a_reviewer_needs(
     for wanted in (
         f"`{REPO}@2.0.0` would be a **MAJOR** release after `1.0.0`",
         "Better at `refunds`",
-        "| level | rule | where | what it means |",
-        "of the weights moved (",
+        "| Level | Rule | Where | What it means |",
+        "of the weights changed (",
         r"`config.json:no_such\|setting` |",
         "| `mmlu` | 0.61 | 0.64 | +0.03 |",
         "**passed** on cpu, float32",

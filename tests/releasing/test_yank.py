@@ -62,7 +62,7 @@ def test_undo(hub: LocalHub) -> None:
     assert hfver.yank(f"{REPO}@1.1.0", undo=True, hub=hub).yanked is None
     assert hfver.resolve(f"{REPO}@^1", hub=hub).version == "1.1.0"
     assert on_main(hub, "VERSION") == "1.1.0\n"
-    assert "Withdrawn" not in on_main(hub, "README.md")
+    assert "Yanked versions" not in on_main(hub, "README.md")
 
 
 def test_main_shows_the_newest_release_that_is_not_yanked(hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
@@ -70,7 +70,7 @@ def test_main_shows_the_newest_release_that_is_not_yanked(hub: LocalHub, checkpo
     assert on_main(hub, "VERSION") == "1.0.0\n"
     assert "1.1.0: answers in French" in on_main(hub, "README.md")
     hfver.yank(f"{REPO}@1.0.0", "so does this", hub=hub)
-    assert on_main(hub, "README.md").count("Withdrawn") == 1
+    assert on_main(hub, "README.md").count("Yanked versions") == 1
     assert "1.0.0: so does this" in on_main(hub, "README.md")
     released = hfver.release(checkpoint(3), REPO, hub=hub, smoke="off")
     assert on_main(hub, "VERSION") == f"{released.version}\n"

@@ -125,15 +125,16 @@ def test_tokens_are_nowhere_in_the_folder(hub: EmbeddedHub, api: HfApi, repo: st
         assert (hub.root / name).stat().st_mode & 0o077 == 0
 
 
-def test_a_user_has_one_token(hub: EmbeddedHub) -> None:
+def test_a_user_has_one_token_and_who_is_not_named_any_more_has_none(hub: EmbeddedHub) -> None:
     with EmbeddedHub(hub.root, users={"ann": "new-token"}) as second:
         for url in (hub.url, second.url):
             assert httpx.get(f"{url}/api/whoami-v2", headers={"Authorization": "Bearer new-token"}).status_code == 200
             assert httpx.get(f"{url}/api/whoami-v2", headers={"Authorization": "Bearer ann-token"}).status_code == 401
+            assert httpx.get(f"{url}/api/whoami-v2", headers={"Authorization": "Bearer bob-token"}).status_code == 401
         owner = {"Authorization": f"Bearer {hub.token}"}
         assert httpx.get(f"{second.url}/api/whoami-v2", headers=owner).status_code == 401
     with sqlite3.connect(hub.root / "hub.db") as db:
-        assert db.execute("SELECT count(*) FROM tokens").fetchone() == (2,)
+        assert db.execute("SELECT count(*) FROM tokens").fetchone() == (1,)
     db.close()
 
 

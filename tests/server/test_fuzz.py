@@ -156,7 +156,8 @@ def test_odd_addresses_are_never_a_server_error(
     assert (
         _raw(
             hub,
-            f"{method} {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {hub.token}\r\nConnection: close\r\n\r\n",
+            f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {hub.token}\r\nConnection: close\r\n\r\n",
         )
         < 500
     )
@@ -168,11 +169,11 @@ def test_odd_addresses_are_never_a_server_error(
         "Host: evil\r\nX-Request-Id: a\x0bb",
         "Host: a/b?c#d",
         "Host: ",
-        "Host: x\r\nRange: bytes=0-\xff",
-        "Host: x\r\nX-Amzn-Trace-Id: \xe9",
-        "Host: x\r\nIf-Range: \xff",
-        "Host: x\r\nContent-Length: 5\r\nContent-Length: 6",
-        "Host: x\r\nAuthorization: Basic \xff",
+        "Host: localhost\r\nRange: bytes=0-\xff",
+        "Host: localhost\r\nX-Amzn-Trace-Id: \xe9",
+        "Host: localhost\r\nIf-Range: \xff",
+        "Host: localhost\r\nContent-Length: 5\r\nContent-Length: 6",
+        "Host: localhost\r\nAuthorization: Basic \xff",
         "Host: x:99999",
         "Host: [::1",
         "Host: \xff",

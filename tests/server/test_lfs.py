@@ -72,7 +72,8 @@ def test_an_interrupted_upload_leaves_nothing(hub: EmbeddedHub, http: httpx.Clie
     target = urlsplit(_href(item, "upload"))
     with socket.create_connection((target.hostname, target.port)) as raw:
         raw.sendall(
-            f"PUT {target.path}?{target.query} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(DATA)}\r\n\r\n".encode()
+            f"PUT {target.path}?{target.query} HTTP/1.1\r\n"
+            f"Host: localhost\r\nContent-Length: {len(DATA)}\r\n\r\n".encode()
         )
         raw.sendall(DATA[: len(DATA) // 2])
         time.sleep(0.1)

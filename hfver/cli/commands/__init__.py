@@ -1,1 +1,1 @@
-"""One file per command: its options, and the one call of the face that it makes."""
+"""One file per command: its options, and the one call of the API that it makes."""

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from hfver.cli.options import HubOption, JsonOption, RepoArgument
+from hfver.cli.options import HubOption, JsonOption, PolicyOption, RepoArgument
+from hfver.cli.policy import chosen_policy
 
 __all__ = ["EXAMPLE", "adopt"]
 
@@ -17,9 +18,10 @@ def adopt(
     repo: RepoArgument,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be adopted and write nothing.")] = False,
     renamed_from: Annotated[
-        str | None, typer.Option(metavar="NS/NAME", help="Note that the repo was moved from this name.")
+        str | None, typer.Option(metavar="NS/NAME", help="Record that the repo was renamed from this.")
     ] = None,
     hub: HubOption = None,
+    policy: PolicyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring tags vX.Y.Z that were made without hfver under the ledger; nothing is rewritten."""
@@ -27,4 +29,6 @@ def adopt(
     from hfver.cli.rendering.basics import put
     from hfver.cli.rendering.releases import print_adoption
 
-    put(hfver.adopt(repo, dry_run=dry_run, renamed_from=renamed_from, hub=hub), as_json, print_adoption)
+    rules = chosen_policy(policy, as_json)
+    done = hfver.adopt(repo, dry_run=dry_run, renamed_from=renamed_from, hub=hub, policy=rules)
+    put(done, as_json, print_adoption, policy=rules)

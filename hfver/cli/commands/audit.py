@@ -15,13 +15,13 @@ EXAMPLE = "hfver audit acme/support-bot"
 
 def audit(
     repo: RepoArgument,
-    deep: Annotated[bool, typer.Option("--deep", help="Download all weights too, and hash them.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Download and hash all weights too.")] = False,
     hub: HubOption = None,
     mirror_of: MirrorOption = None,
     no_lock: NoLockOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Check every release, its tag, the ledger and its history; exit code 3 if anything was tampered with."""
+    """Check every release, its tag, the ledger and its history; exit with 3 if anything was tampered with."""
     import hfver
     from hfver.cli.progress import bars
     from hfver.cli.rendering.audits import print_audit

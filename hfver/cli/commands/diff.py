@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from hfver.cli.options import HubOption, JsonOption
+from hfver.cli.options import HubOption, JsonOption, PolicyOption
+from hfver.cli.policy import chosen_policy
 
 __all__ = ["EXAMPLE", "diff"]
 
@@ -14,15 +15,17 @@ EXAMPLE = "hfver diff acme/support-bot@1.2.0 out/checkpoint"
 
 
 def diff(
-    before: Annotated[str, typer.Argument(metavar="A", help="A release (ns/name@1.2.0), or a folder.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="A release, or a folder.")],
+    before: Annotated[str, typer.Argument(metavar="A", help="The older side: a release (ns/name@1.2.0) or a folder.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The newer side: a release or a folder.")],
     hub: HubOption = None,
+    policy: PolicyOption = None,
     fail_on: Annotated[
-        str | None, typer.Option(metavar="LEVEL", help="Exit with 1 at this level or above: patch, minor or major.")
+        str | None,
+        typer.Option(metavar="LEVEL", help="Exit with code 1 at this level or a higher one: patch, minor or major."),
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Compare two folders or releases: what changed, and which bump that is."""
+    """Compare two folders or releases: what changed, and which version bump that requires."""
     import hfver
     from hfver.cli.progress import bars
     from hfver.cli.rendering.basics import print_json
@@ -30,10 +33,11 @@ def diff(
     from hfver.core.version import parse_bump
 
     limit = parse_bump(fail_on) if fail_on else None
+    rules = chosen_policy(policy, as_json)
     with bars() as progress:
-        found = hfver.diff(before, after, hub=hub, progress=progress)
+        found = hfver.diff(before, after, hub=hub, policy=rules, progress=progress)
     if as_json:
-        print_json({"from": before, "to": after, **found.to_json()})
+        print_json({"from": before, "to": after, **found.to_json()}, policy=rules)
     else:
         print_difference(before, after, found)
     return int(limit is not None and found.level is not None and found.level.height >= limit.height)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hfver.cli.options import CodeOption, DeviceOption, HubOption, JsonOption
+from hfver.cli.options import CodeOption, DeviceOption, HubOption, JsonOption, PolicyOption
+from hfver.cli.policy import chosen_policy
 from hfver.errors import UsageError
+
+if TYPE_CHECKING:
+    from hfver.core.policy import Policy
 
 __all__ = ["EXAMPLE", "release"]
 
@@ -19,55 +23,60 @@ def release(
     directory: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="The checkpoint: what save_pretrained wrote.")
     ] = None,
-    repo: Annotated[str | None, typer.Option(metavar="NS/NAME", help="Where to; created if it does not exist.")] = None,
+    repo: Annotated[str | None, typer.Option(metavar="NS/NAME", help="The repo; created if it does not exist.")] = None,
     version: Annotated[str | None, typer.Option(metavar="X.Y.Z", help="The exact version.")] = None,
     bump: Annotated[str, typer.Option(metavar="LEVEL", help="auto, major, minor or patch.")] = "auto",
-    pre: Annotated[str | None, typer.Option(metavar="NAME", help="A prerelease line: rc gives 1.3.0-rc.1.")] = None,
+    pre: Annotated[str | None, typer.Option(metavar="NAME", help="Make a prerelease: rc gives 1.3.0-rc.1.")] = None,
     because: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why the version may say less than the change; kept for ever.")
+        str | None,
+        typer.Option(metavar="TEXT", help="Why the bump may be smaller than the change requires; kept in the ledger."),
     ] = None,
     message: Annotated[str | None, typer.Option("-m", "--message", help="What changed, in your words.")] = None,
     hub: HubOption = None,
     smoke: Annotated[
         str,
-        typer.Option(help="auto runs the model if torch is there; require also runs what the Hub gives back; off."),
+        typer.Option(
+            help="auto runs the model if torch is installed; require also runs what the Hub returns; off runs nothing."
+        ),
     ] = "auto",
     device: DeviceOption = "auto",
     base: Annotated[
         str | None,
-        typer.Option(metavar="REF|ID[@REV]", help="The model it was made from. Default: the folder's word."),
+        typer.Option(metavar="REF|ID[@REV]", help="The base model. Default: the one that the folder names."),
     ] = None,
     dataset: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID[@REV]|PATH", help="What it was trained on; repeat for several."),
+        typer.Option(metavar="ID[@REV]|PATH", help="A dataset that it was trained on; repeat for several."),
     ] = None,
     metrics: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="JSON or YAML of metric names to values.")
+        Path | None, typer.Option(metavar="FILE", help="Metric names and values, as JSON or YAML.")
     ] = None,
     lineage: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A lineage.yaml that wins over the rest.")
+        Path | None, typer.Option(metavar="FILE", help="A lineage.yaml whose values replace what was found.")
     ] = None,
-    private: Annotated[bool, typer.Option("--private/--public", help="How a repo that is created is seen.")] = True,
+    private: Annotated[bool, typer.Option("--private/--public", help="The visibility of a new repo.")] = True,
     convert: Annotated[bool, typer.Option("--convert", help="Convert pickled weights to safetensors first.")] = False,
     trust_remote_code: CodeOption = False,
     sign: Annotated[
         str | None,
-        typer.Option(metavar="key:PATH|sigstore", help="Sign it. A key's password: HFVER_SIGNING_PASSWORD."),
+        typer.Option(metavar="key:PATH|sigstore", help="Sign it. The password of a key: HFVER_SIGNING_PASSWORD."),
     ] = None,
     review: Annotated[
-        bool, typer.Option("--review", help="Open a pull request instead, or refresh the one that is open.")
+        bool, typer.Option("--review", help="Open a pull request instead, or update the one that is open.")
     ] = False,
     finish: Annotated[
-        str | None, typer.Option(metavar="NS/NAME#N", help="Publish what was merged; takes no DIR.")
+        str | None, typer.Option(metavar="NS/NAME#N", help="Publish a pull request that was merged; takes no DIR.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show all of it and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the whole release and write nothing.")] = False,
+    policy: PolicyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Publish a checkpoint folder as the next immutable version of a repo."""
-    if finish is not None:
-        return _finish(finish, directory, hub, as_json)
-    if directory is None or repo is None:
+    if finish is None and (directory is None or repo is None):
         raise UsageError("A release needs a folder and a repo.", f"For example: {EXAMPLE}")
+    rules = chosen_policy(policy, as_json)
+    if finish is not None or directory is None or repo is None:
+        return _finish(str(finish), directory, hub, rules, as_json)
     import hfver
     from hfver.cli.progress import bars
     from hfver.cli.rendering.basics import print_json, say
@@ -78,12 +87,12 @@ def release(
             directory,
             repo,
             version=version,
-            bump=bump,  # type: ignore[arg-type]  # checked by the face
+            bump=bump,  # type: ignore[arg-type]  # checked by the API
             pre=pre,
             because=because,
             message=message,
             hub=hub,
-            smoke=smoke,  # type: ignore[arg-type]  # checked by the face
+            smoke=smoke,  # type: ignore[arg-type]  # checked by the API
             device=device,
             base=base,
             datasets=dataset or (),
@@ -95,11 +104,12 @@ def release(
             sign=sign,
             review=review,
             dry_run=dry_run,
+            policy=rules,
             say=say,
             progress=progress,
         )
     if as_json:
-        print_json(done.to_json())
+        print_json(done.to_json(), policy=rules)
     else:
         print_release(done, dry_run=dry_run)
     if done.review and not done.published and not as_json:
@@ -107,15 +117,12 @@ def release(
     return None
 
 
-def _finish(pull: str, directory: Path | None, hub: str | None, as_json: bool) -> None:
+def _finish(pull: str, directory: Path | None, hub: str | None, policy: Policy, as_json: bool) -> None:
     import hfver
-    from hfver.cli.rendering.basics import print_json
+    from hfver.cli.rendering.basics import put
     from hfver.cli.rendering.releases import print_release
 
     if directory is not None:
-        raise UsageError("--finish publishes what was merged, and takes no folder.", f"hfver release --finish {pull}")
-    done = hfver.finish(pull, hub=hub)
-    if as_json:
-        print_json(done.to_json())
-    else:
-        print_release(done)
+        hint = f"Run: hfver release --finish {pull}"
+        raise UsageError("--finish publishes a pull request that was merged, and takes no folder.", hint)
+    put(hfver.finish(pull, hub=hub, policy=policy), as_json, print_release, policy=policy)

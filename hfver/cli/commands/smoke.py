@@ -15,8 +15,10 @@ from hfver.cli.options import (
     JsonOption,
     MirrorOption,
     NoLockOption,
+    PolicyOption,
     TargetArgument,
 )
+from hfver.cli.policy import chosen_policy
 
 __all__ = ["EXAMPLE", "smoke"]
 
@@ -28,18 +30,20 @@ def smoke(
     hub: HubOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "auto",
-    base: Annotated[Path | None, typer.Option(metavar="DIR", help="The base of an adapter folder.")] = None,
+    base: Annotated[Path | None, typer.Option(metavar="DIR", help="The base model of an adapter folder.")] = None,
     trust_remote_code: CodeOption = False,
     mirror_of: MirrorOption = None,
     no_lock: NoLockOption = False,
+    policy: PolicyOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Load and run a model briefly, on the GPU if there is one; exit code 1 if it is broken."""
+    """Load a model and run it briefly, on the GPU if there is one; exit with 1 if it is broken."""
     import hfver
     from hfver.cli.progress import bars
     from hfver.cli.rendering.basics import print_json
     from hfver.cli.rendering.checks import print_smoke
 
+    rules = chosen_policy(policy, as_json)
     with bars() as progress:
         report = hfver.smoke_eval(
             target,
@@ -50,10 +54,11 @@ def smoke(
             trust_remote_code=trust_remote_code,
             mirror_of=mirror_of,
             lock=not no_lock,
+            policy=rules,
             progress=progress,
         )
     if as_json:
-        print_json(report.model_dump(mode="json"))
+        print_json(report.model_dump(mode="json"), policy=rules)
     else:
         print_smoke(report)
     return 1 if report.status == "failed" else 0

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hfver.cli.options import HubOption, JsonOption, MirrorOption, TargetArgument
+from hfver.cli.options import HubOption, JsonOption, MirrorOption, PolicyOption, TargetArgument
+from hfver.cli.policy import chosen_policy
 
 __all__ = ["EXAMPLE", "verify"]
 
@@ -17,27 +18,30 @@ EXAMPLE = "hfver verify acme/support-bot@1.2.0"
 def verify(
     target: TargetArgument,
     hub: HubOption = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Check a folder against its own manifest alone.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Read every byte again, changed since or not.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Check a folder against its own manifest only.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Read every byte again, even of unchanged files.")] = False,
     mirror_of: MirrorOption = None,
     public_key: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Check that it is signed with this key.")
+        Path | None, typer.Option(metavar="PATH", help="Require a signature by this key (PEM).")
     ] = None,
     identity: Annotated[
-        str | None, typer.Option(metavar="WHO", help="Check that sigstore knows its signer by this name.")
+        str | None, typer.Option(metavar="WHO", help="Require a sigstore signature by this identity.")
     ] = None,
-    issuer: Annotated[str | None, typer.Option(metavar="URL", help="Who vouches for that name.")] = None,
+    issuer: Annotated[str | None, typer.Option(metavar="URL", help="The issuer of the identity (OpenID).")] = None,
+    policy: PolicyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a release or a pulled folder byte for byte; exit code 3 if anything differs.
+    """Check a release or a pulled folder byte for byte; exit with 3 if anything differs.
 
-    Files that look on disk just as they did when they were last read keep their verdict; --force reads them again.
+    A file whose size and times are those of its last check is not read again, unless --force is given.
     """
     import hfver
     from hfver.cli.progress import bars
     from hfver.cli.rendering.basics import put
     from hfver.cli.rendering.checks import print_verified
 
+    # A signer who is named here is the only one who counts: no policy is read then.
+    rules = None if public_key or identity or issuer else chosen_policy(policy, as_json)
     with bars() as progress:
         verified = hfver.verify(
             target,
@@ -48,6 +52,7 @@ def verify(
             public_key=public_key,
             identity=identity,
             issuer=issuer,
+            policy=rules,
             progress=progress,
         )
-    put(verified, as_json, print_verified)
+    put(verified, as_json, print_verified, policy=rules)

@@ -15,7 +15,7 @@ def versions(
     mirror_of: MirrorOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List a repo's releases, newest first."""
+    """List the releases of a repo, newest first."""
     import hfver
     from hfver.cli.rendering.basics import put, say
     from hfver.cli.rendering.releases import print_versions
@@ -23,4 +23,4 @@ def versions(
     listed = hfver.versions(repo, hub=hub, mirror_of=mirror_of)
     put(listed, as_json, print_versions)
     if listed.pending and not as_json:
-        say(f"Take up tags that hfver did not make: hfver adopt {repo}")
+        say(f"Make releases of tags that hfver did not make: hfver adopt {repo}")

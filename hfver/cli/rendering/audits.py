@@ -14,7 +14,7 @@ MARKS = {"ok": "[green]✓[/]", "yanked": "[yellow]–[/]", "pending": "[yellow]
 
 
 def print_audit(audit: Audit) -> None:
-    """Print a verdict per version, then what concerns the repo as a whole, and what was checked by what."""
+    """Print a verdict per version, then findings about the repo as a whole, and how much was checked."""
     table = table_of("", "version", "verdict", "commit", "digest", "what was found")
     for verdict in audit.verdicts:
         said = [f"{finding.error}: {finding.message}" for finding in verdict.findings]
@@ -43,8 +43,8 @@ def _say_nothing_to_check(audit: Audit) -> None:
     console = stdout()
     console.print("[yellow]–[/] nothing to check: the ledger holds no release")
     remedy = f"Publish one: hfver release DIR --repo {audit.repo}"
-    if audit.verdicts:  # tags, then: those that hfver made are finished by a release, too
-        remedy = f"Take up the tags that hfver did not make: hfver adopt {audit.repo}"
+    if audit.verdicts:  # tags without a ledger line; a release also completes those that hfver made
+        remedy = f"Make releases of the tags that hfver did not make: hfver adopt {audit.repo}"
     console.print("[cyan]hint:[/]", plain(remedy))
 
 
@@ -83,4 +83,5 @@ def _checked(audit: Audit) -> str:
         parts.append(f"{count['files_by_name_alone']} by name alone (--deep reads them)")
     deep, asked = count["objects_downloaded"], count["objects_asked_for"]
     parts.append(f"{counted(deep or asked, 'LFS object')} {'downloaded' if deep else 'asked for'}")
-    return "Checked: " + ", ".join(parts) + ". A history of main rewritten by force shows only to who saw it before."
+    limit = "Only a machine that saw the repo before can notice that the history of main was rewritten by force."
+    return f"Checked: {', '.join(parts)}. {limit}"

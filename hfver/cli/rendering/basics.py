@@ -1,4 +1,4 @@
-"""What all output is made of: one JSON object for programs, tables and plain text for people."""
+"""The parts of all output: one JSON object for programs, tables and plain text for people."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from hfver.core.sizes import human
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from rich.console import Console
+
+    from hfver.core.policy import Policy
 
 __all__ = [
     "LEVELS",
@@ -31,13 +35,13 @@ __all__ = [
 ]
 
 LEVELS = {"major": "[red]", "minor": "[yellow]", "patch": "[green]", None: "[dim]"}
-# JSON escapes the control characters of ASCII itself; terminals obey those above it too.
+# JSON escapes ASCII's control characters by itself; terminals obey some above ASCII too.
 _UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[dim]–[/]"}
 
 
 class Result(Protocol):
-    """What a verb returns."""
+    """What a function of the API returns."""
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON that ``--json`` prints."""
@@ -46,16 +50,25 @@ class Result(Protocol):
 T = TypeVar("T", bound=Result)
 
 
-def put(result: T, as_json: bool, render: Callable[[T], None]) -> None:
-    """Print a result: as one JSON object, or as ``render`` shows it to people."""
+def put(result: T, as_json: bool, render: Callable[[T], None], *, policy: Policy | None = None) -> None:
+    """Print a result: as one JSON object, or as ``render`` shows it to people.
+
+    Args:
+        result: What a function of the API returned.
+        as_json: Whether to print JSON.
+        render: Prints it for people.
+        policy: The policy that was applied, whose files the JSON names; None where none was.
+    """
     if as_json:
-        print_json(result.to_json())
+        print_json(result.to_json(), policy=policy)
     else:
         render(result)
 
 
-def print_json(value: dict[str, Any]) -> None:
-    """Print one JSON object on stdout."""
+def print_json(value: dict[str, Any], *, policy: Policy | None = None) -> None:
+    """Print one JSON object on stdout, with the files of the policy that was applied."""
+    if policy is not None:
+        value = {**value, "policy": [str(path) for path in policy.files]}
     written = _UNSEEN.sub(_escaped, json.dumps(value, indent=2, ensure_ascii=False))
     try:
         written.encode(sys.stdout.encoding or "utf-8")
@@ -77,17 +90,8 @@ def print_error(message: str, hint: str) -> None:
 
 
 def say(message: str) -> None:
-    """Tell a person what is going on, on stderr."""
+    """Print what is going on, on stderr."""
     stderr().print("[dim]›[/]", plain(message))
-
-
-def human(size: float) -> str:
-    """Write a number of bytes for people, in powers of 1000."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
 
 
 def print_facts(title: str, rows: Iterable[tuple[str, str]]) -> None:
@@ -105,7 +109,7 @@ def print_facts(title: str, rows: Iterable[tuple[str, str]]) -> None:
 
 
 def table_of(*columns: str) -> Any:
-    """Make a table of these columns."""
+    """Return an empty table with these columns."""
     from rich import box
 
     from hfver.cli.rendering.ragged import RaggedTable
@@ -117,14 +121,14 @@ def table_of(*columns: str) -> Any:
 
 
 def plain(text: str) -> Any:
-    """Show text as it is: what comes from a Hub is no markup, and cannot move the cursor."""
+    """Show text as it is: text from a Hub is not markup, and cannot move the cursor."""
     from rich.text import Text
 
     return Text(shown(text))
 
 
 def shown(text: str) -> str:
-    """Leave out what nobody can see: escapes that a terminal obeys, marks that turn the order of letters round."""
+    """Leave out invisible characters: escapes that a terminal obeys, marks that reverse the order of letters."""
     return "".join(char for char in text if char.isprintable() or char in "\n\t")
 
 
@@ -134,15 +138,15 @@ def date_of(moment: datetime | None) -> str:
 
 
 def stdout() -> Console:
-    """Make a console for data."""
+    """Return a console for data."""
     from hfver.cli.rendering.ragged import NarrowRules
 
-    # A pipe has no width: wrap nothing there, so that grep and awk see whole lines.
+    # A pipe has no width: nothing is wrapped there, so that grep and awk see whole lines.
     return NarrowRules(highlight=False, width=None if sys.stdout.isatty() else 1000)
 
 
 def stderr() -> Console:
-    """Make a console for talk."""
+    """Return a console for messages."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)

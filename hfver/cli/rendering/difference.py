@@ -1,4 +1,4 @@
-"""How a difference looks."""
+"""How a difference looks in a terminal."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ __all__ = ["print_difference"]
 def print_difference(before: str, after: str, difference: Difference) -> None:
     """Print what changed, the highest level first."""
     console = stdout()
-    level = difference.level.upper() if difference.level else "NOTHING CHANGED"
+    level = difference.level.upper() if difference.level else "NO CHANGE"
     console.print(f"{LEVELS[difference.level]}[bold]{level}[/][/]", plain(f"{before} → {after}"))
-    table = table_of("level", "rule", "where", "what it means")
-    for change in difference.changes:
-        table.add_row(
-            f"{LEVELS[change.level]}{change.level}[/]", plain(change.rule), plain(change.where), plain(change.message)
-        )
     if difference.changes:
+        table = table_of("level", "rule", "where", "what it means")
+        for change in difference.changes:
+            cells = (plain(change.rule), plain(change.where), plain(change.message))
+            table.add_row(f"{LEVELS[change.level]}{change.level}[/]", *cells)
         console.print(table)
     if difference.weights.moved:
-        moved = difference.weights
-        console.print(f"{moved.share:.1%} of the weights moved ({moved.moved} of {moved.total} tensors)")
+        console.print(plain(f"{difference.weights}."))
     for note in difference.notes:
         console.print("[dim]note:[/]", plain(note))

@@ -11,7 +11,7 @@ __all__ = ["print_locked", "print_outdated", "print_synced"]
 
 
 def print_locked(locked: Locked) -> None:
-    """Print what changed in a lock; where it is goes to stderr."""
+    """Print what changed in a lock; its path goes to stderr."""
     table = table_of("", "repo", "locked", "bump")
     for change in locked.changes:
         move = " → ".join(part for part in (change.before, change.after) if part)
@@ -25,7 +25,7 @@ def print_locked(locked: Locked) -> None:
 
 
 def print_synced(synced: Synced) -> None:
-    """Print where every package is; only that goes to stdout, so that a script can use it."""
+    """Print the folder of every package; only that goes to stdout, so that a script can use it."""
     for package, folder in synced.folders:
         sys.stdout.write(f"{package}\t{folder}\n")
     _notes(synced.notes)
@@ -35,7 +35,7 @@ def print_synced(synced: Synced) -> None:
 
 
 def print_outdated(outdated: Outdated) -> None:
-    """Print how every package stands."""
+    """Print how every package compares with the newest releases."""
     table = table_of("repo", "spec", "locked", "allowed", "newest", "bump", "")
     for one in outdated.packages:
         note = f"yanked: {one.yanked}" if one.yanked is not None else ""
@@ -45,7 +45,7 @@ def print_outdated(outdated: Outdated) -> None:
 
 
 def _bumps(allowed: str | None, newest: str | None) -> str:
-    """Show the bump to what is allowed, and that to the newest where it is another."""
+    """Show the bump to the newest allowed release, and that to the newest of all if it differs."""
     both = [allowed, *([newest] if newest != allowed else [])]
     return " / ".join(_level(bump) for bump in both)
 

@@ -1,4 +1,4 @@
-"""Lines that end where their words end: tables without trailing blanks, rules of at most 80 columns."""
+"""Lines without trailing blanks, and rules of at most 80 columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RULE = 80
 
 
 class NarrowRules(Console):
-    """A console whose rules do not fill it: a pipe is a thousand columns wide."""
+    """A console whose rules do not fill it: we make a pipe a thousand columns wide."""
 
     def rule(self, title: Any = "", **options: Any) -> None:
         """Draw a line with a title."""
@@ -34,7 +34,7 @@ class RaggedTable(Table):
 
 
 def _cut(line: Iterable[Segment]) -> list[Segment]:
-    """Leave out the blanks at the end of a line."""
+    """Remove the blanks at the end of a line."""
     kept = list(line)
     while kept and not kept[-1].control and not kept[-1].text.strip(" "):
         kept.pop()

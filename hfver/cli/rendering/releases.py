@@ -62,11 +62,11 @@ def print_versions(versions: Versions) -> None:
 
 
 def print_adoption(adoption: Adoption) -> None:
-    """Print what became a release, what could not and why, and which tags are no versions."""
+    """Print which tags became releases, which could not and why, and which are not versions."""
     console = stdout()
     console.print(plain(adoption.repo), style="bold")
     if adoption.renamed_from:
-        console.print(plain(f"its releases as {adoption.renamed_from} are its own"))
+        console.print(plain(f"the releases under its former name {adoption.renamed_from} are its own"))
         return
     table = table_of("version", "commit", "files", "size", "")
     for one in adoption.adopted:
@@ -76,7 +76,7 @@ def print_adoption(adoption: Adoption) -> None:
         table.add_row(plain(skipped.tag), skipped.commit[:12], "", "", plain(f"skipped: {skipped.reason}"))
     console.print(table if adoption.adopted or adoption.skipped else "nothing to adopt")
     if adoption.left:
-        console.print("[dim]tags that are no versions:[/]", plain(", ".join(adoption.left)))
+        console.print("[dim]tags that are not versions:[/]", plain(", ".join(adoption.left)))
 
 
 def _files(release: Release) -> None:

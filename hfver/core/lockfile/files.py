@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from hfver.core.lockfile.lock import Lock
 from hfver.core.lockfile.toml import MAX_BYTES, decode_lock, encode_lock, refuse
-from hfver.core.manifest import MANIFEST, MARK
+from hfver.core.nearest import nearest
 from hfver.errors import BadConfig
 
 __all__ = ["LOCK", "find_lock", "locate_lock", "read_lock", "write_lock"]
@@ -31,27 +30,7 @@ def find_lock(start: Path) -> Lock | None:
 
 def locate_lock(start: Path) -> Path | None:
     """Find the nearest ``hfver.lock``, from a folder upward, as :func:`find_lock` does."""
-    start, found = start.absolute(), None
-    for folder in (start, *start.parents):
-        if folder != start and _is_shared(folder):
-            break
-        if _is_release(folder):
-            found = None
-        elif found is None and (folder / LOCK).is_file():
-            found = folder / LOCK
-        if folder == Path.home():
-            break
-    return found
-
-
-def _is_release(folder: Path) -> bool:
-    """Tell a folder that a pull filled, or began to fill."""
-    return (folder / MANIFEST).is_file() or (folder / MARK).is_file()
-
-
-def _is_shared(folder: Path) -> bool:
-    mode = folder.stat().st_mode
-    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
+    return nearest(start, lambda folder: folder / LOCK if (folder / LOCK).is_file() else None)
 
 
 def read_lock(path: Path) -> Lock:

@@ -5,35 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hfver.core.checked_text import ModelId, SpecText, VersionText
 from hfver.core.ledger import Sha1
 from hfver.core.manifest import Digest, FileEntry, SafePath
-from hfver.core.ref import Commit, Latest, PullRequest, Spec, Stage, check_model_id, parse_ref
+from hfver.core.ref import Commit, Latest, PullRequest, Spec, Stage, parse_ref
 from hfver.core.version import Range, parse_version
-from hfver.errors import BadRef, BadVersion
 
 __all__ = ["Lock", "LockedDataset", "Package"]
-
-
-def _no_error_of_ours(check: Any) -> Any:
-    """Let pydantic see our own errors as the wrong value that they are about."""
-
-    def checked(value: str) -> str:
-        try:
-            check(value)
-        except (BadRef, BadVersion) as error:
-            raise ValueError(error.message) from None
-        return value
-
-    return AfterValidator(checked)
-
-
-ModelId = Annotated[str, _no_error_of_ours(check_model_id)]
-VersionText = Annotated[str, _no_error_of_ours(parse_version)]
-SpecText = Annotated[str, StringConstraints(min_length=1), _no_error_of_ours(lambda text: parse_ref(f"a/b@{text}"))]
 
 
 class _Record(BaseModel):

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hfver.core.log import timed
 from hfver.core.manifest import FileEntry
 from hfver.errors import HubError, UsageError
 from hfver.hub.client import HubRepo
@@ -327,7 +328,8 @@ class Clone:
 
         program = self._git.git.GIT_PYTHON_GIT_EXECUTABLE
         try:
-            return str(self._git.git.execute([program, *arguments], env=env, istream=istream))
+            with timed(f"git {arguments[0]}"):
+                return str(self._git.git.execute([program, *arguments], env=env, istream=istream))
         except (GitError, OSError) as error:
             raise _Broken(error) from None
 

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hfver.core.log import timed
 from hfver.errors import Conflict, HubError, UsageError
 from hfver.hub.client import HubRepo
 from hfver.hub.git.environment import git_environment, git_remote
@@ -123,16 +124,17 @@ class _Git:
 
     def __call__(self, *arguments: str) -> str:
         try:
-            done = subprocess.run(
-                ["git", *arguments],
-                cwd=self._folder,
-                env=self._environment,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=TIMEOUT,
-                check=False,
-            )
+            with timed(f"git {arguments[0]}"):
+                done = subprocess.run(
+                    ["git", *arguments],
+                    cwd=self._folder,
+                    env=self._environment,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    timeout=TIMEOUT,
+                    check=False,
+                )
         except FileNotFoundError:
             raise UsageError(
                 "A release with --review needs git, which is not installed.", "Install it: https://git-scm.com"

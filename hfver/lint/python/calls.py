@@ -131,7 +131,9 @@ def _bind_loop(node: ast.AugAssign | ast.For | ast.AsyncFor | ast.comprehension,
 
 def _bind_with(node: ast.withitem, scope: Scope) -> None:
     if node.optional_vars is not None:
-        _bind_target(node.optional_vars, None, scope)
+        # "with TemporaryDirectory() as d" does not bind d to the call, but the call tells what d is: a path.
+        value = node.context_expr if isinstance(node.context_expr, ast.Call) else None
+        _bind_target(node.optional_vars, value, scope)
 
 
 def _bind_deletion(node: ast.Delete, scope: Scope) -> None:
@@ -146,8 +148,12 @@ def _bind_name(node: Any, scope: Scope) -> None:
         scope.bind(name)
 
 
-def _declare_outer(node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
-    scope.outer_names.update(node.names)
+def _declare_global(node: ast.Global, scope: Scope) -> None:
+    scope.global_names.update(node.names)
+
+
+def _declare_nonlocal(node: ast.Nonlocal, scope: Scope) -> None:
+    scope.nonlocal_names.update(node.names)
 
 
 def _bind_import(node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
@@ -204,8 +210,8 @@ _BINDERS: dict[type, Callable[[Any, Scope], None]] = {
     ast.MatchAs: _bind_name,
     ast.MatchStar: _bind_name,
     ast.MatchMapping: _bind_name,
-    ast.Global: _declare_outer,
-    ast.Nonlocal: _declare_outer,
+    ast.Global: _declare_global,
+    ast.Nonlocal: _declare_nonlocal,
     ast.Import: _bind_import,
     ast.ImportFrom: _bind_import,
 }

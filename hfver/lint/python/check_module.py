@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from hfver.lint.context import SourceContext, split_lines, suppressed_lines
+from hfver.lint.context import SourceContext, suppressed_lines
 from hfver.lint.hf_uris import PLACEHOLDER, find_uris
 from hfver.lint.judge import judge_uri
 from hfver.lint.python.calls import collect
@@ -17,6 +18,9 @@ from hfver.lint.python.scopes import StringLiteral
 from hfver.lint.report import Diagnostic
 
 __all__ = ["check_module"]
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Where Python's parser ends a line; ``str.splitlines`` also does at form feeds and others."""
 
 
 def check_module(source: str, context: SourceContext) -> list[Diagnostic]:
@@ -29,22 +33,23 @@ def check_module(source: str, context: SourceContext) -> list[Diagnostic]:
         SyntaxError: The source is not Python.
     """
     calls, strings = collect(parse(source))
-    locator = _Locator(source)
+    lines = _LINE_END.split(source)
+    locator = _Locator(lines)
     judged = ((judge_call(call, context), call.node) for call in calls)
     found = [locator.locate(diagnostic, node) for diagnostic, node in judged if diagnostic]
     for string in strings:
         found.extend(locator.locate(diagnostic, string.node) for diagnostic in _judge_string(string, context))
-    suppressed = suppressed_lines(source)
-    # A set, because a string can contain the same URI twice.
-    kept = {diagnostic for diagnostic in found if not {diagnostic.line, diagnostic.end_line} & suppressed}
+    suppressed = suppressed_lines(lines)
+    # A dictionary for uniqueness, because a string can contain the same URI twice, and for the order within a string.
+    kept = dict.fromkeys(one for one in found if not {one.line, one.end_line} & suppressed)
     return sorted(kept, key=lambda one: (one.line, one.column, one.end_line, one.end_column))
 
 
 class _Locator:
     """Converts the parser's columns, which count UTF-8 bytes from 0, to columns that count characters from 1."""
 
-    def __init__(self, source: str) -> None:
-        self._lines = split_lines(source)
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
 
     def locate(self, diagnostic: Diagnostic, node: ast.expr) -> Diagnostic:
         """Fill in where a node starts and ends."""

@@ -10,7 +10,7 @@ from hfver.lint.python.scopes import Scope
 __all__ = ["UNKNOWN", "Constant", "Unknown", "Value", "dereference", "evaluate", "qualified_names"]
 
 MAX_STEPS = 8
-"""How many names are followed from one to the next; bounds the work, and ends at names that refer to themselves."""
+"""How many names are followed from one to the next. Ends at names that refer to themselves, as in ``x = x.strip()``."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,14 @@ Value = Constant | Unknown
 
 def qualified_names(node: ast.expr, scope: Scope, steps: int = MAX_STEPS) -> set[str]:
     """Return the full import paths that an expression can refer to; ``?`` stands for an unknown part."""
-    if isinstance(node, ast.Attribute):
-        return {f"{prefix}.{node.attr}" for prefix in qualified_names(node.value, scope, steps)}
+    attributes = ""
+    while isinstance(node, ast.Attribute):
+        attributes = f".{node.attr}{attributes}"
+        node = node.value
+    return {f"{name}{attributes}" for name in _qualified_roots(node, scope, steps)}
+
+
+def _qualified_roots(node: ast.expr, scope: Scope, steps: int) -> set[str]:
     if not isinstance(node, ast.Name) or not steps:
         return {"?"}
     owner = scope.lookup(node.id)

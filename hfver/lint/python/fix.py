@@ -46,10 +46,12 @@ def pin_calls(source: bytes, pins: Sequence[Diagnostic]) -> bytes:
 
     places = {(pin.line, pin.column, pin.end_line, pin.end_column): pin for pin in pins}
     try:
-        module = cst.parse_module(source)
+        # Nothing else holds the tree, so the defensive copy that libcst would make of it is skipped.
+        module = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
+        changed = module.visit(PinCalls(places)).bytes
     except cst.ParserSyntaxError as error:
         raise SyntaxError(error.message) from None
-    # Nothing else holds the tree, so the defensive copy that libcst would make of it is skipped.
-    changed = MetadataWrapper(module, unsafe_skip_copy=True).visit(PinCalls(places)).bytes
+    except RecursionError:
+        raise SyntaxError("nested too deeply to be rewritten") from None
     parse(changed)
     return changed

@@ -67,14 +67,15 @@ def _unwrap_partial(call: CallSite) -> _Callee:
 
 def _spell(function: ast.expr) -> str:
     """Return a function's name as the source spells it, without the arguments of calls in between."""
-    match function:
-        case ast.Attribute(value=value, attr=attr):
-            return f"{_spell(value)}.{attr}"
-        case ast.Call(func=inner):
-            return f"{_spell(inner)}()"
-        case ast.Name(id=name):
-            return name
-    return "…"
+    rest = ""
+    while isinstance(function, ast.Attribute | ast.Call):
+        if isinstance(function, ast.Attribute):
+            rest = f".{function.attr}{rest}"
+            function = function.value
+        else:
+            rest = f"(){rest}"
+            function = function.func
+    return (function.id if isinstance(function, ast.Name) else "…") + rest
 
 
 def _forwards_to_super(function: ast.expr, given: Arguments) -> bool:

@@ -95,6 +95,7 @@ PACKAGED_DATASETS = frozenset(
         "fastq",
         "genbank",
         "generator",
+        "harbor",
         "hdf5",
         "iceberg",
         "imagefolder",

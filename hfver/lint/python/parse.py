@@ -21,6 +21,8 @@ def decode(content: bytes) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         raise SyntaxError(f"not {encoding}: {error.reason}") from None
+    except (LookupError, UnicodeError):  # a codec that is not for text, such as rot13 or hex
+        raise SyntaxError(f"{encoding} is not an encoding of text") from None
 
 
 def parse(source: str | bytes) -> ast.Module:

@@ -37,18 +37,20 @@ def check_text(text: str, kind: TextKind, context: SourceContext) -> list[Diagno
     Returns:
         A diagnostic for each place that is not pinned, in the order of lines.
     """
+    suppressed = suppressed_lines(text.split("\n"))
     found: list[Diagnostic] = []
     for command in _COMMANDS[kind](text):
-        if judged := judge_command(command, context):
+        judged = judge_command(command, context)
+        # Any line of a command can have the comment: after the backslash of a continued line there can be none.
+        if judged and not suppressed & {_line_and_column(text, word.start)[0] for word in command.words}:
             diagnostic, word = judged
             found.append(_locate(diagnostic, text, word.start, word.text))
     # Spaces in place of comments, so that offsets stay those of the text.
     without_comments = _COMMENT.sub(lambda comment: " " * len(comment[0]), text)
     judged_uris = ((judge_uri(uri, context), uri) for uri in find_uris(without_comments))
-    found += [_locate(one, text, uri.start, text[uri.start : uri.end]) for one, uri in judged_uris if one]
-    suppressed = suppressed_lines(text)
-    kept = {diagnostic for diagnostic in found if diagnostic.line not in suppressed}
-    return sorted(kept, key=lambda one: (one.line, one.column))
+    located = [_locate(one, text, uri.start, text[uri.start : uri.end]) for one, uri in judged_uris if one]
+    found += [diagnostic for diagnostic in located if diagnostic.line not in suppressed]
+    return sorted(dict.fromkeys(found), key=lambda one: (one.line, one.column))
 
 
 def _locate(diagnostic: Diagnostic, text: str, start: int, words: str) -> Diagnostic:

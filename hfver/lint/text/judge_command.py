@@ -25,12 +25,15 @@ class _Program:
         names: The options that give the repo; they match with ``_`` in place of ``-`` too.
         revisions: The options that give the revision.
         takes_argument: Whether the first argument gives the repo if no option does.
+        flags: The options without a value; with them, the first argument is found after options too. None if they are
+            not all known, so that only an argument in front of all options counts.
     """
 
     call: str
     names: tuple[str, ...] = ()
     revisions: tuple[str, ...] = ("--revision",)
     takes_argument: bool = False
+    flags: frozenset[str] | None = None
 
 
 _VLLM = _Program("vllm", ("--model",))
@@ -39,7 +42,12 @@ _SGLANG = _Program("sglang", ("--model-path", "--model"))
 _TGI = _Program("text-generation-inference", ("--model-id",))
 _TEI = _Program("text-embeddings-inference", ("--model-id",))
 _KSERVE = _Program("huggingfaceserver", ("--model-id",), ("--model-revision", "--revision"))
-_DOWNLOAD = _Program("hf download", takes_argument=True)
+_DOWNLOAD = _Program(
+    "hf download",
+    takes_argument=True,
+    flags=frozenset({"--force-download", "--dry-run", "--quiet", "-q", "--json", "--no-truncate", "--resume-download"}),
+)
+_PULL_FLAGS = frozenset({"--trust-remote-code", "--no-lock", "--json"})
 
 _BY_COMMAND: dict[tuple[str, ...], _Program] = {
     ("vllm", "serve"): _SERVE,
@@ -71,8 +79,8 @@ def judge_command(command: Command, context: SourceContext) -> tuple[Diagnostic,
         A diagnostic with the word that it is about; None if the command loads nothing from a Hub, or names a commit.
     """
     words = _without_prefixes(command.words)
-    if [word.text for word in words[:2]] == ["hfver", "pull"] and len(words) > 2:
-        return _judge_pull(words[2], context)
+    if [word.text for word in words[:2]] == ["hfver", "pull"]:
+        return _judge_pull(_first_argument(words[2:], _PULL_FLAGS), context)
     program, arguments = _find_program(words, command.server)
     if program is None:
         return None
@@ -84,8 +92,10 @@ def judge_command(command: Command, context: SourceContext) -> tuple[Diagnostic,
     return (diagnostic, name) if diagnostic else None
 
 
-def _judge_pull(reference: ShellWord, context: SourceContext) -> tuple[Diagnostic, ShellWord] | None:
-    diagnostic = None if _is_dynamic(reference.text) else judge_reference(reference.text, context)
+def _judge_pull(reference: ShellWord | None, context: SourceContext) -> tuple[Diagnostic, ShellWord] | None:
+    if reference is None or _is_dynamic(reference.text):
+        return None
+    diagnostic = judge_reference(reference.text, context)
     return (replace(diagnostic, call="hfver pull"), reference) if diagnostic else None
 
 
@@ -128,7 +138,22 @@ def _find_name(program: _Program, arguments: Sequence[ShellWord]) -> ShellWord |
     for name in program.names:
         if value := _option(arguments, name):
             return value
-    return arguments[0] if program.takes_argument and arguments and arguments[0].text[:1] not in ("-", "") else None
+    return _first_argument(arguments, program.flags) if program.takes_argument else None
+
+
+def _first_argument(arguments: Sequence[ShellWord], flags: frozenset[str] | None) -> ShellWord | None:
+    """Return the first argument that is neither an option nor the value of one."""
+    skip = False
+    for word in arguments:
+        if skip:
+            skip = False
+        elif not word.text.startswith("-"):
+            return word if word.text else None
+        elif flags is None:
+            return None
+        else:
+            skip = "=" not in word.text and word.text not in flags
+    return None
 
 
 def _option(arguments: Sequence[ShellWord], name: str) -> ShellWord | None:
@@ -144,12 +169,13 @@ def _option(arguments: Sequence[ShellWord], name: str) -> ShellWord | None:
 
 def _judge(program: _Program, name: str, arguments: Sequence[ShellWord], context: SourceContext) -> Diagnostic | None:
     option = next(filter(None, (_option(arguments, option) for option in program.revisions)), None)
-    revision = option.text if option else None
+    is_dynamic = option is not None and _is_dynamic(option.text)
+    revision = option.text if option and not is_dynamic else None
     repo = None if _is_dynamic(name) else name
-    violation = judge_revision(repo, revision, is_dynamic=bool(revision and _is_dynamic(revision)))
+    violation = judge_revision(repo, revision, is_dynamic=is_dynamic)
     if violation is None:
         return None
-    repo_type = _option(arguments, "--repo-type")
+    repo_type = _option(arguments, "--repo-type") or _option(arguments, "--type")
     kind = _KINDS.get(repo_type.text) if repo_type else "models"
     return make_diagnostic(context, *violation, call=program.call, name=repo, kind=kind, revision=revision)
 

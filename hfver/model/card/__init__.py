@@ -1,4 +1,4 @@
-"""The model card and the changelog of a release: values in, Markdown out."""
+"""The model card, the changelog and the pull request of a release: values in, Markdown out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CHANGELOG.md in the form of Keep a Changelog: newest first, earlier entries as they were, byte for byte."""
+"""CHANGELOG.md in the format of Keep a Changelog: newest first, with earlier entries kept byte for byte."""
 
 from __future__ import annotations
 
@@ -16,23 +16,30 @@ _ENTRY = re.compile(rb"^## (?!\[?Unreleased\b)", re.MULTILINE | re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ChangelogEntry:
-    """What one version changed."""
+    """What one version changed.
+
+    Attributes:
+        version: The version.
+        date: When it was released.
+        message: What the author says about it; comes first.
+        groups: Sentences under ``Breaking``, ``Changed``, ``Fixed``…, in this order.
+        metrics: Every metric before and after.
+        because: Why the bump is lower than the change calls for, in the author's words.
+        is_first: Whether there is no earlier release.
+    """
 
     version: str
     date: date
     message: str | None = None
-    """What the author says; comes first."""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Sentences under ``Breaking``, ``Changed``, ``Fixed``…, in this order."""
     metrics: tuple[MetricDelta, ...] = ()
     because: str | None = None
-    """Why the version says less than the change, in the author's words."""
     is_first: bool = False
 
 
 @dataclass(frozen=True)
 class MetricDelta:
-    """A metric before and after; None where it was not measured."""
+    """A metric before and after; None if it was not measured."""
 
     name: str
     before: float | None
@@ -47,7 +54,13 @@ class MetricDelta:
 
 
 def render_changelog(previous: bytes | None, entry: ChangelogEntry, repo: str) -> bytes:
-    """Put an entry before the newest one of the previous changelog, or begin one."""
+    """Put an entry above the newest one of the previous changelog, or start a changelog.
+
+    Args:
+        previous: The changelog of the previous release, if there is one; it may be the author's own.
+        entry: What to add.
+        repo: The repo, for the introduction of a new changelog.
+    """
     values = {"entry": entry, "repo": repo, "groups": {name: lines for name, lines in entry.groups.items() if lines}}
     written = fill("changelog_entry.md.j2", values).encode()
     if previous is None or not previous.strip():

@@ -1,4 +1,4 @@
-"""What a card is written from."""
+"""The facts that a card is written from."""
 
 from __future__ import annotations
 
@@ -16,23 +16,34 @@ __all__ = ["CardFacts"]
 
 @dataclass(frozen=True)
 class CardFacts:
-    """Everything a release knows about itself before it has a commit."""
+    """Everything that a release knows about itself before it has a commit.
+
+    Attributes:
+        repo: The repo.
+        version: The version.
+        content_digest: The digest of the author's files.
+        bump: ``major``, ``minor`` or ``patch``; None for a first release.
+        date: When the release is made.
+        previous_version: The version that it is compared with; None for a first release.
+        message: What the author says about this version.
+        changes: What changed since the previous version, a sentence each.
+        checkpoint: The checkpoint, with the author's README.
+        lineage: What it was made from, and how.
+        smoke: The smoke eval, if it ran.
+        files: The author's files as they are published.
+        endpoint: The Hub that it is published on; None for huggingface.co.
+    """
 
     repo: str
     version: str
     content_digest: str
     bump: str | None
-    """``major``, ``minor`` or ``patch``; None for a first release."""
     date: datetime
     previous_version: str | None
     message: str | None
-    """What the author says about this version."""
     changes: tuple[str, ...]
-    """What changed since the previous version, a sentence each."""
     checkpoint: Checkpoint
     lineage: Lineage
     smoke: SmokeReport | None
     files: Mapping[str, FileEntry]
-    """The author's files as they go out."""
     endpoint: str | None
-    """The Hub it goes to; None for huggingface.co."""

@@ -1,4 +1,4 @@
-"""Web addresses on the Hub that a release goes to."""
+"""Web addresses on the Hub that a release is published on."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}", re
 
 
 def is_hub_id(value: object) -> bool:
-    """Tell whether a value has the form of a repo's id: ``name`` or ``namespace/name``."""
+    """Return whether a value has the form of a repo id: ``name`` or ``namespace/name``."""
     return isinstance(value, str) and _HUB_ID.fullmatch(value) is not None and ".." not in value
 
 
 @dataclass(frozen=True)
 class Links:
-    """Addresses on one Hub; none on a Hub that only this machine reaches, under a port that changes."""
+    """Addresses on one Hub; none on a Hub that only this machine reaches, whose port changes."""
 
     base: str | None
 
     @classmethod
     def of(cls, endpoint: str | None) -> Links:
-        """Make the addresses of an endpoint; None is huggingface.co."""
+        """Make the links for an endpoint; None stands for huggingface.co."""
         address = (endpoint or DEFAULT).rstrip("/")
         return cls(None if _is_local(urlsplit(address).hostname or "") else address)
 
@@ -37,15 +37,15 @@ class Links:
         return self.base == DEFAULT
 
     def model(self, repo: str, revision: str | None) -> str | None:
-        """Address a model at a revision."""
+        """Return the address of a model at a revision."""
         return self._at(repo, revision)
 
     def dataset(self, repo: str, revision: str | None) -> str | None:
-        """Address a dataset at a revision."""
+        """Return the address of a dataset at a revision."""
         return self._at(f"datasets/{repo}", revision)
 
     def file(self, repo: str, revision: str, path: str) -> str:
-        """Address a file of a model; its bare path where the Hub has no lasting address."""
+        """Return the address of a file of a model, or its bare path if the Hub has no lasting address."""
         return f"{self.base}/{repo}/blob/{revision}/{path}" if self.base else path
 
     def _at(self, path: str, revision: str | None) -> str | None:

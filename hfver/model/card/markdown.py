@@ -1,7 +1,7 @@
-"""Text from outside, made safe to stand in Markdown: in a table cell, a code span, a sentence or a link.
+"""Escape text from outside for Markdown: in a table cell, a code span, a sentence or a link.
 
-Names, metrics and messages come from folders that strangers may have written. Whatever they hold, they stay
-where they are put: no new table row or heading, no HTML, and no comment that looks like one of our marks.
+Names, metrics and messages come from folders that strangers may have written. Whatever they hold, they cannot break out
+of their place: no new table row or heading, no HTML, and no comment that looks like one of hfver's marks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from markupsafe import Markup
 __all__ = ["code", "link", "paragraphs", "plain", "sentence", "text"]
 
 MAX_LENGTH = 400
-"""Characters of one value; a card is for people."""
+"""Most characters of one value, because people read the card."""
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~!#$])")
@@ -25,7 +25,7 @@ _OPENERS = re.compile(r"^(?=#|>|=|-|\+|\*(?:[ *]|$)|_{3}|~~~|\|)|^(?P<digits>\d{
 
 
 def plain(value: object, limit: int = MAX_LENGTH) -> str:
-    """Reduce a value to one line without control characters, shortened to a limit."""
+    """Return a value as one line without control characters, shortened to ``limit`` characters."""
     line = " ".join(str(value)[: limit * 8].split())
     line = "".join(char for char in line if char not in _BIDI and unicodedata.category(char) not in _HIDDEN)
     return line if len(line) <= limit else line[: limit - 1] + "…"
@@ -38,12 +38,12 @@ _PIPE = re.compile(r"(\\*)\|")
 
 
 def text(value: object) -> Markup:
-    """Write a value so that Markdown shows it letter by letter."""
+    """Return a value so that Markdown shows it as it is written."""
     return Markup(_MARKDOWN.sub(r"\\\1", _html(plain(value))))  # noqa: S704 - this is the escaping
 
 
 def code(value: object) -> Markup:
-    """Write a value as a code span that also holds in a table."""
+    """Return a value as a code span that also works in a table."""
     inner = _PIPE.sub(_escape_pipe, plain(value)).replace("<!--", "< !--")
     fence = "`" * (1 + max(map(len, re.findall("`+", inner)), default=0))
     pad = " " if inner.startswith("`") or inner.endswith("`") else ""
@@ -51,12 +51,12 @@ def code(value: object) -> Markup:
 
 
 def _escape_pipe(match: re.Match[str]) -> str:
-    # Tables read backslashes in pairs, even in code: only after an odd number of them is a pipe no border.
+    # Tables read backslashes in pairs, even in code: a pipe is not a border only after an odd number of them.
     return match[1] + "\\" * (1 + len(match[1]) % 2) + "|"
 
 
 def sentence(value: object) -> Markup:
-    """Write a sentence of ours that quotes names of others: code spans and stress work, the rest is text."""
+    """Return a sentence of hfver's that quotes foreign names: code spans and emphasis work, the rest is plain text."""
     line = plain(value, 2000)
     spans, rest = _SPAN.findall(line), _SPAN.split(line)
     parts = [re.sub(r"([\\`\[\]|])", r"\\\1", _html(part)) for part in rest]
@@ -66,14 +66,14 @@ def sentence(value: object) -> Markup:
 
 
 def paragraphs(value: str) -> Markup:
-    """Write a message of several lines; its bullets stay bullets, its headings do not stay headings."""
+    """Return a message of several lines; its bullets stay bullets, its headings become text."""
     lines = (_BULLET.fullmatch(line.rstrip()) for line in value.strip().splitlines())
     written = (f"{match['bullet'] or ''}{sentence(match['rest'])}" for match in lines if match)
     return Markup(re.sub(r"\n{3,}", "\n\n", "\n".join(written)))  # noqa: S704
 
 
 def link(label: Markup, url: str | None) -> Markup:
-    """Link a label that is already safe; without a web address it stays a label."""
+    """Return a link with a label that is already safe, or the label alone if ``url`` is not a web address."""
     if url is None or urlsplit(url).scheme not in ("http", "https"):
         return label
     return Markup(f"[{label}]({quote(plain(url, 2000), safe=':/?#@!$&+,;=%~-._')})")  # noqa: S704

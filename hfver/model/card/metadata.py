@@ -1,4 +1,4 @@
-"""The metadata block of a card, in the Hub's vocabulary; the author's own keys and words win or stay."""
+"""The metadata block of a card, in the Hub's vocabulary; the author's own keys are kept, and most of them win."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _UNKNOWN = ("", "unknown", "none", "license")
 
 
 def metadata(facts: CardFacts, author: Mapping[str, Any], links: Links) -> dict[str, Any]:
-    """Build the block: what the author's block says, completed and made exact by what hfver knows."""
+    """Build the block: what the author's block says, completed and corrected by what hfver knows."""
     ours = {
-        "language": _words(author.get("language")),
+        "language": _texts(author.get("language")),
         "license": _license(author.get("license")) or _license(facts.lineage.license),
-        "library_name": _word(author.get("library_name")) or facts.checkpoint.library_name,
+        "library_name": _text(author.get("library_name")) or facts.checkpoint.library_name,
         "pipeline_tag": pipeline_tag(facts, author),
         **_base(facts, author),
         "datasets": _datasets(facts, author),
-        "tags": _unique([*_words(author.get("tags")), "hfver"]),
+        "tags": _unique([*_texts(author.get("tags")), "hfver"]),
         "model-index": model_index(facts, author, links),
     }
-    # TRL writes "licence: license", a placeholder that is no licence.
+    # TRL writes "licence: license", which is a placeholder.
     rest = {key: value for key, value in author.items() if key not in ours and key != "licence"}
     known = {key: value for key, value in (ours | rest).items() if value not in (None, "", [], {})}
     first = [key for key in _ORDER if key in known]
@@ -40,14 +40,14 @@ def metadata(facts: CardFacts, author: Mapping[str, Any], links: Links) -> dict[
 
 
 def pipeline_tag(facts: CardFacts, author: Mapping[str, Any]) -> str | None:
-    """Name the task: as the author says, or as the checkpoint shows."""
-    return _word(author.get("pipeline_tag")) or facts.checkpoint.pipeline_tag
+    """Return the task: as the author says, or as the checkpoint shows."""
+    return _text(author.get("pipeline_tag")) or facts.checkpoint.pipeline_tag
 
 
 def _base(facts: CardFacts, author: Mapping[str, Any]) -> dict[str, Any]:
     base = facts.lineage.base_model
     if base is None:
-        names = [name for name in _words(author.get("base_model")) if is_hub_id(name)]
+        names = [name for name in _texts(author.get("base_model")) if is_hub_id(name)]
         relation = author.get("base_model_relation")
         return {
             "base_model": names[0] if len(names) == 1 else names,
@@ -55,7 +55,7 @@ def _base(facts: CardFacts, author: Mapping[str, Any]) -> dict[str, Any]:
         }
     if not is_hub_id(base.source):
         return {"base_model": None, "base_model_relation": None}
-    merged = [name for name in _words(author.get("base_model")) if is_hub_id(name)]
+    merged = [name for name in _texts(author.get("base_model")) if is_hub_id(name)]
     names = merged if base.relation == "merge" and base.source in merged else [str(base.source)]
     return {
         "base_model": names[0] if len(names) == 1 else names,
@@ -65,24 +65,24 @@ def _base(facts: CardFacts, author: Mapping[str, Any]) -> dict[str, Any]:
 
 def _datasets(facts: CardFacts, author: Mapping[str, Any]) -> list[str]:
     ours = (dataset.source for dataset in facts.lineage.training.all_datasets)
-    return _unique([name for name in [*_words(author.get("datasets")), *ours] if is_hub_id(name)])
+    return _unique([name for name in [*_texts(author.get("datasets")), *ours] if is_hub_id(name)])
 
 
 def _license(value: Any) -> Any:
     if isinstance(value, list):
-        return [word for word in _words(value) if _license(word)]
-    word = _word(value)
-    return word if word and word.lower() not in _UNKNOWN else None
+        return [name for name in _texts(value) if _license(name)]
+    name = _text(value)
+    return name if name and name.lower() not in _UNKNOWN else None
 
 
-def _words(value: Any) -> list[str]:
-    """Read one word or a list of them; YAML takes a bare ``no``, Norwegian, for a truth value."""
+def _texts(value: Any) -> list[str]:
+    """Read one text or a list of them; YAML reads a bare ``no``, Norwegian, as a Boolean."""
     items = value if isinstance(value, list) else [value]
-    words = ("no" if item is False else item for item in items)
-    return [word.strip() for word in words if isinstance(word, str) and word.strip()]
+    texts = ("no" if item is False else item for item in items)
+    return [text.strip() for text in texts if isinstance(text, str) and text.strip()]
 
 
-def _word(value: Any) -> str | None:
+def _text(value: Any) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 

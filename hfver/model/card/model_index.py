@@ -1,6 +1,6 @@
-"""The evaluation results in a card's metadata, in the form that the Hub draws its widget from.
+"""The evaluation results in a card's metadata, in the form that the Hub's widget shows.
 
-The form is huggingface_hub's ``eval_results_to_model_index``; a test holds the two together.
+It is the form of huggingface_hub's ``eval_results_to_model_index``; a test compares the two.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SOURCE = "hfver"
 """The ``source.name`` of the results that hfver writes and replaces."""
 
 _UNNAMED = {"name": "evaluation data", "type": "unknown"}
-"""The Hub wants a dataset's name; a metrics file does not tell it, and the training data would be a guess."""
+"""The Hub requires the name of a dataset. A metrics file has none, and the training data would be a guess."""
 
 _BENCHMARK = re.compile(
     r"(?P<dataset>.+?)[_/](?P<metric>accuracy|acc|acc_norm|f1|exact_match|em|bleu|chrf|rouge\w*|wer|cer|pass@\d+)"
@@ -27,7 +27,7 @@ _BENCHMARK = re.compile(
 
 
 def model_index(facts: CardFacts, author: Mapping[str, Any], links: Links) -> list[dict[str, Any]]:
-    """List the author's results and ours; empty when nothing was measured."""
+    """List the author's results and hfver's; empty if nothing was measured."""
     theirs = author_results(author)
     said = [(metric.get("name"), metric["value"]) for result in theirs for metric in result["metrics"]]
     results = [*theirs, *_results(facts, author, links, said)]
@@ -35,7 +35,7 @@ def model_index(facts: CardFacts, author: Mapping[str, Any], links: Links) -> li
 
 
 def author_results(author: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Take the complete results out of a card's metadata, without ours and without the Trainer's copies."""
+    """Return the complete results in a card's metadata, without those that hfver wrote."""
     index = author.get("model-index")
     models = [model for model in index if isinstance(model, dict)] if isinstance(index, list) else []
     results = (result for model in models for result in _listed(model.get("results")))

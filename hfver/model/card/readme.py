@@ -1,4 +1,4 @@
-"""Facts to README: the metadata, our parts freshly written, and the author's prose between them."""
+"""Write the README: the metadata, hfver's parts, and the author's prose between them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from hfver.model.card.trainer_boilerplate import without_boilerplate
 
 __all__ = ["render_card"]
 
-_TITLE = re.compile(r"\A(?:#[ \t]+[^\n]*|[^\n]+\n=+[ \t]*)(?:\n|\Z)")
+# A heading without text is not a title: trailing blanks are removed, so the next release would not find it again.
+_TITLE = re.compile(r"\A(?:#[ \t]+\S[^\n]*|[^\n]+\n=+[ \t]*)(?:\n|\Z)")
 
 
 def render_card(facts: CardFacts) -> bytes:
     """Write the card of a release: ``README.md``, UTF-8.
 
-    The author's words come from the checkpoint's own README. If that is a card of an earlier release, its
-    parts between hfver's marks are written anew and everything else is kept.
+    The author's prose comes from the checkpoint's own README. If that is the card of an earlier release, the parts
+    between hfver's marks are replaced and everything else is kept.
 
     Raises:
         BadConfig: The metadata block of the author's README cannot be read.
@@ -73,8 +74,8 @@ def _made_from(facts: CardFacts, links: Links) -> Markup | None:
     base = facts.lineage.base_model
     if base is None:
         return None
-    words = {"adapter": "An adapter for", "merge": "A merge with", "quantized": "A quantized form of"}
-    return text(words.get(base.relation or "", "Fine-tuned from")) + " " + base_cell(base, links, revision=False)
+    verbs = {"adapter": "An adapter for", "merge": "A merge that includes", "quantized": "Quantized from"}
+    return text(verbs.get(base.relation or "", "Fine-tuned from")) + " " + base_cell(base, links, revision=False)
 
 
 def _release_values(facts: CardFacts, links: Links) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The description of a pull request: what somebody needs who decides whether a release may land."""
+"""The description of a pull request: what reviewers need to decide whether to publish a release."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from hfver.model.compare import Change, Difference
 __all__ = ["ReviewFacts", "render_review"]
 
 MAX_CHANGES = 100
-"""Rows of the table of changes; the changelog in the candidate has all of them."""
+"""Most rows in the table of changes; the changelog in the candidate has all of them."""
 MAX_LENGTH = 60_000
-"""Characters of a description; Hubs take so much and no more."""
+"""Most characters of a description that Hubs accept."""
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,19 @@ class ReviewFacts:
     """What there is to decide on.
 
     Attributes:
-        repo: Where it would land.
-        number: The pull request's number.
+        repo: The repo that it would be published in.
+        number: The number of the pull request.
         version: The version that it would be.
-        bump: What the version says.
+        bump: The bump of that version.
         previous: The version that it was compared with; None for a first release.
-        because: Why the version says less than the change, where it does.
+        because: Why the bump is lower than the change calls for, if it is.
         message: What changed, in the author's words.
         difference: What changed, rule by rule.
         metrics: Every metric before and after.
         smoke: The smoke eval, if it ran.
-        commit: The candidate.
+        commit: The commit of the candidate.
         digest: Its digest.
-        content_digest: The digest of what was trained.
+        content_digest: The digest of the author's files.
     """
 
     repo: str
@@ -56,7 +56,7 @@ class ReviewFacts:
 
 
 def render_review(facts: ReviewFacts) -> str:
-    """Write the description as Markdown. Whatever strangers wrote into the checkpoint stays where it is put."""
+    """Write the description as Markdown. Text from the checkpoint is escaped, so it cannot break out of its place."""
     sections = [*_head(facts), *_changes(facts.difference), *_metrics(facts), *_smoke(facts), *_next(facts)]
     whole = "\n\n".join(sections)
     return whole if len(whole) <= MAX_LENGTH else "\n\n".join([*_head(facts), *_smoke(facts), *_next(facts)])
@@ -69,7 +69,7 @@ def _head(facts: ReviewFacts) -> Iterator[str]:
     else:
         yield f"{name} would be a **{facts.bump.upper()}** release after {code(facts.previous)}: {_why(facts)}"
     if facts.because:
-        yield f"It says less than the change, because: {sentence(facts.because)}"
+        yield f"Its bump is lower than the change calls for, because: {sentence(facts.because)}"
     if facts.message:
         yield str(paragraphs(facts.message))
 
@@ -78,20 +78,20 @@ def _why(facts: ReviewFacts) -> str:
     change = next((one for one in facts.difference.changes if one.level == facts.difference.level), None)
     if change is not None:
         return f"{sentence(change.message)} ({code(change.rule)})"
-    return "the weights moved." if facts.difference.weights.moved else "nothing that a caller builds on changed."
+    return "the weights changed." if facts.difference.weights.moved else "nothing that callers depend on changed."
 
 
 def _changes(difference: Difference) -> Iterator[str]:
     rows = [_row(change) for change in difference.changes[:MAX_CHANGES]]
     if moved := difference.weights.moved:
         share, total = difference.weights.share, difference.weights.total
-        yield f"## Changes\n\n{share:.1%} of the weights moved ({moved} of {total} tensors)."
+        yield f"## Changes\n\n{share:.1%} of the weights changed ({moved} of {total} tensors)."
     elif rows:
         yield "## Changes"
     if rows:
-        yield "\n".join(["| level | rule | where | what it means |", "|---|---|---|---|", *rows])
+        yield "\n".join(["| Level | Rule | Where | What it means |", "|---|---|---|---|", *rows])
     if (more := len(difference.changes) - MAX_CHANGES) > 0:
-        yield f"and {more} more, in the candidate's CHANGELOG.md."
+        yield f"The candidate's CHANGELOG.md lists {more} more."
 
 
 def _row(change: Change) -> str:
@@ -102,7 +102,7 @@ def _row(change: Change) -> str:
 def _metrics(facts: ReviewFacts) -> Iterator[str]:
     rows = [f"| {code(one.name)} | {_value(one.before)} | {_value(one.after)} | {one.delta} |" for one in facts.metrics]
     if rows:
-        yield "\n".join(["## Metrics", "", "| metric | before | after | change |", "|---|--:|--:|--:|", *rows])
+        yield "\n".join(["## Metrics", "", "| Metric | Before | After | Change |", "|---|--:|--:|--:|", *rows])
 
 
 def _value(value: float | None) -> str:
@@ -112,19 +112,23 @@ def _value(value: float | None) -> str:
 def _smoke(facts: ReviewFacts) -> Iterator[str]:
     report = facts.smoke
     if report is None:
-        yield "## Smoke eval\n\nIt was not run."
+        yield "## Smoke eval\n\nIt did not run."
         return
     yield f"## Smoke eval\n\n**{report.status}** on {text(report.device)}, {text(report.dtype)}"
     if isinstance(report, SmokeReport) and report.checks:
         rows = [f"| {code(check.name)} | {check.status} | {text(check.detail)} |" for check in report.checks]
-        yield "\n".join(["| check | outcome | evidence |", "|---|---|---|", *rows])
+        yield "\n".join(["| Check | Result | Detail |", "|---|---|---|", *rows])
 
 
 def _next(facts: ReviewFacts) -> Iterator[str]:
     yield f"## Try it\n\n```\nhfver smoke {facts.repo}@refs/pr/{facts.number}\n```"
     yield (
-        "## Let it land\n\nMerge this pull request. It is a version when this was run afterwards:\n\n"
+        "## Publish it\n\nMerge this pull request. Then run this command, which makes it a version:\n\n"
         f"```\nhfver release --finish {facts.repo}#{facts.number}\n```"
     )
-    rows = (("candidate", facts.commit), ("digest", facts.digest), ("content", facts.content_digest))
+    rows = (
+        ("Candidate commit", facts.commit),
+        ("Release digest", facts.digest),
+        ("Content digest", facts.content_digest),
+    )
     yield "\n".join(["| | |", "|---|---|", *(f"| {name} | {code(value)} |" for name, value in rows)])

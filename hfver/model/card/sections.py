@@ -1,7 +1,7 @@
-"""Our parts of a card and the author's: told apart by marks, so that one can change and the other stay.
+"""hfver's parts of a card and the author's, separated by marks, so that one can change and the other stay.
 
-A part of ours stands between ``<!-- hfver:begin NAME … -->`` and ``<!-- hfver:end NAME -->``, each on a line
-of its own and outside code fences. Everything else is the author's.
+A part of hfver's stands between ``<!-- hfver:begin NAME … -->`` and ``<!-- hfver:end NAME -->``, each on a line of its
+own and outside code fences. Everything else is the author's. Published cards hold these marks: they never change.
 """
 
 from __future__ import annotations
@@ -22,23 +22,28 @@ _TAG = re.compile(rf"<(?P<slash>/?)(?P<tag>{'|'.join(_CLOSED)})\b[^>]*>", re.IGN
 
 @dataclass(frozen=True)
 class Prose:
-    """What the author wrote: above and below the part that describes the release."""
+    """What the author wrote.
+
+    Attributes:
+        above: What stands above the part that describes the release.
+        below: What stands below it.
+        generated: Whether the card holds parts of hfver's, because an earlier release wrote it.
+    """
 
     above: str
     below: str
     generated: bool
-    """Whether the card holds parts of ours, so an earlier release wrote it."""
 
 
 def mark(name: str, body: str) -> str:
-    """Put a part of ours between its marks."""
+    """Put a part of hfver's between its marks."""
     return f"<!-- hfver:begin {name} — {_NOTE} -->\n{body.strip()}\n<!-- hfver:end {name} -->"
 
 
 def read_prose(body: str) -> Prose:
-    """Take our parts out of a card's body and close what the author left open.
+    """Remove hfver's parts from the body of a card and close what the author left open.
 
-    An open fence, comment or ``<details>`` of the author's would otherwise swallow the part of ours after it.
+    Otherwise an open fence, comment or ``<details>`` of the author's would swallow the part of hfver's after it.
     """
     parts: dict[bool, list[str]] = {False: [], True: []}
     generated = past = False
@@ -56,7 +61,7 @@ def _join(pieces: list[str]) -> str:
 
 
 def _segments(lines: list[str]) -> Iterator[tuple[str | None, list[str]]]:
-    """Yield (name of our part or None, its lines) in order."""
+    """Yield the name of each part of hfver's, or None for prose, with its lines, in order."""
     prose: list[str] = []
     fence, index = "", 0
     while index < len(lines):
@@ -74,7 +79,7 @@ def _segments(lines: list[str]) -> Iterator[tuple[str | None, list[str]]]:
 
 
 def _find_end(lines: list[str], start: int, name: str) -> int | None:
-    """Find the line that ends a part; a part never holds the beginning of another."""
+    """Find the line that ends a part; a part never contains the beginning of another one."""
     for index in range(start + 1, len(lines)):
         if lines[index].rstrip() == f"<!-- hfver:end {name} -->":
             return index
@@ -84,7 +89,7 @@ def _find_end(lines: list[str], start: int, name: str) -> int | None:
 
 
 def _fence_after(fence: str, line: str) -> str:
-    """Return the fence that is open after a line: its own characters, or nothing."""
+    """Return the characters of the code fence that is open after a line, or nothing."""
     match = _FENCE.match(line)
     if match is None:
         return fence

@@ -1,4 +1,4 @@
-"""How a program loads a release without hfver: the right class for what the checkpoint is."""
+"""How a program loads a release without hfver, with the right class for the checkpoint."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OTHER_SENSES = ("image", "audio", "speech", "video", "object", "visual", "depth
 
 
 def plain_code(facts: CardFacts, tag: str | None) -> str:
-    """Write the Python lines that load exactly this version with the ordinary library."""
+    """Write the Python code that loads exactly this version with the library that is made for it."""
     makers = {"adapter": _adapter, "sentence-transformers": _sentences, "model": _model}
     return makers[facts.checkpoint.kind](facts, tag or "")
 
@@ -52,7 +52,7 @@ def _sentences(facts: CardFacts, _: str) -> str:
 
 
 def _adapter(facts: CardFacts, tag: str) -> str:
-    """Name the base's commit too: `from_pretrained(adapter, revision=…)` would take the base's newest."""
+    """Pin the base too: ``from_pretrained(adapter, revision=…)`` would take the newest commit of the base."""
     model, _ = _classes(tag)
     base = facts.lineage.base_model
     at = f'"{facts.repo}", revision="v{facts.version}"'

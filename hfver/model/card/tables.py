@@ -1,4 +1,4 @@
-"""The rows of a card's tables: what is known of a release, as (label, safe Markdown) pairs."""
+"""The rows of a card's tables: what is known about a release, as pairs of a label and escaped Markdown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from hfver.core.plural import counted
 from hfver.model.card.facts import CardFacts
 from hfver.model.card.links import Links, is_hub_id
 from hfver.model.card.markdown import code, link, plain, text
@@ -29,7 +30,7 @@ _KINDS = {"model": "full model", "adapter": "adapter", "sentence-transformers": 
 
 
 def facts_rows(facts: CardFacts) -> Iterator[Row]:
-    """List what the release is."""
+    """List the facts about the release itself."""
     checkpoint = facts.checkpoint
     yield "Version", text(f"{facts.version} ({facts.date:%Y-%m-%d})")
     yield "Kind", text(_kind(facts))
@@ -37,10 +38,10 @@ def facts_rows(facts: CardFacts) -> Iterator[Row]:
         yield "Architecture", code(", ".join(checkpoint.architectures))
     yield "Parameters", text(f"{amount(checkpoint.parameters)} ({count(checkpoint.parameters)})")
     yield "Precision", code(", ".join(checkpoint.dtypes))
-    if licence := facts.lineage.license:
-        yield "Licence", code(licence)
+    if facts.lineage.license:
+        yield "License", code(facts.lineage.license)
     total = sum(entry.size for entry in facts.files.values())
-    yield "Size", text(f"{size(total)} in {len(facts.files)} file{'s' * (len(facts.files) != 1)}")
+    yield "Size", text(f"{size(total)} in {counted(len(facts.files), 'file')}")
     yield "Content digest", code(facts.content_digest)
 
 
@@ -51,7 +52,7 @@ def _kind(facts: CardFacts) -> str:
 
 
 def lineage_rows(facts: CardFacts, links: Links) -> Iterator[Row]:
-    """List what it was made from, by whom, and with what."""
+    """List what the release was made from, by whom, and with what."""
     lineage = facts.lineage
     if lineage.base_model:
         yield "Base model", base_cell(lineage.base_model, links, revision=True)
@@ -64,7 +65,7 @@ def lineage_rows(facts: CardFacts, links: Links) -> Iterator[Row]:
         label = text(" ".join(filter(None, (lineage.run.tracker, lineage.run.id))) or "run")
         yield "Run", link(label, lineage.run.url)
     if lineage.created_by:
-        yield "Made by", text(lineage.created_by)
+        yield "Created by", text(lineage.created_by)
 
 
 def _place_rows(facts: CardFacts) -> Iterator[Row]:
@@ -79,11 +80,11 @@ def _place_rows(facts: CardFacts) -> Iterator[Row]:
         number = infrastructure.get("num_gpus")
         yield "Hardware", text(f"{number} x {gpu}" if number else gpu)
     if strategy := infrastructure.get("distributed_strategy"):
-        yield "Distribution", text(strategy)
+        yield "Distributed strategy", text(strategy)
 
 
 def base_cell(base: BaseModelLink, links: Links, *, revision: bool) -> Markup:
-    """Name a base model with a link to the very commit; ``revision`` shows the commit too."""
+    """Name a base model with a link to its exact commit; ``revision`` shows the commit as well."""
     name = base.source or base.name
     cell = link(code(name), links.model(name, base.revision or base.version))
     version = Markup(" ") + text(base.version) if base.version else Markup("")
@@ -94,11 +95,11 @@ def base_cell(base: BaseModelLink, links: Links, *, revision: bool) -> Markup:
 def _dataset_cell(dataset: Dataset, links: Links) -> Markup:
     source = dataset.source if is_hub_id(dataset.source) else None
     name = link(code(source or dataset.name), links.dataset(source, dataset.revision) if source else None)
-    facts: list[Markup] = []
     if dataset.version:
-        facts.append(text(dataset.version))
+        name += Markup(" ") + text(dataset.version)
     if dataset.revision:
-        facts.append(Markup("at ") + code(dataset.revision[:12]))
+        name += Markup(" at ") + code(dataset.revision[:12])
+    facts: list[Markup] = []
     if dataset.size is not None:
         facts.append(text(f"{count(dataset.size)} examples"))
     if dataset.hash:
@@ -124,7 +125,7 @@ def _code_cell(origin: Code) -> Markup:
 
 
 def training_rows(facts: CardFacts) -> Iterator[Row]:
-    """List the figures of the training run."""
+    """List the numbers of the training run."""
     training = facts.lineage.training
     if training.steps is not None:
         yield "Steps", text(count(training.steps))

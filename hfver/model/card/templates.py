@@ -1,4 +1,4 @@
-"""The card's templates: Jinja2 files that people may read, and change, in ``model_cards/templates``."""
+"""The templates of the card and the changelog: Jinja2 files in ``model_cards/templates``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).parents[3] / "model_cards" / "templates"
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
-    """Fill a template; blank lines that its conditions leave behind are folded to one."""
+    """Fill a template, and fold the blank lines that its conditions leave into one."""
     filled = _environment().get_template(template).render(values)
     return re.sub(r"\n{3,}", "\n\n", filled).strip() + "\n"
 
@@ -28,7 +28,7 @@ def _environment() -> Environment:
     folder = PACKAGED if PACKAGED.is_dir() else CHECKOUT
     environment = Environment(
         loader=FileSystemLoader(folder),
-        autoescape=True,  # what no filter has made safe for Markdown is at least no HTML
+        autoescape=True,  # a value that no filter has escaped for Markdown is at least not HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

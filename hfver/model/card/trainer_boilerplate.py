@@ -1,7 +1,7 @@
-"""What training libraries write into a README for want of an author, and the card now says better.
+"""Remove what training libraries write into a README without an author, because hfver's card says it better.
 
-The Trainer's card repeats hyperparameters and package versions; PEFT saves the Hub's empty template, sixty
-headings over ``[More Information Needed]``. Whatever a person has filled in stays.
+The Trainer's card repeats hyperparameters and package versions; PEFT saves the Hub's empty template, sixty headings
+over ``[More Information Needed]``. Whatever a person has filled in is kept.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Section:
 
 
 def without_boilerplate(body: str) -> str:
-    """Reduce a card that a library wrote to what says something; one that a person wrote stays as it is."""
+    """Remove the boilerplate from a card that a library wrote; return one that a person wrote unchanged."""
     if _TRAINER in body:
         return _join(_kept(_sections(_INTRODUCTION.sub("", _uncommented(body), count=1))))
     if _TEMPLATE in body:
@@ -71,7 +71,7 @@ def _is_empty(line: str) -> bool:
 
 
 def _kept(sections: list[_Section]) -> list[_Section]:
-    """Drop what is superseded, then every heading with nothing under it. The library's title goes too."""
+    """Drop what is superseded, then every heading with nothing under it, and the title that the library chose."""
     rest = [section for section in sections if section.title.lower() not in _SUPERSEDED]
     kept: list[_Section] = []
     for section in reversed(rest):

@@ -1,4 +1,4 @@
-"""The part of a card that names versions which were withdrawn."""
+"""The part of a card that lists the versions which were yanked."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _BODY = re.compile(r"\A---\n.*?^---\n+", re.DOTALL | re.MULTILINE)
 
 
 def with_yanks(card: bytes, yanks: Mapping[str, str]) -> bytes:
-    """Write into a card of ours which versions were yanked, and why; replaces what it said of that before.
+    """Write into a card of hfver's which versions were yanked, and why, in place of an earlier list.
 
     Args:
         card: The card, UTF-8.
-        yanks: Reason by version, in the order to be shown; empty removes the part.
+        yanks: The reasons by version, in the order in which they are shown; without any, the list is removed.
     """
     whole = _PART.sub("", card.decode("utf-8", "replace"))
     if not yanks:
         return whole.encode()
     lines = [f"> - {text(version)}: {text(reason)}" for version, reason in yanks.items()]
-    part = mark("yanked", "\n".join(["> **Withdrawn versions.** Ranges pass over them.", ">", *lines]))
+    part = mark("yanked", "\n".join(["> **Yanked versions.** Version ranges skip them.", ">", *lines]))
     found = _HEAD.search(whole) or _BODY.match(whole)
     place = 0 if found is None else found.start() if found.re is _HEAD else found.end()
     return f"{whole[:place]}{part}\n\n{whole[place:]}".encode()

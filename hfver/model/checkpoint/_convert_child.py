@@ -1,8 +1,8 @@
-"""The program that turns one pickle into safetensors, in a process of its own (see ``convert.py``).
+"""The program that converts one pickle to safetensors, in a process of its own (see ``convert.py``).
 
-It imports nothing of hfver and is started with ``-I``, so that neither the checkpoint's folder nor the
-environment can put a module in its way. It reads one JSON request on standard input and answers with one JSON
-object on standard output: ``{"tensors": {name: bytes}}`` or ``{"error": reason}``.
+It imports nothing of hfver and is started with ``-I``, so that neither the checkpoint's folder nor the environment can
+slip a module in. It reads one JSON request from standard input and answers with one JSON object on standard output:
+``{"tensors": {name: bytes}}`` or ``{"error": reason}``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _FIRST_SAFE_TORCH = (2, 6)
 
 
 class Unfit(Exception):
-    """The pickle is not plain weights; the message completes "it …"."""
+    """The pickle does not hold plain weights; the message completes a sentence that begins with its path."""
 
 
 def main() -> None:
-    """Answer the request; a library that prints talks to standard error."""
+    """Answer the request; what libraries print goes to standard error."""
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     request = json.load(sys.stdin)
@@ -34,7 +34,7 @@ def main() -> None:
     except Unfit as reason:
         result = {"error": str(reason)}
     except MemoryError:
-        result = {"error": "needs more memory than such a file should"}
+        result = {"error": "needs more memory than a file of its size should"}
     except Exception as error:
         result = {"error": f"cannot be converted: {_first_line(error)}"}
     with answer:
@@ -68,7 +68,7 @@ def _load(source: str) -> dict[str, Any]:
     if version < _FIRST_SAFE_TORCH:
         raise Unfit(f"can be converted safely only with PyTorch 2.6 or newer, and {torch.__version__} is installed")
     try:
-        # Files from before PyTorch 1.6 are no zip, and cannot be mapped.
+        # Files from before PyTorch 1.6 are not zips, and cannot be mapped.
         is_zip = zipfile.is_zipfile(source)
         state = torch.load(source, map_location="cpu", weights_only=True, mmap=True if is_zip else None)
     except MemoryError:
@@ -79,10 +79,10 @@ def _load(source: str) -> dict[str, Any]:
 
 
 def _check_magic(source: str) -> None:
-    # A zip, or a pickle of protocol 2 and newer: all that torch.save ever wrote.
+    # A zip, or a pickle of protocol 2 or newer: torch.save never wrote anything else.
     with open(source, "rb") as stream:  # noqa: PTH123
         if not stream.read(4).startswith((b"PK\x03\x04", b"\x80")):
-            raise Unfit("is no file that torch.save wrote")
+            raise Unfit("is not a file that torch.save wrote")
 
 
 def _why_refused(message: str) -> str:
@@ -90,7 +90,7 @@ def _why_refused(message: str) -> str:
     if asked:
         return f"asks to run {asked[1][:120]} while it is loaded"
     if message.startswith("Weights only load failed"):
-        # PyTorch's own words go on to advise loading it without the protection.
+        # PyTorch's message goes on to recommend loading it without the protection.
         return "holds more than tensors"
     return f"cannot be loaded as plain weights: {(message.strip() or 'it is broken').splitlines()[0][:200]}"
 
@@ -102,15 +102,15 @@ def _plain(state: Any) -> dict[str, Any]:
         raise Unfit("does not hold weights by name")
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
-            raise Unfit(f"holds {str(name)[:120]!r}, which is no tensor")
+            raise Unfit(f"holds {str(name)[:120]!r}, which is not a tensor")
     return {name: value.detach() for name, value in state.items()}
 
 
 def _separate(state: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """Leave each tensor memory of its own, which safetensors needs.
+    """Give each tensor memory of its own, which safetensors requires.
 
-    A name that loading ties to another by itself is dropped, as ``save_pretrained`` does; any other is
-    copied: dropping it would leave the loaded model with random numbers there.
+    A name that loading ties to another one is dropped, as ``save_pretrained`` does. Any other is copied, because the
+    loaded model would otherwise have random numbers there.
     """
     from safetensors.torch import _find_shared_tensors
 
@@ -135,9 +135,9 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _tied_names(request: dict[str, Any]) -> list[str]:
-    """Return patterns of the names that the model's class ties when it is loaded.
+    """Return patterns for the names that the model's class ties when it is loaded.
 
-    Only names are taken from the folder: no config is built from its values, and no code of it is imported.
+    Only names are taken from the folder: no config is built from its values, and none of its code is imported.
     """
     ties = request["tie_word_embeddings"]
     if ties is False:

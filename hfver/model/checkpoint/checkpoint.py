@@ -129,11 +129,6 @@ class Checkpoint:
         return content_digest(self.files)
 
     @property
-    def bytes_total(self) -> int:
-        """The size of all files together, in bytes."""
-        return sum(entry.size for entry in self.files.values())
-
-    @property
     def parameters(self) -> int:
         """The number of elements in the main weights; packed ones (two of 4 bits in a byte) count as stored."""
         return sum(tensor.elements for tensor in self.tensors if not tensor.is_extra)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 from hfver.core.manifest import CARD, FileEntry
 from hfver.core.progress import Progress, silent
 from hfver.errors import BadCheckpoint
-from hfver.model.checkpoint.checkpoint import BaseHint, Checkpoint, Kind
+from hfver.model.checkpoint.checkpoint import Checkpoint
 from hfver.model.checkpoint.content import is_kept, is_read_whole, read_documents
+from hfver.model.checkpoint.description import check_sizes, describe
 from hfver.model.checkpoint.exclusions import is_ambiguous
 from hfver.model.checkpoint.file_pass import ByteCounter, FileRead, ReadTask, read_files
-from hfver.model.checkpoint.front_matter import base_from_adapter, base_from_card, read_front_matter
 from hfver.model.checkpoint.hash_cache import FileFacts, HashCache
-from hfver.model.checkpoint.kind import ADAPTER_CONFIG, MODULES, kind_of, likely_kind, module_folders
-from hfver.model.checkpoint.shards import MAX_INDEX, Index, is_index, read_indexes
+from hfver.model.checkpoint.kind import ADAPTER_CONFIG, kind_of, likely_kind
 from hfver.model.checkpoint.tensors import name_tensors
-from hfver.model.checkpoint.untrusted_files import MAX_JSON, check_size, parse_object, shown, stat_regular
+from hfver.model.checkpoint.untrusted_files import shown, stat_regular
 from hfver.model.checkpoint.walk import (
     FileOnDisk,
-    FolderWalk,
     check_weights,
     exclude_pickles,
     find_pickles,
@@ -32,27 +28,14 @@ from hfver.model.checkpoint.walk import (
 )
 from hfver.model.secrets import SecretMatch, find_secrets
 
-# Those that libraries read by name; the content of other JSON files is up to the author.
-_CONFIGS = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer_config.json",
-    "adapter_config.json",
-    "processor_config.json",
-    "preprocessor_config.json",
-    "video_preprocessor_config.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
-)
-
 
 def read_checkpoint(
     directory: Path, *, progress: Progress = silent, cache: HashCache | None = None, for_release: bool = True
 ) -> Checkpoint:
     """Read a folder as ``save_pretrained``, a Trainer, PEFT or sentence-transformers writes it.
 
-    Every file is opened once at most, several at a time, and one pass over it feeds everything that wants its bytes.
-    A large file that the cache knows is not opened at all.
+    For a release every file is opened once at most, several at a time, and one pass over it feeds everything that wants
+    its bytes. A large file that the cache knows is not opened at all.
 
     Args:
         directory: The folder; files in it may be links to files elsewhere.
@@ -68,13 +51,13 @@ def read_checkpoint(
     walk = walk_folder(directory) if for_release else with_pickles(find_pickles(walk_folder(directory)))
     kind = kind_of(walk) if for_release else likely_kind(walk)
     check_weights(walk)
-    _check_sizes(walk)
+    check_sizes(walk)
     tasks = {path: _task(path, file, for_release=for_release) for path, file in walk.files.items()}
     counter = ByteCounter(progress, "hashing", sum(task.stamp.size for task in tasks.values()))
     # What describes the folder is read first, so that a broken one is refused before its weights are read.
     reads = read_files({path: task for path, task in tasks.items() if is_read_whole(path)}, counter, cache)
     documents = read_documents(walk, for_release=for_release)
-    described = _describe(walk, kind, {**documents, **_content(reads)})
+    described = describe(walk, kind, {**documents, **_content(reads)}, for_release=for_release)
     reads |= read_files({path: task for path, task in tasks.items() if path not in reads}, counter, cache)
     walk = move_pickles(walk, {path for path, read in reads.items() if read.facts is None})
     facts = {path: reads[path].whole for path in walk.files}
@@ -109,48 +92,6 @@ def check_unchanged(checkpoint: Checkpoint) -> None:
             )
 
 
-@dataclass(frozen=True)
-class _Description:
-    """What the small files say about a folder.
-
-    Attributes:
-        folders: Where the library looks for configs, the first place first.
-        indexes: The indexes of sharded weights, by the path of their series.
-        configs: The parsed configs by path.
-        base: What the model was made from.
-    """
-
-    folders: tuple[str, ...]
-    indexes: Mapping[str, Index]
-    configs: Mapping[str, dict[str, Any]]
-    base: BaseHint | None
-
-    def config(self, name: str) -> Mapping[str, Any]:
-        """Return the config of this name that the library uses, or an empty one."""
-        paths = (str(PurePosixPath(folder) / name) for folder in (*self.folders, "."))
-        return next((self.configs[path] for path in paths if path in self.configs), {})
-
-
-def _describe(walk: FolderWalk, kind: Kind, content: Mapping[str, bytes]) -> _Description:
-    folders = module_folders(walk, content[MODULES]) if kind == "sentence-transformers" else (".",)
-    indexes = read_indexes(walk, content)
-    configs = {path: parse_object(walk.files[path].path, content[path]) for path in walk.files if _is_config(path)}
-    return _Description(folders, indexes, configs, _base(kind, walk, configs, _readme(walk, content)))
-
-
-def _is_config(path: str) -> bool:
-    return PurePosixPath(path).name in _CONFIGS
-
-
-def _check_sizes(walk: FolderWalk) -> None:
-    """Refuse files that are to be parsed and are far too large for that, before anything is read."""
-    for path, file in walk.files.items():
-        if is_index(path):
-            check_size(file.path, file.stamp.size, MAX_INDEX)
-        elif _is_config(path) or path == MODULES:
-            check_size(file.path, file.stamp.size, MAX_JSON)
-
-
 def _task(path: str, file: FileOnDisk, *, for_release: bool) -> ReadTask:
     return ReadTask(
         file.path,
@@ -166,21 +107,8 @@ def _content(reads: Mapping[str, FileRead]) -> dict[str, bytes]:
     return {path: read.content for path, read in reads.items() if read.content is not None}
 
 
-def _readme(walk: FolderWalk, content: Mapping[str, bytes]) -> str:
-    try:
-        return content.get(CARD, b"").decode()
-    except UnicodeDecodeError:
-        raise BadCheckpoint(f"{shown(walk.directory / CARD)} is not UTF-8.") from None
-
-
-def _base(kind: Kind, walk: FolderWalk, configs: Mapping[str, dict[str, Any]], readme: str) -> BaseHint | None:
-    if kind == "adapter" and ADAPTER_CONFIG in configs and (base := base_from_adapter(configs[ADAPTER_CONFIG])):
-        return base
-    return base_from_card(read_front_matter(readme, walk.directory / CARD))
-
-
 def _secrets(facts: Mapping[str, FileFacts], documents: Mapping[str, bytes]) -> dict[str, tuple[SecretMatch, ...]]:
-    """Collect the secrets in the author's files, and in the author's README at the lines where they stand there."""
+    """Collect the secrets in the author's files, and in the author's README, whose own lines they are named by."""
     found = {path: fact.secrets for path, fact in facts.items()}
     if CARD in documents:
         found[CARD] = find_secrets(documents[CARD])

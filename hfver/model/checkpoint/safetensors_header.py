@@ -1,9 +1,9 @@
 """A strict reader of safetensors headers.
 
 The format (https://huggingface.co/docs/safetensors): eight bytes of little-endian length, a JSON object
-``{name: {"dtype", "shape", "data_offsets"}}`` with an optional ``__metadata__`` of strings, then the bytes of
-all tensors without holes. Looser readers accept overlaps, holes and duplicate names; two readers could then
-see two models in one file, so everything that the format does not allow is refused here.
+``{name: {"dtype", "shape", "data_offsets"}}`` with an optional ``__metadata__`` of strings, then the bytes of all
+tensors without holes. Other readers accept overlaps, holes and duplicate names, and two readers could then see two
+models in one file. So everything that the format does not allow is refused here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_HEADER = 100_000_000
 """Largest header in bytes, the same as the safetensors library allows."""
 
 MAX_TENSORS = 500_000
-"""Most tensors in one file: far above any real one (the largest have 100,000), and it bounds memory."""
+"""Most tensors in one file. The largest real files have 100,000, and the limit bounds the memory."""
 
 DTYPE_BITS = {
     "BOOL": 8,
@@ -46,18 +46,18 @@ DTYPE_BITS = {
     "I64": 64,
     "U64": 64,
 }
-"""Size of an element of each type, in bits."""
+"""The size of an element of each type, in bits."""
 
 _SPACE = re.compile(r"[ \t\n\r]*+")
 _STRING = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"')
-# A tensor's entry holds no object inside, and no string that could hold a brace. Cutting it out by its size
-# first keeps a hostile header of 100 MB from becoming gigabytes of Python lists.
+# The entry of a tensor contains no object, and no string that could contain a brace. Bounding its length before it is
+# parsed keeps a hostile header of 100 MB from becoming gigabytes of Python lists.
 _ENTRY = re.compile(r"\{[^{}]{0,4096}\}")
 _LARGEST = 2**63 - 1
 
 
 class HeaderError(ValueError):
-    """The header breaks a rule of the format; the message says which, and for which tensor."""
+    """The header breaks a rule of the format; the message says which one, and for which tensor."""
 
 
 class Stream(Protocol):
@@ -69,7 +69,7 @@ class Stream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One tensor's place: ``start`` and ``stop`` count bytes from the first one after the header."""
+    """The place of one tensor: ``start`` and ``stop`` count bytes from the end of the header."""
 
     name: str
     dtype: str
@@ -83,8 +83,8 @@ class Header:
     """A checked header.
 
     Attributes:
-        raw: The file's first bytes, up to where the tensors begin.
-        spans: The tensors in the order of their bytes, covering the rest of the file exactly.
+        raw: The first bytes of the file, up to where the tensors begin.
+        spans: The tensors in the order of their bytes; together they cover the rest of the file exactly.
     """
 
     raw: bytes
@@ -92,10 +92,14 @@ class Header:
 
 
 def read_header(stream: Stream, size: int) -> Header:
-    """Read and check the header of a file of ``size`` bytes, standing at its start.
+    """Read and check the header of a safetensors file.
+
+    Args:
+        stream: The file, at its start.
+        size: Its size in bytes.
 
     Raises:
-        HeaderError: The file is no safetensors file, or not a sound one.
+        HeaderError: It is not a safetensors file, or not a sound one.
     """
     raw = _read_raw(stream, size)
     try:
@@ -140,7 +144,7 @@ def _read_exactly(stream: Stream, length: int) -> bytes:
 
 
 def _members(text: str, at: int, parse: Callable[[str, str, int], tuple[Any, int]]) -> tuple[dict[str, Any], int]:
-    """Read a JSON object member by member; ``parse(key, text, at)`` reads a value and says where it ends."""
+    """Read a JSON object member by member; ``parse(key, text, at)`` returns a value and where it ends."""
     found: dict[str, Any] = {}
     at = _expect(text, at, "{")
     if text.startswith("}", at):
@@ -163,7 +167,7 @@ def _parse_value(key: str, text: str, at: int) -> tuple[Any, int]:
         return _members(text, at, _parse_metadata)
     match = _ENTRY.match(text, at)
     if not match:
-        raise HeaderError(f"the entry of {_short(key)} is not an object of a tensor")
+        raise HeaderError(f"the entry of {_short(key)} is not an object that describes a tensor")
     return _span(key, match.group()), match.end()
 
 
@@ -179,7 +183,7 @@ def _string(text: str, at: int) -> tuple[str, int]:
         raise HeaderError(f"its header is broken JSON at character {at}")
     try:
         value = str(json.loads(match.group()))
-        value.encode()  # JSON can spell half a surrogate pair, which no file can hold
+        value.encode()  # JSON can write an unpaired surrogate, which no file can hold
     except ValueError:
         raise HeaderError(f"its header is broken JSON at character {at}") from None
     return value, match.end()
@@ -208,14 +212,14 @@ def _span(name: str, entry: str) -> Span:
     if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
         raise HeaderError(f"{_short(name)} has the unknown type {str(dtype)[:40]!r}")
     if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2:
-        raise HeaderError(f"{_short(name)} has a shape or offsets that are no sizes")
+        raise HeaderError(f"{_short(name)} has a shape or offsets that are not sizes")
     if offsets[1] - offsets[0] != _nbytes(name, dtype, shape):
-        raise HeaderError(f"{_short(name)} is not as long as its shape and type say")
+        raise HeaderError(f"{_short(name)} has another length than its shape and type say")
     return Span(name, dtype, tuple(shape), offsets[0], offsets[1])
 
 
 def _are_sizes(value: Any) -> bool:
-    # True is an int in Python, and no size.
+    # True is an int in Python, but not a size.
     return isinstance(value, list) and all(type(n) is int and 0 <= n <= _LARGEST for n in value)
 
 
@@ -234,11 +238,11 @@ def _check_cover(spans: tuple[Span, ...], available: int) -> None:
     end = 0
     for span in spans:
         if span.start != end:
-            kind = "overlaps the tensor before it" if span.start < end else "leaves a hole before it"
-            raise HeaderError(f"{_short(span.name)} {kind}")
+            problem = "overlaps the tensor before it" if span.start < end else "leaves a hole before it"
+            raise HeaderError(f"{_short(span.name)} {problem}")
         end = span.stop
     if end > available:
-        raise HeaderError(f"its tensors need {end} bytes, and it holds {available}: it is cut off")
+        raise HeaderError(f"its tensors need {end} bytes, and it has {available}: it is truncated")
     if end < available:
         raise HeaderError(f"{available - end} bytes follow the last tensor")
 

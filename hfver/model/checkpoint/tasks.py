@@ -1,11 +1,11 @@
-"""From a model's class name to the Hub's name of its task."""
+"""The Hub's name of a model's task, by the class of the model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-# Longest match first is not needed: no suffix ends in another one.
+# The order does not matter: no suffix ends in another one.
 _SUFFIXES = {
     "ForCausalLM": "text-generation",
     "LMHeadModel": "text-generation",
@@ -67,7 +67,7 @@ _VISION_LANGUAGE = (
     "vipllava",
 )
 
-# One class name, many tasks: only the type of model tells.
+# These classes serve many tasks, so the model type decides.
 _CONDITIONAL = {
     "whisper": "automatic-speech-recognition",
     "speech_to_text": "automatic-speech-recognition",
@@ -104,12 +104,12 @@ _PEFT_TASKS = {
 
 
 def pipeline_tag_of(architectures: Iterable[str], model_type: str | None, task_type: Any = None) -> str | None:
-    """Name the task, or None where the class names do not tell.
+    """Return the Hub's name of the task (its pipeline tag), or None if the class names do not show it.
 
     Args:
         architectures: Class names from ``config.json``.
-        model_type: The config's ``model_type``.
-        task_type: PEFT's name of the task, which wins: an adapter changes what the base does.
+        model_type: ``model_type`` from ``config.json``.
+        task_type: PEFT's name of the task, which wins: an adapter changes what the base model does.
     """
     if isinstance(task_type, str) and task_type in _PEFT_TASKS:
         return _PEFT_TASKS[task_type]
@@ -118,7 +118,7 @@ def pipeline_tag_of(architectures: Iterable[str], model_type: str | None, task_t
 
 
 def _tag_of_class(name: str, model_type: str) -> str | None:
-    # "TFBertModel" and "FlaxBertModel" are the same task in another framework.
+    # Only the end counts: "TFBertModel" and "FlaxBertModel" have the same task in another framework.
     for suffix, tag in _SUFFIXES.items():
         if name.endswith(suffix):
             return tag

@@ -20,7 +20,7 @@ _KEYS = {"file", "dtype", "shape", "digest"}
 
 
 def encode_tensors(tensors: Iterable[Tensor]) -> bytes:
-    """Write the canonical bytes: one line per tensor, sorted by name, so that a diff of two reads well."""
+    """Return the canonical bytes: one line per tensor, sorted by name, so that a diff of two is readable."""
     rows = [
         f"{_dump(t.name)}: {_dump({'digest': t.digest, 'dtype': t.dtype, 'file': t.file, 'shape': t.shape})}"
         for t in sorted(tensors, key=lambda tensor: tensor.name)
@@ -30,10 +30,10 @@ def encode_tensors(tensors: Iterable[Tensor]) -> bytes:
 
 
 def decode_tensors(data: bytes, where: str) -> tuple[Tensor, ...]:
-    """Read what ``encode_tensors`` wrote; ``where`` names the release in errors.
+    """Parse what ``encode_tensors`` returned; ``where`` names the release in errors.
 
     Raises:
-        VerificationError: The bytes are no list of tensors, or come from a newer hfver.
+        VerificationError: The bytes are not a list of tensors, or come from a newer hfver.
     """
     try:
         raw = load_json(data, limit=MAX_BYTES)
@@ -68,11 +68,11 @@ def _tensor(name: str, entry: Any) -> Tensor:
     if not isinstance(entry, dict) or set(entry) != _KEYS:
         raise ValueError(f"{name[:120]!r} does not hold exactly file, dtype, shape and digest")
     file, dtype, shape, digest = (entry[key] for key in ("file", "dtype", "shape", "digest"))
-    name.encode()  # half a surrogate pair is a ValueError too
+    name.encode()  # raises a ValueError for an unpaired surrogate
     if not isinstance(file, str) or not isinstance(dtype, str) or dtype not in DTYPE_BITS:
         raise ValueError(f"{name[:120]!r} has no known file or type")
     if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < 2**63 for size in shape):
-        raise ValueError(f"{name[:120]!r} has a shape that is none")
+        raise ValueError(f"{name[:120]!r} has an invalid shape")
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         raise ValueError(f"{name[:120]!r} has no digest")
     return Tensor(name, safe_path(file), dtype, tuple(shape), digest)

@@ -1,17 +1,21 @@
-"""Compare two described checkpoints: what differs, and which bump that is for someone who pinned ``^``."""
+"""Compare two checkpoints or releases: what differs, and which bump that is for someone who pinned ``^``."""
 
 from hfver.model.compare.compare import compare
-from hfver.model.compare.difference import Change, Difference, Side, WeightsMoved
+from hfver.model.compare.compared_files import needs_content
+from hfver.model.compare.description import Described, compare_described, describe_checkpoint, describe_folder
+from hfver.model.compare.difference import Change, ChangedWeights, Difference, Side
 from hfver.model.compare.rules import RULES
-from hfver.model.compare.sides import side_of_checkpoint, wanted_text
 
 __all__ = [
     "RULES",
     "Change",
+    "ChangedWeights",
+    "Described",
     "Difference",
     "Side",
-    "WeightsMoved",
     "compare",
-    "side_of_checkpoint",
-    "wanted_text",
+    "compare_described",
+    "describe_checkpoint",
+    "describe_folder",
+    "needs_content",
 ]

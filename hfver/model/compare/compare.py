@@ -1,4 +1,4 @@
-"""Compare: every rule looks at both sides, what no rule explains is swept up, and the highest level wins."""
+"""Compare two sides: every rule looks at both, no differing file stays unexplained, and the highest level wins."""
 
 from __future__ import annotations
 
@@ -7,93 +7,100 @@ from difflib import get_close_matches
 
 from hfver.core.version import Bump
 from hfver.errors import BadConfig
-from hfver.model.compare.difference import Change, Difference, Side, WeightsMoved, highest
-from hfver.model.compare.json_values import brief, shown
+from hfver.model.compare.difference import Change, ChangedWeights, Difference, Side, highest
+from hfver.model.compare.json_values import brief, printable
 from hfver.model.compare.pair import Pair
-from hfver.model.compare.rule import Finding, Rule
+from hfver.model.compare.rule import Rule, RuleMatch
 from hfver.model.compare.rules import RULES
 
 __all__ = ["compare"]
 
-Found = tuple[Rule, Finding]
-
 
 def compare(before: Side, after: Side, *, levels: Mapping[str, Bump] | None = None) -> Difference:
-    """Say what differs from one checkpoint to another, and what that asks of the version.
+    """Find what differs between two checkpoints, and which bump that requires.
 
-    Nothing is executed, fetched or written, and nothing is too unsafe to be compared.
+    No code of the models is executed, nothing is fetched or written, and unsafe files are reported, not refused.
 
     Args:
         before: What consumers have.
         after: What they would get.
-        levels: The repo's own levels: by rule id (``opaque-weights``), or by the ``where`` of a change
-            (``config.json:my_scaling``), which goes first.
+        levels: The repo's own levels, by rule id (``opaque-weights``) or by the ``where`` of a change
+            (``config.json:my_scaling``). The latter has precedence.
+
+    Returns:
+        Every change with its level, and the highest of the levels.
 
     Raises:
         BadConfig: ``levels`` names a rule that does not exist.
     """
     levels = levels or {}
-    _check(levels)
-    pair = Pair.of(before, after)
-    found = list(_found(pair))
-    changes = sorted((_change(rule, finding, levels) for rule, finding in found), key=_order)
+    _check_names(levels)
+    pair = Pair(before, after)
+    found = list(_find_matches(pair))
+    changes = sorted((_change(rule, match, levels) for rule, match in found), key=_order)
     return Difference(
         level=highest(*(change.level for change in changes)),
         changes=tuple(changes),
-        notes=tuple(dict.fromkeys(finding.note for _, finding in found if finding.note)),
+        notes=tuple(dict.fromkeys(match.note for _, match in found if match.note)),
         weights=_weights(pair),
     )
 
 
-def _found(pair: Pair) -> Iterator[Found]:
+def _find_matches(pair: Pair) -> Iterator[tuple[Rule, RuleMatch]]:
     explained: set[str] = set()
     for rule in RULES.values():
-        for finding in rule.check(pair) if rule.check else ():
-            explained.update(finding.explains)
-            yield rule, finding
-    for path in pair.changed:
+        for match in rule.detect(pair) if rule.detect else ():
+            explained.update(match.explained_files)
+            yield rule, match
+    # No file may differ without a change that says so: a difference that nobody looked at would pass as a patch.
+    for path in pair.changed_files:
         if path not in explained:
-            yield _swept(pair, path)
+            yield _explain(pair, path)
 
 
-def _swept(pair: Pair, path: str) -> Found:
+def _explain(pair: Pair, path: str) -> tuple[Rule, RuleMatch]:
     for rule in RULES.values():
-        finding = rule.sweep(pair, path) if rule.sweep else None
-        if finding:
-            return rule, finding
+        match = rule.explain(pair, path) if rule.explain else None
+        if match:
+            return rule, match
     raise AssertionError("the last rule explains every file")
 
 
-def _change(rule: Rule, finding: Finding, levels: Mapping[str, Bump]) -> Change:
-    level = levels.get(finding.where) or levels.get(rule.id) or finding.level or rule.level
-    before, after = brief(finding.before), brief(finding.after)
-    return Change(rule.id, level, shown(finding.where, 400), before, after, finding.message)
+def _change(rule: Rule, match: RuleMatch, levels: Mapping[str, Bump]) -> Change:
+    level = levels.get(match.where) or levels.get(rule.id) or match.level or rule.level
+    before, after = brief(match.before), brief(match.after)
+    return Change(rule.id, level, printable(match.where, 400), before, after, match.message)
 
 
 def _order(change: Change) -> tuple[int, int, str]:
     return -change.level.height, list(RULES).index(change.rule), change.where
 
 
-def _check(levels: Mapping[str, Bump]) -> None:
+def _check_names(levels: Mapping[str, Bump]) -> None:
     for name in levels:
+        # A place may name any file, so only what cannot be a place has to be a rule.
         is_place = ":" in name or "." in name or "/" in name
         if name in RULES or is_place:
             continue
         near = get_close_matches(name, RULES, n=1)
         raise BadConfig(
-            f"There is no rule {shown(name)!r}.",
-            f"Did you mean {near[0]!r}? Every rule is in docs/versioning.md." if near else "See docs/versioning.md.",
+            f"There is no rule {printable(name)!r}.",
+            f"Did you mean {near[0]!r}? All rules are listed in docs/versioning.md."
+            if near
+            else "All rules are listed in docs/versioning.md.",
         )
 
 
-def _weights(pair: Pair) -> WeightsMoved:
+def _weights(pair: Pair) -> ChangedWeights:
     tensors = pair.after.tensors
-    still = pair.shared.keys() - set(pair.moved) - _reformed(pair)
-    moved = [tensor for name, tensor in tensors.items() if name not in still]
+    unchanged = pair.shared_tensors.keys() - set(pair.changed_tensors) - _reshaped_or_retyped(pair)
+    changed = [tensor for name, tensor in tensors.items() if name not in unchanged]
     total = sum(tensor.nbytes for tensor in tensors.values())
-    share = sum(tensor.nbytes for tensor in moved) / total if total else 0.0
-    return WeightsMoved(share, len(moved), len(tensors))
+    share = sum(tensor.nbytes for tensor in changed) / total if total else 0.0
+    return ChangedWeights(share, len(changed), len(tensors))
 
 
-def _reformed(pair: Pair) -> set[str]:
-    return {name for name, (old, new) in pair.shared.items() if (old.shape, old.dtype) != (new.shape, new.dtype)}
+def _reshaped_or_retyped(pair: Pair) -> set[str]:
+    return {
+        name for name, (old, new) in pair.shared_tensors.items() if (old.shape, old.dtype) != (new.shape, new.dtype)
+    }

@@ -1,4 +1,4 @@
-"""The nouns of this room: a described checkpoint, one change, and the difference of two checkpoints."""
+"""The values of a comparison: a side, one change, and the difference of two sides."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from hfver.core.version import Bump
 from hfver.model.checkpoint import Tensor
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["Change", "Difference", "Side", "WeightsMoved", "highest"]
+__all__ = ["Change", "ChangedWeights", "Difference", "Side", "highest"]
 
 
 @dataclass(frozen=True)
 class Side:
-    """A described checkpoint: a folder, or a release on a Hub. Pure values.
+    """One side of a comparison: a folder or a release, with everything that the rules look at.
 
     Attributes:
         name: What people call it: ``acme/bot@1.2.0`` or ``out/checkpoint``.
-        files: Every file of the author's, path to the identity of its content: ``sha256:…`` or ``blob:…``
-            (git's SHA-1). Two identities of one kind are equal or not; where the kinds differ the bytes in
-            ``texts`` decide, and in doubt the file counts as another one.
-        texts: The bytes of the small files that rules read (see ``wanted_text``).
-        tensors: Every tensor. Its digest is empty where nobody computed it.
-        card: The metadata at the head of README.md; empty where unknown.
+        files: Each of the author's files, with the identity of its content: ``sha256:…`` or ``blob:…`` (git's
+            SHA-1). Two identities of the same kind are equal or not. Where the kinds differ, the bytes in
+            ``contents`` decide; without these the file counts as different.
+        contents: The bytes of the small files that the rules read, see ``needs_content``.
+        tensors: Every tensor. Its digest is empty where nobody has computed it.
+        card: The metadata at the top of README.md; empty if unknown.
         lineage: What it was made from.
-        documents: Identities of README.md, CHANGELOG.md and lineage.yaml; empty where unknown.
+        documents: Identities of README.md, CHANGELOG.md and lineage.yaml; empty if unknown.
     """
 
     name: str
     files: Mapping[str, str]
-    texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     tensors: tuple[Tensor, ...] = field(default=(), repr=False)
     card: Mapping[str, Any] = field(default_factory=dict)
     lineage: Lineage = field(default_factory=Lineage)
@@ -43,12 +43,12 @@ class Change:
     """One thing that differs.
 
     Attributes:
-        rule: The id of the rule that saw it, a key of ``RULES``.
-        level: The bump it asks for, after the repo's own levels.
-        where: The file, and after a colon the setting or tensor in it: ``config.json:hidden_size``.
-        before: What it was; a short value that JSON can hold, None where it was not there.
-        after: What it is.
-        message: One sentence that says what it means to a consumer.
+        rule: The id of the rule that found it, a key of ``RULES``.
+        level: The bump it requires, after the repo's own levels were applied.
+        where: The file, followed by a colon and the setting or tensor in it: ``config.json:hidden_size``.
+        before: The value before, abbreviated so that JSON can hold it; None if there was none.
+        after: The value after, likewise.
+        message: One or two sentences that say what it means to a consumer.
     """
 
     rule: str
@@ -71,19 +71,22 @@ class Change:
 
 
 @dataclass(frozen=True)
-class WeightsMoved:
-    """How much of the weights is not what it was.
+class ChangedWeights:
+    """How much of the weights changed.
 
     Attributes:
-        share: Share of the bytes of the new tensors that moved, 0 to 1. A tensor moved if its bytes differ, if
-            it was not there, or if nobody knows (then ``Difference.notes`` says so).
-        moved: Number of tensors that moved.
-        total: Number of tensors there are now.
+        share: Bytes of changed tensors as a share of the bytes of all tensors after the change, 0 to 1. A tensor
+            counts as changed if its bytes differ, if it is new, or if nobody knows (``Difference.notes`` says so).
+        moved: Number of changed tensors.
+        total: Number of tensors after the change.
     """
 
     share: float = 0.0
     moved: int = 0
     total: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.share:.1%} of the weights changed ({self.moved} of {self.total} tensors)"
 
 
 @dataclass(frozen=True)
@@ -93,19 +96,14 @@ class Difference:
     Attributes:
         level: The highest level of the changes; None if nothing differs at all.
         changes: Every change: the highest level first, then in the order of the rules.
-        notes: Where something was not known, and the higher level was taken.
-        weights: How much of the weights moved.
+        notes: What could not be determined, so that the higher level was taken.
+        weights: How much of the weights changed.
     """
 
     level: Bump | None
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
-    weights: WeightsMoved = WeightsMoved()
-
-    @property
-    def weights_moved(self) -> float:
-        """Share of the tensors' bytes that moved, 0 to 1."""
-        return self.weights.share
+    weights: ChangedWeights = ChangedWeights()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for ``--json``; the caller adds ``from`` and ``to``."""
@@ -117,5 +115,5 @@ class Difference:
 
 
 def highest(*levels: Bump) -> Bump | None:
-    """Return the highest of the levels, None of none."""
+    """Return the highest of the levels; None if there are none."""
     return max(levels, key=lambda level: level.height, default=None)

@@ -1,24 +1,33 @@
-"""Settings of JSON files that differ: by value and not by spelling, each with the rule that answers for it."""
+"""Settings of JSON files that differ in value, not only in spelling, each with the rule that is responsible for it."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hfver.model.compare.json_values import ABSENT, brief, flatten, same, shown
-from hfver.model.compare.rule import Finding
+from hfver.model.compare.json_values import ABSENT, brief, flatten, printable, same_value
+from hfver.model.compare.rule import RuleMatch
 
-__all__ = ["UNKNOWN", "Setting", "Table", "differing", "finding"]
+__all__ = ["UNKNOWN", "ChangedSetting", "KeyRules", "changed_settings", "match_setting"]
 
 UNKNOWN = "unknown-setting"
-"""The rule that answers for what no other rule knows."""
+"""The rule that is responsible for settings that no other rule knows."""
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One setting that differs; ``rule`` answers for it."""
+class ChangedSetting:
+    """One setting that differs.
+
+    Attributes:
+        path: The JSON file.
+        key: The dotted path of the setting within the file.
+        before: The value before; ``ABSENT`` if it was not there.
+        after: The value after; ``ABSENT`` if it is no longer there.
+        rule: Id of the responsible rule.
+    """
 
     path: str
     key: str
@@ -29,7 +38,7 @@ class Setting:
     @property
     def where(self) -> str:
         """File and setting, as a change names it."""
-        return f"{self.path}:{shown(self.key, 240)}"
+        return f"{self.path}:{printable(self.key, 240)}"
 
     @property
     def name(self) -> str:
@@ -37,50 +46,67 @@ class Setting:
         return self.key.rpartition(".")[2]
 
     @property
-    def step(self) -> str:
-        """From what to what, in words."""
+    def transition(self) -> str:
+        """What happened to the setting, as the first half of a sentence."""
         if self.before is ABSENT:
-            return f"{self.key} is now {_word(self.after)}"
+            return f"{self.key} was added ({_quoted(self.after)})"
         if self.after is ABSENT:
-            return f"{self.key} was {_word(self.before)} and is gone"
-        return f"{self.key} went from {_word(self.before)} to {_word(self.after)}"
+            return f"{self.key} was removed (it was {_quoted(self.before)})"
+        return f"{self.key} changed from {_quoted(self.before)} to {_quoted(self.after)}"
 
 
-def _word(value: Any) -> str:
-    return shown(str(brief(value)), 80)
+def _quoted(value: Any) -> str:
+    """Write a value as the JSON file does, but words without quotation marks."""
+    value = brief(value)
+    plain = isinstance(value, str) and value != ""
+    return printable(value if plain else json.dumps(value, ensure_ascii=False, default=str), 80)
 
 
 @dataclass(frozen=True)
-class Table:
-    """Which rule answers for which key: the first pattern that fits the last part of the key or the whole key."""
+class KeyRules:
+    """Which rule is responsible for which key.
+
+    Attributes:
+        rows: Rule ids with patterns; the first pattern that matches the last part of the key or the whole key wins.
+        default: The rule for keys that no pattern matches.
+    """
 
     rows: tuple[tuple[str, re.Pattern[str]], ...]
-    other: str = UNKNOWN
+    default: str = UNKNOWN
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[str, str]], other: str = UNKNOWN) -> Table:
+    def compile(cls, rows: Iterable[tuple[str, str]], default: str = UNKNOWN) -> KeyRules:
         """Compile rows of (rule id, pattern)."""
-        return cls(tuple((rule, re.compile(pattern)) for rule, pattern in rows), other)
+        return cls(tuple((rule, re.compile(pattern)) for rule, pattern in rows), default)
 
     def rule_of(self, key: str) -> str:
-        """Name the rule that answers for a key."""
+        """Return the id of the rule that is responsible for a key."""
+        # Nested configs (text_config.hidden_size) follow the same rules as the root.
         name = key.rpartition(".")[2]
         for rule, pattern in self.rows:
             if pattern.fullmatch(name) or pattern.fullmatch(key):
                 return rule
-        return self.other
+        return self.default
 
 
-def differing(path: str, before: Mapping[str, Any], after: Mapping[str, Any], table: Table) -> Iterator[Setting]:
-    """Yield every setting of two objects that does not mean the same, sorted by key."""
+def changed_settings(
+    path: str, before: Mapping[str, Any], after: Mapping[str, Any], rules: KeyRules
+) -> Iterator[ChangedSetting]:
+    """Yield every setting of two objects whose value differs, sorted by key."""
     old, new = dict(flatten(before)), dict(flatten(after))
     for key in sorted(old.keys() | new.keys()):
         one, other = old.get(key, ABSENT), new.get(key, ABSENT)
-        if not same(one, other):
-            yield Setting(path, key, one, other, table.rule_of(key))
+        if not same_value(one, other):
+            yield ChangedSetting(path, key, one, other, rules.rule_of(key))
 
 
-def finding(setting: Setting, consequence: str) -> Finding:
-    """Report a setting, with what it means to a consumer."""
-    message = f"{shown(setting.step, 400)}: {consequence}"
-    return Finding(setting.where, message, brief(setting.before), brief(setting.after))
+def match_setting(setting: ChangedSetting, consequence: str) -> RuleMatch:
+    """Report a changed setting.
+
+    Args:
+        setting: What changed.
+        consequence: What that means to a consumer: the second half of the sentence, with its period.
+    """
+    # Keys and values come from untrusted files: they must not fill a changelog or control a terminal.
+    message = f"{printable(setting.transition, 400)}: {consequence}"
+    return RuleMatch(setting.where, message, brief(setting.before), brief(setting.after))

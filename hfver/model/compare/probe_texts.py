@@ -1,4 +1,4 @@
-"""Fixed texts and conversations that tokenizers and chat templates are asked about, on both sides alike."""
+"""The fixed texts and conversations with which both sides' tokenizers and chat templates are tried."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEXTS: tuple[str, ...] = (
     " ",
     "a" * 40 + " " + "word " * 700,
 )
-"""Many scripts, digits, code, whitespace, special tokens; the last is longer than the usual truncation, 512."""
+"""Many scripts, digits, code, whitespace, special tokens. The last one is longer than 512, the usual truncation."""
 
 _TOOLS: list[dict[str, Any]] = [
     {
@@ -70,14 +70,14 @@ _MESSAGES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]] | None]] =
     "a user turn": ([_USER], None),
     "a system turn": ([_SYSTEM, _USER], None),
     "several turns": ([_SYSTEM, _USER, _ASSISTANT, _AGAIN, _ASSISTANT], None),
-    "several turns without system": ([_USER, _ASSISTANT, _AGAIN], None),
-    "thoughts in the text": ([_USER, _THOUGHT, _AGAIN], None),
-    "thoughts beside the text": ([_USER, _REASONED, _AGAIN, _REASONED], None),
+    "several turns without a system turn": ([_USER, _ASSISTANT, _AGAIN], None),
+    "reasoning in the text": ([_USER, _THOUGHT, _AGAIN], None),
+    "reasoning beside the text": ([_USER, _REASONED, _AGAIN, _REASONED], None),
     "tools": ([_USER], _TOOLS),
     "tools and a system turn": ([_SYSTEM, _USER], _TOOLS),
     "a tool call and its result": ([_SYSTEM, _USER, _CALL, _RESULT], _TOOLS),
     "an answer after a tool call": ([_USER, _CALL, _RESULT, _ASSISTANT, _AGAIN], _TOOLS),
-    "a picture": ([_PARTS], None),
+    "an image": ([_PARTS], None),
     "two user turns": ([_USER, _AGAIN], None),
     "an answer first": ([_ASSISTANT, _USER], None),
     "no turns": ([], None),
@@ -97,4 +97,4 @@ def _conversations() -> dict[str, dict[str, Any]]:
 
 
 CONVERSATIONS: dict[str, dict[str, Any]] = _conversations()
-"""What a template is rendered with, by a name for people."""
+"""The variables that a template is rendered with, by the name that changes show."""

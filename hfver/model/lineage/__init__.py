@@ -1,8 +1,8 @@
-"""Lineage without typing: what a run folder, a checkout and an environment already know of a checkpoint."""
+"""The lineage of a checkpoint, gathered from its run folder, its code checkout and its environment."""
 
 from __future__ import annotations
 
-from hfver.model.lineage.capture import Wishes, capture
+from hfver.model.lineage.capture import LineageOptions, capture
 from hfver.model.lineage.importer import Importer
 
-__all__ = ["Importer", "Wishes", "capture"]
+__all__ = ["Importer", "LineageOptions", "capture"]

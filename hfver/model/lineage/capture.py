@@ -1,4 +1,4 @@
-"""From a checkpoint and the user's wishes to its lineage record."""
+"""Make the lineage record of a checkpoint from everything that is known about it."""
 
 from __future__ import annotations
 
@@ -16,68 +16,73 @@ from hfver.model.lineage.previous_record import earlier_record
 from hfver.model.lineage.record import BaseModelLink, Lineage, Training, read_lineage
 from hfver.model.lineage.scrub import scrub
 
-__all__ = ["Wishes", "capture"]
+__all__ = ["LineageOptions", "capture"]
 
 Resolver = Callable[[str, str | None], str | None]
-"""Asks the Hub for the commit of a dataset's id and revision; None when it does not know."""
+"""Returns the commit of a dataset's id and revision; None if the Hub does not know it."""
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the user gave on the command line."""
+class LineageOptions:
+    """What the user says about the lineage on the command line.
+
+    Attributes:
+        datasets: ``--dataset``: ``ID``, ``ID@REV`` or the path of a file or folder.
+        metrics: ``--metrics``: a JSON or YAML file of names and numbers.
+        lineage: ``--lineage``: a lineage record.
+    """
 
     datasets: tuple[str, ...] = ()
-    """``--dataset``: ``ID``, ``ID@REV`` or the path of a file or folder."""
     metrics: Path | None = None
     lineage: Path | None = None
 
 
 def capture(
     checkpoint: Checkpoint,
-    wishes: Wishes,
+    options: LineageOptions,
     *,
     base: BaseModelLink | None,
     resolve_dataset: Resolver,
     now: datetime,
     author: str | None,
 ) -> Lineage:
-    """Write the lineage record of a checkpoint.
+    """Make the lineage record of a checkpoint.
 
-    Later sources win: importers, the folder's README and its own ``lineage.yaml``, ``--metrics``,
-    ``--lineage``, other options.
+    Later sources win: importers (one of which reads the README), the folder's own ``lineage.yaml``, ``--metrics``,
+    ``--lineage``, other options. Secrets and paths of the author's disk are removed.
 
     Args:
-        checkpoint: The folder, read.
-        wishes: What the user said.
+        checkpoint: The folder, read once.
+        options: What the user says.
         base: The base model, resolved to a commit.
-        resolve_dataset: Asks the Hub for a dataset's commit.
+        resolve_dataset: Asks the Hub for a dataset's commit; called once for each id and revision.
         now: When the record is made.
         author: Who makes it.
 
     Raises:
-        BadConfig: A file given by the user, or one that an importer reads, is broken.
-        PluginError: An importer broke its contract.
+        BadConfig: A file that the user named, or one that an importer reads, is broken.
+        PluginError: An importer cannot be loaded, failed, or returned something else than a record.
     """
     resolve = cache(resolve_dataset)
     records = [
         Lineage(created_at=now, created_by=author, artifacts=_artifacts(checkpoint)),
         import_all(checkpoint),
         earlier_record(checkpoint),
-        Lineage(evaluation=read_metrics(wishes.metrics)) if wishes.metrics else Lineage(),
-        read_lineage(wishes.lineage) if wishes.lineage else Lineage(),
-        Lineage(base_model=base, training=_training(wishes.datasets, resolve)),
+        Lineage(evaluation=read_metrics(options.metrics)) if options.metrics else Lineage(),
+        read_lineage(options.lineage) if options.lineage else Lineage(),
+        Lineage(base_model=base, training=_training(options.datasets, resolve)),
     ]
     merged = reduce(Lineage.merged, records)
     return scrub(_with_commits(merged, resolve))
 
 
 def _training(datasets: tuple[str, ...], resolve: Resolver) -> Training:
-    described = tuple(describe_dataset(wish, resolve) for wish in datasets)
+    described = tuple(describe_dataset(dataset, resolve) for dataset in datasets)
     return Training(dataset=described[0]) if len(described) == 1 else Training(datasets=described)
 
 
 def _with_commits(lineage: Lineage, resolve: Resolver) -> Lineage:
-    """Resolve the datasets that a README or a file named without a commit."""
+    """Resolve the datasets that a README or a file names without a commit."""
     training = lineage.training
     found = [
         dataset.model_copy(update={"revision": resolve(dataset.source, dataset.version)})

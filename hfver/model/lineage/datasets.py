@@ -1,4 +1,4 @@
-"""A dataset as the user names it: an id on the Hub, or a file or folder here, pinned to what it is now."""
+"""Datasets as the user names them: an id on the Hub, or a local file or folder, pinned to what it is now."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from hfver.model.lineage.record import Dataset
 
 __all__ = ["describe_dataset"]
 
-CHEAP = 1024**3
-"""Largest text file in bytes whose examples are counted."""
+MAX_COUNTED = 1024**3
+"""Largest text file, in bytes, whose examples are counted."""
 
 _SKIPPED = frozenset({".git", ".cache", "__pycache__", ".DS_Store"})
 
 
-def describe_dataset(wish: str, resolve: Callable[[str, str | None], str | None]) -> Dataset:
-    """Describe what ``--dataset`` names: ``ID``, ``ID@REV`` or a path that exists.
+def describe_dataset(named: str, resolve: Callable[[str, str | None], str | None]) -> Dataset:
+    """Describe what ``--dataset`` names.
+
+    Args:
+        named: ``ID``, ``ID@REV`` or a path that exists; a path wins over an id.
+        resolve: Returns the commit of an id and a revision; None if the Hub does not know it.
 
     Raises:
-        BadConfig: It is neither.
+        BadConfig: It is none of these.
     """
-    path = Path(wish).expanduser()
-    if wish and path.exists():
+    path = Path(named).expanduser()
+    if named and path.exists():
         return _folder(path) if path.is_dir() else _file(path)
-    name, _, revision = wish.partition("@")
+    name, _, revision = named.partition("@")
     if hub_id(name) is None or name.startswith("."):
         raise BadConfig(
-            f"--dataset {wish[:120]!r} is no file or folder, and no dataset id.",
+            f"--dataset {named[:120]!r} is neither an existing path nor a dataset id.",
             "Give a path that exists, or ID or ID@REV as on the Hub.",
         )
     given = revision or None
@@ -71,9 +75,9 @@ def _sha256(path: Path) -> str:
 
 
 def _examples(path: Path) -> int | None:
-    """Count a file's examples where that is cheap; None elsewhere."""
+    """Count the examples of a file, or return None if that would take long or its format is unknown."""
     count = _COUNTERS.get(path.suffix)
-    if count is None or (path.suffix != ".parquet" and path.stat().st_size > CHEAP):
+    if count is None or (path.suffix != ".parquet" and path.stat().st_size > MAX_COUNTED):
         return None
     try:
         return count(path)

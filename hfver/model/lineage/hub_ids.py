@@ -1,4 +1,4 @@
-"""Names of models and datasets: ids on the Hub, or something on the author's own disk."""
+"""Names of models and datasets: ids on the Hub, or paths on the author's disk."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _SHA = re.compile(r"[0-9a-f]{40}")
 
 
 def hub_id(value: str) -> str | None:
-    """Return a value that has the form of a Hub id and is no folder here; else None."""
+    """Return a value that has the form of a Hub id and is not a local folder, or None."""
     return value if _ID.fullmatch(value) and ".." not in value and not Path(value).is_dir() else None
 
 
 def last_part(value: str) -> str:
-    """Reduce a path or id to its last part, which tells nothing of the author's disk."""
+    """Return the last part of a path or id, which says nothing about the author's disk."""
     return PureWindowsPath(value.rstrip("/\\")).name or "unnamed"
 
 
 def base_link(name: Any, relation: str, revision: Any = None) -> BaseModelLink | None:
-    """Describe a base model by the name that a file gives; of a path on the disk the last part is kept."""
+    """Describe a base model by the name in a file, or by its last part if it is a path; None if it is not a name."""
     if not isinstance(name, str) or not name.strip():
         return None
     given = revision if isinstance(revision, str) and revision else None

@@ -1,4 +1,4 @@
-"""``--metrics FILE``: figures that the user measured, as JSON or YAML."""
+"""``--metrics FILE``: values that the user measured, as JSON or YAML."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _PARTS = {"metrics", "benchmarks"}
 def read_metrics(path: Path) -> Evaluation:
     """Read names and numbers; nested names are joined with ``/``.
 
-    The file is either that, or has the keys ``metrics`` and ``benchmarks`` as a lineage record has.
+    The file holds either just these, or the keys ``metrics`` and ``benchmarks`` of a lineage record.
 
     Raises:
-        BadConfig: The file cannot be read, or a value in it is no finite number.
+        BadConfig: The file cannot be read, or a value in it is not a finite number.
     """
     data = _load(path)
     if data.keys() <= _PARTS and all(isinstance(value, dict) for value in data.values()):
@@ -54,7 +54,7 @@ def _flat(data: dict[Any, Any], path: Path, part: str, prefix: str = "") -> Iter
             yield name, value
         else:
             where = f"{part}.{name}" if part else name
-            raise _bad(path, f"{where}: {str(value)[:80]!r} is no finite number")
+            raise _bad(path, f"{where}: {str(value)[:80]!r} is not a finite number")
 
 
 def _bad(path: Path, what: str) -> BadConfig:

@@ -1,6 +1,6 @@
 """The lineage record: what a release was made from, and how, each part pinned to an exact revision or hash.
 
-The format is ``lineage.yaml``. Keys nobody here knows are kept, so that teams can add their own.
+It is stored as ``lineage.yaml``. Unknown keys are kept, so that teams can add their own.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ __all__ = ["BaseModelLink", "Code", "Dataset", "Environment", "Evaluation", "Lin
 
 
 Number = Annotated[int | float, BeforeValidator(lambda value: _number(value))]
-"""A finite number; neither a truth value nor NaN, which compares with nothing."""
+"""A finite number; neither a Boolean nor NaN, which is equal to nothing."""
 
 
-class _Record(BaseModel):
+class _LineagePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
 
 
-class BaseModelLink(_Record):
+class BaseModelLink(_LineagePart):
     """The model that this one was made from."""
 
     name: str
     source: str | None = None
-    """Repo id on the Hub."""
+    """The repo id on the Hub."""
     version: str | None = None
     revision: Sha1 | None = None
     """The exact commit."""
     relation: str | None = None
-    """How: ``finetune``, ``adapter``, ``merge`` or ``quantized``, the Hub's own words."""
+    """How it was used: ``finetune``, ``adapter``, ``merge`` or ``quantized``, as the Hub names it."""
     digest: str | None = None
-    """Digest of the release, where the base is one."""
+    """The digest of the release, if the base is one."""
 
 
-class Dataset(_Record):
-    """A dataset that was trained or evaluated on."""
+class Dataset(_LineagePart):
+    """A dataset for training or evaluation."""
 
     name: str
     version: str | None = None
     size: int | None = None
-    """Number of examples."""
+    """The number of examples."""
     hash: str | None = None
-    """SHA-256 of the local file, or the fingerprint of a processed dataset, with its kind before a colon."""
+    """The SHA-256 of a local file, or the fingerprint of a processed dataset, after the kind of hash and a colon."""
     source: str | None = None
     revision: str | None = None
 
 
-class Training(_Record):
-    """How the weights came about."""
+class Training(_LineagePart):
+    """How the weights were trained."""
 
     dataset: Dataset | None = None
     datasets: tuple[Dataset, ...] = ()
@@ -70,11 +70,11 @@ class Training(_Record):
 
     @property
     def all_datasets(self) -> tuple[Dataset, ...]:
-        """The datasets, whether one or a list was written."""
+        """The datasets, whether the record has one or a list."""
         return ((self.dataset,) if self.dataset else ()) + self.datasets
 
 
-class Code(_Record):
+class Code(_LineagePart):
     """The code that trained it."""
 
     repository: str | None = None
@@ -83,29 +83,29 @@ class Code(_Record):
     entrypoint: str | None = None
 
 
-class Environment(_Record):
-    """What the code ran on."""
+class Environment(_LineagePart):
+    """The Python and the packages that the code ran with."""
 
     python: str | None = None
     packages: Mapping[str, str] = Field(default_factory=dict)
 
 
-class Run(_Record):
-    """The experiment tracker's name for the training run."""
+class Run(_LineagePart):
+    """The training run, as the experiment tracker names it."""
 
     tracker: str | None = None
     id: str | None = None
     url: str | None = None
 
 
-class Evaluation(_Record):
-    """How well it does: metric name to value."""
+class Evaluation(_LineagePart):
+    """What was measured: values by the name of the metric."""
 
     metrics: Mapping[str, Number] = Field(default_factory=dict)
     benchmarks: Mapping[str, Number] = Field(default_factory=dict)
 
 
-class Lineage(_Record):
+class Lineage(_LineagePart):
     """The whole record of one release."""
 
     model_version: str | None = None
@@ -120,36 +120,35 @@ class Lineage(_Record):
     evaluation: Evaluation = Field(default_factory=Evaluation)
     artifacts: Mapping[str, Any] = Field(default_factory=dict)
     license: str | None = None
-    """The licence's id as the Hub writes it, such as ``apache-2.0``."""
+    """The id of the license as the Hub writes it, such as ``apache-2.0``."""
 
     def encode(self) -> bytes:
-        """Write the record as YAML, leaving out what is not known."""
+        """Return the record as YAML, without what is not known."""
         data = _without_empty(self.model_dump(mode="json", exclude_none=True))
         return dump_yaml(data)
 
     @classmethod
     def decode(cls, data: bytes, where: str) -> Lineage:
-        """Read the record from YAML; ``where`` names it in errors.
+        """Parse a record from YAML; ``where`` names it in errors.
 
         Raises:
-            BadConfig: The bytes are too many, no YAML, use aliases, or hold values of a wrong type.
+            BadConfig: The bytes are too many, are not YAML, use aliases, or hold a value of the wrong type.
         """
         try:
             raw = load_yaml(data)
             return cls.model_validate({} if raw is None else raw)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            key = ".".join(map(str, first["loc"])) or "the whole"
+            key = ".".join(map(str, first["loc"])) or "the whole record"
             raise BadConfig(f"{where}: {key}: {first['msg'].removeprefix('Value error, ')}.") from None
         except ValueError as error:
             raise BadConfig(f"{where} cannot be read: {error}.") from None
 
     def merged(self, stronger: Lineage) -> Lineage:
-        """Return this record with everything that the stronger one knows laid over it.
+        """Return this record, overridden by everything that the stronger one knows.
 
-        Records of one thing are laid over each other key by key. A record of another thing (another base
-        model, another commit, another environment) replaces the weaker one whole, and so does a list of
-        datasets.
+        Parts about the same thing are merged key by key. A part about a different thing (another base model, another
+        commit, another environment) replaces the weaker one as a whole, and so does a list of datasets.
         """
         ours, theirs = (
             _without_empty(record.model_dump(mode="json", exclude_none=True)) for record in (self, stronger)
@@ -157,7 +156,7 @@ class Lineage(_Record):
         for key, identity in _IDENTITY.items():
             if _differ(ours.get(key), theirs.get(key), identity):
                 del ours[key]
-        if _other_place(ours.get("environment"), theirs.get("environment")):
+        if _contradict(ours.get("environment"), theirs.get("environment")):
             del ours["environment"]
             ours.get("training", {}).pop("infrastructure", None)
         if theirs.get("training", {}).keys() & _DATASETS:
@@ -166,10 +165,10 @@ class Lineage(_Record):
 
 
 def read_lineage(path: Path) -> Lineage:
-    """Read a ``lineage.yaml`` given by the user.
+    """Read a ``lineage.yaml`` that the user names.
 
     Raises:
-        BadConfig: The file is missing or is no lineage record.
+        BadConfig: The file is missing or is not a lineage record.
     """
     try:
         return Lineage.decode(path.read_bytes(), str(path))
@@ -192,11 +191,11 @@ _IDENTITY = {
     "code": ("repository", "commit"),
     "run": ("tracker", "id"),
 }
-"""The keys by which two records of a kind are about the same thing."""
+"""The keys that decide whether two parts of a kind are about the same thing."""
 
 
-def _other_place(ours: Any, theirs: Any) -> bool:
-    """Tell whether two environments contradict each other: what one ran on says nothing of the other."""
+def _contradict(ours: Any, theirs: Any) -> bool:
+    """Return whether two environments contradict each other: one then says nothing about the other."""
     if not (isinstance(ours, dict) and isinstance(theirs, dict)):
         return False
     mine, yours = (place.get("packages", {}) for place in (ours, theirs))
@@ -225,5 +224,5 @@ def _without_empty(value: Any) -> Any:
 
 
 def metrics_of(evaluation: Evaluation) -> dict[str, float]:
-    """Lay a lineage's metrics and benchmarks side by side, by name."""
+    """Return the metrics and benchmarks of a record together, by name."""
     return {**evaluation.metrics, **evaluation.benchmarks}

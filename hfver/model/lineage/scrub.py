@@ -1,4 +1,4 @@
-"""Nothing private in a lineage: no tokens, no passwords in addresses, no paths of the author's disk."""
+"""Remove what is private from a lineage: tokens, passwords in URLs, and paths of the author's disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PATH = re.compile(r"(?<![\w.:/~@-])(?:~?/(?:[^\s/\"',;:|)\]}]+/)+[^\s/\"',;:|)\
 
 
 def scrub(lineage: Lineage) -> Lineage:
-    """Mask secrets in every word of a record and reduce absolute paths to their last part."""
+    """Mask the secrets in every text of a record, and reduce absolute paths to their last part."""
     data = lineage.model_dump(mode="json", exclude_none=True)
     return Lineage.model_validate(_clean(data))
 

@@ -1,7 +1,7 @@
-"""Opening a local folder with torch, at arm's length: no network, no pickles, no code from the folder."""
+"""Loading a local folder with torch, isolated: no network, no pickles, no code from the folder unless allowed."""
 
 from hfver.model.runtime.device import describe_device, pick_device
-from hfver.model.runtime.open import open_model
-from hfver.model.runtime.opened import OpenModel
+from hfver.model.runtime.load import load_model
+from hfver.model.runtime.loaded import LoadedModel
 
-__all__ = ["OpenModel", "describe_device", "open_model", "pick_device"]
+__all__ = ["LoadedModel", "describe_device", "load_model", "pick_device"]

@@ -1,11 +1,11 @@
-"""From the architecture that a config names to the class that is built and the task it is made for."""
+"""From the architecture that a config names to the class to build and the task that it is made for."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from hfver.errors import BadCheckpoint
-from hfver.model.runtime.opened import Opening
+from hfver.model.runtime.loaded import LoadRequest
 
 TASKS = (
     ("text-classification", "MODEL_FOR_SEQUENCE_CLASSIFICATION"),
@@ -25,39 +25,39 @@ TASKS = (
     ("image-feature-extraction", "MODEL_FOR_IMAGE"),
     ("feature-extraction", "MODEL"),
 )
-"""Hub tasks and the tables of transformers that list their classes. The first that names a class wins: BART,
-which is in three of them, is what people use it for."""
+"""Hub tasks, each with the table of transformers' ``modeling_auto`` that lists its classes. A class may be in several
+tables (BART is in three of them); the first entry that has it wins, so the order is that of what people use it for."""
 
 
-def model_class(config: Any, opening: Opening) -> Any:
-    """Find the class that the config names as its architecture; AutoModel where it names none.
+def model_class(config: Any, request: LoadRequest) -> Any:
+    """Return the class that the config names as its architecture; AutoModel if it names none.
 
     Raises:
-        BadCheckpoint: The installed transformers has no such class, or it belongs to another model type.
+        BadCheckpoint: The installed transformers has no such class, or the class belongs to another model type.
     """
     import transformers
 
     names = getattr(config, "architectures", None) or []
     if not names:
         return transformers.AutoModel
-    auto = getattr(config, "auto_map", None) or {}
-    if opening.trust_remote_code and auto:
-        return _auto_class(auto, names[0])
-    return _library_class(names[0], config.model_type, opening)
+    auto_map = getattr(config, "auto_map", None) or {}
+    if request.trust_remote_code and auto_map:
+        return _remote_auto_class(auto_map, names[0])
+    return _library_class(names[0], config.model_type, request)
 
 
 def pipeline_tag(class_name: str) -> str | None:
-    """Name the task that a model class is made for, or None where transformers' tables do not have it."""
+    """Return the task that a model class is made for; None if transformers' tables do not list the class."""
     from transformers.models.auto import modeling_auto
 
     for tag, table in TASKS:
-        if class_name in _names(getattr(modeling_auto, f"{table}_MAPPING_NAMES", {})):
+        if class_name in _class_names(getattr(modeling_auto, f"{table}_MAPPING_NAMES", {})):
             return tag
     return None
 
 
-def auto_class(task: str) -> Any:
-    """Return the Auto class for a PEFT task type such as ``SEQ_CLS``."""
+def auto_class(task_type: str) -> Any:
+    """Return the Auto class for a PEFT task type such as ``SEQ_CLS``; AutoModel if the type is unknown."""
     import transformers
 
     names = {
@@ -67,40 +67,41 @@ def auto_class(task: str) -> Any:
         "QUESTION_ANS": "AutoModelForQuestionAnswering",
         "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
     }
-    return getattr(transformers, names.get(task, "AutoModel"))
+    return getattr(transformers, names.get(task_type, "AutoModel"))
 
 
-def _library_class(name: str, model_type: str, opening: Opening) -> Any:
+def _library_class(name: str, model_type: str, request: LoadRequest) -> Any:
+    """Return a class of transformers. Its Auto classes are not used: they would replace an architecture silently."""
     import transformers
 
     found = getattr(transformers, str(name), None)
     if not (isinstance(found, type) and issubclass(found, transformers.PreTrainedModel)):
         raise BadCheckpoint(
-            f"{opening.directory}: config.json names the architecture {name}, which transformers "
+            f"{request.directory}: config.json names the architecture {name}, which transformers "
             f"{transformers.__version__} does not have.",
-            "Install the transformers version it was saved with.",
+            "Install the transformers version that saved it.",
         )
-    theirs = getattr(found.config_class, "model_type", None)
-    if theirs != model_type:
+    expected = getattr(found.config_class, "model_type", None)
+    if expected != model_type:
         raise BadCheckpoint(
-            f"{opening.directory}: config.json says model_type {model_type}, but its architecture {name} "
-            f"is a {theirs}.",
+            f"{request.directory}: config.json says model_type {model_type}, but its architecture {name} "
+            f"has the model_type {expected}.",
             "Save the model again with the right config.",
         )
     return found
 
 
-def _auto_class(auto: dict[str, Any], name: str) -> Any:
-    """Find the Auto class through which a folder's own code offers the architecture."""
+def _remote_auto_class(auto_map: dict[str, Any], name: str) -> Any:
+    """Return the Auto class under which the folder's own code registers the architecture."""
     import transformers
 
-    for key, target in auto.items():
+    for auto_name, target in auto_map.items():
         if str(target).rpartition(".")[2] == name:
-            return getattr(transformers, key)
+            return getattr(transformers, auto_name)
     return transformers.AutoModel
 
 
-def _names(table: Any) -> set[str]:
+def _class_names(table: Any) -> set[str]:
     names: set[str] = set()
     for value in table.values():
         names.update([value] if isinstance(value, str) else value)

@@ -1,4 +1,4 @@
-"""Reading the settings of a folder that nobody vouches for."""
+"""Reading the JSON files of an untrusted folder."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 from hfver.errors import BadCheckpoint
 
 MAX_CONFIG_BYTES = 64 * 1024 * 1024
+"""Configs take kilobytes. The bound keeps an untrusted folder from filling the memory."""
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file of a checkpoint.
 
     Raises:
-        BadCheckpoint: It is missing, too large, or no JSON.
+        BadCheckpoint: The file is missing, too large, or not valid JSON.
     """
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:

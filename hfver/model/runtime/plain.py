@@ -1,4 +1,4 @@
-"""Opening a whole model as ``save_pretrained`` writes it."""
+"""Loading a complete model as ``save_pretrained`` writes it."""
 
 from __future__ import annotations
 
@@ -7,50 +7,57 @@ from typing import Any
 
 from hfver.model.runtime.classes import model_class, pipeline_tag
 from hfver.model.runtime.config_files import read_json
-from hfver.model.runtime.opened import Opening, OpenModel
-from hfver.model.runtime.processors import open_processor, open_tokenizer
+from hfver.model.runtime.loaded import LoadedModel, LoadRequest
+from hfver.model.runtime.processors import load_processor, load_tokenizer
 
-__all__ = ["open_plain"]
+__all__ = ["load_plain"]
 
 
-def open_plain(opening: Opening, build: Callable[[Any], Any] | None = None, **settings: Any) -> OpenModel:
-    """Open a whole model as ``save_pretrained`` writes it.
+def load_plain(request: LoadRequest, choose_class: Callable[[Any], Any] | None = None, **overrides: Any) -> LoadedModel:
+    """Load a complete model as ``save_pretrained`` writes it.
 
     Args:
-        opening: The folder and how to open it.
-        build: Chooses the class from the config; the config's own architecture if None.
-        settings: Config values to override, such as ``num_labels``.
+        request: The folder and how to load it.
+        choose_class: Returns the model class for a config; None takes the architecture that the config names.
+        overrides: Config values to override, such as ``num_labels``.
+
+    Returns:
+        The model. ``load_seconds`` is 0: `load_model` measures it for every kind of folder.
+
+    Raises:
+        BadCheckpoint: config.json cannot be read, or names a class that the installed transformers lacks.
     """
     from transformers import AutoConfig
 
-    read_json(opening.directory / "config.json")
-    config = AutoConfig.from_pretrained(opening.directory, **opening.local)
-    chosen = build(config) if build else model_class(config, opening)
-    model, info = chosen.from_pretrained(opening.directory, **_settings(opening), **settings)
-    return OpenModel(
+    read_json(request.directory / "config.json")  # transformers has no limit of size, and its errors name no file
+    config = AutoConfig.from_pretrained(request.directory, **request.local_arguments)
+    chosen = choose_class(config) if choose_class else model_class(config, request)
+    model, info = chosen.from_pretrained(request.directory, **_arguments(request), **overrides)
+    return LoadedModel(
         model=model.eval(),
-        tokenizer=open_tokenizer(opening),
-        processor=open_processor(opening),
+        tokenizer=load_tokenizer(request),
+        processor=load_processor(request),
         device=str(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
         load_seconds=0.0,
         missing_keys=tuple(sorted(info["missing_keys"])),
         unexpected_keys=tuple(sorted(info["unexpected_keys"])),
-        mismatched_keys=tuple(sorted(_mismatch(*entry) for entry in info["mismatched_keys"])),
+        mismatched_keys=tuple(sorted(_describe_mismatch(*entry) for entry in info["mismatched_keys"])),
         pipeline_tag=pipeline_tag(type(model).__name__),
     )
 
 
-def _settings(opening: Opening) -> dict[str, Any]:
-    """Return the arguments of ``from_pretrained``: this disk only, safetensors only, defects told."""
-    settings = opening.local | {
+def _arguments(request: LoadRequest) -> dict[str, Any]:
+    """Return the arguments of ``from_pretrained``: local safetensors only, and misfits reported, not raised."""
+    arguments = request.local_arguments | {
         "use_safetensors": True,
         "output_loading_info": True,
         "ignore_mismatched_sizes": True,
-        "dtype": opening.dtype,
+        "dtype": request.dtype,
     }
-    return settings if opening.device == "cpu" else settings | {"device_map": {"": opening.device}}
+    # A device map requires accelerate, which loading on the CPU can do without.
+    return arguments if request.device == "cpu" else arguments | {"device_map": {"": request.device}}
 
 
-def _mismatch(key: str, stored: Any, built: Any) -> str:
+def _describe_mismatch(key: str, stored: Any, built: Any) -> str:
     return f"{key} (stored {list(stored)}, config says {list(built)})"

@@ -1,11 +1,11 @@
-"""Opening what turns words, pictures and sound into numbers: tokenizer and processor."""
+"""Loading what turns text, images and audio into tensors: tokenizer and processor."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from hfver.model.runtime.opened import Opening
+from hfver.model.runtime.loaded import LoadRequest
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -17,28 +17,29 @@ TOKENIZER_FILES = (
     "vocab.json",
     "tekken.json",
 )
+"""A folder with any of these has a tokenizer of its own, which ``AutoTokenizer`` can load."""
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
 
 
 def has_tokenizer(directory: Path) -> bool:
-    """Tell whether a folder brings its own tokenizer."""
+    """Return whether a folder contains its own tokenizer."""
     return any((directory / name).is_file() for name in TOKENIZER_FILES)
 
 
-def open_tokenizer(opening: Opening) -> Any | None:
-    """Open the folder's tokenizer; None if it has none."""
+def load_tokenizer(request: LoadRequest) -> Any | None:
+    """Load the folder's tokenizer; return None if it has none."""
     from transformers import AutoTokenizer
 
-    if not has_tokenizer(opening.directory):
+    if not has_tokenizer(request.directory):
         return None
-    return AutoTokenizer.from_pretrained(opening.directory, **opening.local)
+    return AutoTokenizer.from_pretrained(request.directory, **request.local_arguments)
 
 
-def open_processor(opening: Opening) -> Any | None:
-    """Open the folder's processor for pictures, sound or several at once; None if it has none."""
+def load_processor(request: LoadRequest) -> Any | None:
+    """Load the folder's processor for images, audio or several inputs at once; return None if it has none."""
     import transformers
 
-    if not any((opening.directory / name).is_file() for name in PROCESSOR_FILES):
+    if not any((request.directory / name).is_file() for name in PROCESSOR_FILES):
         return None
     processors: Any = transformers.AutoProcessor
-    return processors.from_pretrained(opening.directory, **opening.local)
+    return processors.from_pretrained(request.directory, **request.local_arguments)

@@ -1,4 +1,4 @@
-"""Opening a sentence-transformers folder: the pipeline if that library is there, else its transformer."""
+"""Loading a sentence-transformers folder: the pipeline if that library is installed, else its transformer alone."""
 
 from __future__ import annotations
 
@@ -10,46 +10,52 @@ from typing import Any
 
 from hfver.errors import BadCheckpoint
 from hfver.model.runtime.config_files import read_json
-from hfver.model.runtime.opened import Opening, OpenModel
+from hfver.model.runtime.loaded import LoadedModel, LoadRequest
 from hfver.model.runtime.processors import has_tokenizer
 
 TAG = "sentence-similarity"
-WITHOUT = "sentence-transformers is not installed: its transformer alone was opened, without pooling"
+NOT_INSTALLED = "sentence-transformers is not installed, so only its transformer was loaded, without pooling"
 
 
-def open_sentence(opening: Opening) -> OpenModel:
-    """Open the transformer module, and the pipeline around it where sentence-transformers is installed."""
-    from hfver.model.runtime.plain import open_plain
+def load_sentence_transformers(request: LoadRequest) -> LoadedModel:
+    """Load the transformer module, and the pipeline around it if sentence-transformers is installed.
 
-    inner = open_plain(replace(opening, directory=_transformer(opening.directory)))
+    Raises:
+        BadCheckpoint: The folder has no transformer module, or it cannot be loaded.
+    """
+    from hfver.model.runtime.plain import load_plain
+
+    transformer = load_plain(replace(request, directory=_transformer_folder(request.directory)))
     if find_spec("sentence_transformers") is None:
-        return replace(inner, pipeline_tag=TAG, notes=(WITHOUT,))
-    return replace(inner, model=_pipeline(opening), pipeline_tag=TAG, notes=("opened with sentence-transformers",))
+        return replace(transformer, pipeline_tag=TAG, notes=(NOT_INSTALLED,))
+    note = "loaded with sentence-transformers"
+    return replace(transformer, model=_load_pipeline(request), pipeline_tag=TAG, notes=(note,))
 
 
-def _pipeline(opening: Opening) -> Any:
-    """Load the pipeline; the transformer was opened before only to learn which keys fit."""
+def _load_pipeline(request: LoadRequest) -> Any:
+    """Load the pipeline. It does not report which tensors fit, which is why the transformer is loaded before it."""
     SentenceTransformer: Any = import_module("sentence_transformers").SentenceTransformer  # noqa: N806
 
     return SentenceTransformer(
-        str(opening.directory),
-        device=opening.device,
+        str(request.directory),
+        device=request.device,
         local_files_only=True,
-        trust_remote_code=opening.trust_remote_code,
-        model_kwargs={"dtype": opening.dtype, "use_safetensors": True},
+        trust_remote_code=request.trust_remote_code,
+        model_kwargs={"dtype": request.dtype, "use_safetensors": True},
     ).eval()
 
 
-def _transformer(directory: Path) -> Path:
+def _transformer_folder(directory: Path) -> Path:
     """Find the folder of the transformer module.
 
     Raises:
-        BadCheckpoint: modules.json names none that lies in the folder.
+        BadCheckpoint: modules.json names none inside the folder.
     """
     root = directory.resolve()
     modules = read_json(directory / "modules.json")
     for module in modules if isinstance(modules, list) else []:
         folder = (root / str(module.get("path", ""))).resolve()
+        # The path comes from the folder's author: it must not lead out of the folder.
         if folder.is_relative_to(root) and (folder / "config.json").is_file() and has_tokenizer(folder):
             return folder
     raise BadCheckpoint(

@@ -1,4 +1,4 @@
-"""Running one check: a function that returns its evidence, or says that it failed or does not apply."""
+"""Running one check: a function that returns its evidence, or raises when the model fails it or it does not apply."""
 
 from __future__ import annotations
 
@@ -6,39 +6,44 @@ from collections.abc import Callable, Iterable
 
 from hfver.core.smoke_report import SmokeCheck
 from hfver.model.runtime.device import import_torch
-from hfver.model.runtime.silence import first_line
+from hfver.model.runtime.library_output import first_line
 
-MAX_NAMED = 4
-
-
-class Broken(Exception):
-    """The check found something wrong; the message is the evidence."""
+MAX_LISTED = 4
 
 
-class NotApplicable(Exception):
-    """The check cannot be made on this model; the message says why."""
+class CheckFailed(Exception):
+    """The model is broken; the message is the evidence."""
 
 
-def check(name: str, look: Callable[[], str]) -> SmokeCheck:
-    """Run one check.
+class CheckSkipped(Exception):
+    """The check does not apply to this model; the message says why."""
 
-    The model and its tokenizer are somebody else's code: whatever they raise is a finding, no error of ours.
+
+def check(name: str, body: Callable[[], str]) -> SmokeCheck:
+    """Run one check and return its result.
+
+    Args:
+        name: The check's name in reports.
+        body: Returns the evidence that the model is in order, as a sentence. Raises `CheckFailed` or `CheckSkipped`
+            otherwise. Any other exception counts as a failure, because the model and its tokenizer are third-party
+            code: what they raise says something about the release.
     """
     torch = import_torch()
     try:
-        return SmokeCheck(name=name, status="passed", detail=look())
-    except Broken as found:
-        return SmokeCheck(name=name, status="failed", detail=str(found))
-    except NotApplicable as reason:
+        return SmokeCheck(name=name, status="passed", detail=body())
+    except CheckFailed as failure:
+        return SmokeCheck(name=name, status="failed", detail=str(failure))
+    except CheckSkipped as reason:
         return SmokeCheck(name=name, status="skipped", detail=str(reason))
     except (torch.cuda.OutOfMemoryError, MemoryError):
-        return SmokeCheck(name=name, status="failed", detail="The device ran out of memory.")
+        return SmokeCheck(name=name, status="failed", detail="The device ran out of memory during this check.")
     except Exception as error:
-        return SmokeCheck(name=name, status="failed", detail=f"It raised {type(error).__name__}: {first_line(error)}")
+        detail = f"The model raised {type(error).__name__}: {first_line(error)}"
+        return SmokeCheck(name=name, status="failed", detail=detail)
 
 
-def some(names: Iterable[object]) -> str:
-    """List a few names in a sentence: ``a, b, c, d and 7 more``."""
+def shorten(names: Iterable[object]) -> str:
+    """List the first few names in a sentence: ``a, b, c, d and 7 more``."""
     found = [str(name) for name in names]
-    rest = len(found) - MAX_NAMED
-    return ", ".join(found[:MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(found) - MAX_LISTED
+    return ", ".join(found[:MAX_LISTED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,4 +1,4 @@
-"""The smoke task of models that fill in a masked word."""
+"""The smoke task of models that fill in masked tokens."""
 
 from __future__ import annotations
 
@@ -6,105 +6,112 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from hfver.model.runtime import OpenModel
-from hfver.model.smoke.batches import Batch, check_finite, check_padding, pad, texts_as_ids, timed
-from hfver.model.smoke.check import Broken, NotApplicable, check, some
-from hfver.model.smoke.perplexity import Likelihood, likelihood, mean_loss
+from hfver.model.runtime import LoadedModel
+from hfver.model.smoke.batches import PaddedBatch, check_finite, check_padding, encode_sentences, pad, timed
+from hfver.model.smoke.check import CheckFailed, CheckSkipped, check, shorten
+from hfver.model.smoke.language_model import LanguageModelRun, check_loss, text_losses
+from hfver.model.smoke.loss import TextLosses
 from hfver.model.smoke.tasks import TaskResult
 
-EVERY = 6
+MASK_EVERY = 6
 """Every sixth token is masked, about the 15 % that BERT is trained with."""
 
 NO_EFFECT = 1e-4
-"""Spread of the logits from hole to hole, as a share of their spread in all, below which the text has no effect:
-untrained models of 32 dimensions gave 0.46 (RoBERTa), 0.66 (DistilBERT) and 8e-4 (ModernBERT)."""
+"""The spread of the logits from mask to mask, as a share of their total spread, below which the text has no effect.
+Untrained models of 32 dimensions had 0.46 (RoBERTa), 0.66 (DistilBERT) and 8e-4 (ModernBERT)."""
 
 
-def run(opened: OpenModel) -> TaskResult:
+def run(loaded: LoadedModel) -> TaskResult:
     """Check logits and loss of a masked language model."""
-    session = Session(opened)
+    masked = MaskedRun(loaded)
     checks = [
-        check("forward", lambda: _forward(session)),
-        check("loss", lambda: session.likelihood.judge()),
-        check("fills", lambda: _fills(session)),
+        check("forward", lambda: _forward(masked)),
+        check("loss", lambda: check_loss(masked)),
+        check("fills", lambda: _fills(masked)),
     ]
-    return TaskResult(checks, session.tokens_per_second if checks[0].status == "passed" else None)
+    return TaskResult(checks, masked.tokens_per_second if checks[0].status == "passed" else None)
 
 
 @dataclass(frozen=True)
-class Session:
-    """One model's run, looked at by several checks."""
-
-    opened: OpenModel
+class MaskedRun(LanguageModelRun):
+    """One masked language model's results on texts of which some tokens are masked."""
 
     @cached_property
-    def plain(self) -> Batch:
-        """The fixed sentences, nothing masked."""
-        return pad(self.opened, texts_as_ids(self.opened))
+    def batch(self) -> PaddedBatch:
+        """The fixed sentences, unmasked."""
+        return pad(self.loaded, encode_sentences(self.loaded))
 
     @cached_property
-    def holes(self) -> Any:
-        """Where a token is masked, bool [texts, tokens]; never a special one."""
-        special = _special(self.plain, self.opened.tokenizer)
-        order = (~special).long().cumsum(dim=1)
-        return ~special & (order % EVERY == EVERY // 2)
+    def masks(self) -> Any:
+        """Which tokens are masked, bool [texts, tokens]."""
+        return _choose_masks(self.batch, self.loaded.tokenizer)
 
     @cached_property
-    def masked(self) -> Batch:
-        """The fixed sentences with holes."""
-        words = self.opened.tokenizer
-        if words is None:
-            raise NotApplicable("There is no tokenizer, so there is no mask token.")
-        if words.mask_token_id is None:
-            raise Broken("The tokenizer has no mask token.")
-        return Batch(self.plain.ids.masked_fill(self.holes, words.mask_token_id), self.plain.mask)
+    def masked(self) -> PaddedBatch:
+        """The fixed sentences, masked."""
+        return _apply_masks(self.batch, self.masks, self.loaded.tokenizer)
 
     @cached_property
     def outcome(self) -> tuple[Any, float]:
-        """The logits, float [texts, tokens, vocabulary], and the seconds they took after a first run."""
-        self.opened.model(**self.masked.inputs)
-        return timed(self.opened, lambda: self.opened.model(**self.masked.inputs).logits)
+        """The logits, float [texts, tokens, vocabulary], and the seconds that they took."""
+        self.loaded.model(**self.masked.inputs)  # the first run also pays for the warm-up of kernels
+        return timed(self.loaded, lambda: self.loaded.model(**self.masked.inputs).logits)
 
     @cached_property
-    def likelihood(self) -> Likelihood:
-        """The loss of each sentence's holes."""
-        logits = self.outcome[0]
-        losses = [
-            mean_loss(row[hole], ids[hole])
-            for row, ids, hole in zip(logits, self.plain.ids, self.holes, strict=True)
-            if bool(hole.any())
-        ]
-        return likelihood(losses, logits.shape[-1])
+    def english(self) -> TextLosses:
+        """The losses on the masked tokens of the fixed sentences."""
+        rows = zip(self.outcome[0], self.batch.ids, self.masks, strict=True)
+        return text_losses({str(index): (row[mask], ids[mask]) for index, (row, ids, mask) in enumerate(rows)})
+
+    def predict(self, ids: list[int]) -> tuple[Any, Any]:
+        """Return the logits and targets of the masked tokens of one text."""
+        batch = pad(self.loaded, [ids])
+        masks = _choose_masks(batch, self.loaded.tokenizer)
+        logits = self.loaded.model(**_apply_masks(batch, masks, self.loaded.tokenizer).inputs).logits
+        return logits[masks], batch.ids[masks]
 
     @property
     def tokens_per_second(self) -> float:
-        """Tokens read a second, in a batch."""
+        """Tokens read per second, in a batch."""
         return sum(self.masked.lengths) / self.outcome[1]
 
 
-def _special(batch: Batch, words: Any) -> Any:
+def _choose_masks(batch: PaddedBatch, tokenizer: Any) -> Any:
+    """Choose every sixth token that is not special; counting from the middle spares the start of the text."""
     special = batch.mask == 0
-    for number in words.all_special_ids if words is not None else ():
+    for number in tokenizer.all_special_ids if tokenizer is not None else ():
         special = special | (batch.ids == number)
-    return special
+    position = (~special).long().cumsum(dim=1)
+    return ~special & (position % MASK_EVERY == MASK_EVERY // 2)
 
 
-def _forward(session: Session) -> str:
-    logits, lengths = session.outcome[0], session.masked.lengths
+def _apply_masks(batch: PaddedBatch, masks: Any, tokenizer: Any) -> PaddedBatch:
+    if tokenizer is None:
+        raise CheckSkipped("There is no tokenizer, so there is no mask token.")
+    if tokenizer.mask_token_id is None:
+        raise CheckFailed("The tokenizer has no mask token.")
+    return PaddedBatch(batch.ids.masked_fill(masks, tokenizer.mask_token_id), batch.mask)
+
+
+def _forward(run: MaskedRun) -> str:
+    logits, lengths = run.outcome[0], run.masked.lengths
     for row, length in zip(logits, lengths, strict=True):
         check_finite(row[:length], "logits")
+    # The shortest text has the most padding, so it shows best whether padding changes anything.
     short = min(range(len(lengths)), key=lambda index: lengths[index])
-    alone = session.opened.model(input_ids=session.masked.ids[short : short + 1, : lengths[short]]).logits[0]
-    told = check_padding(session.opened, alone, logits[short, : lengths[short]])
-    return f"Logits of {len(lengths)} texts over {logits.shape[-1]} tokens are finite; {told}."
+    alone = run.loaded.model(input_ids=run.masked.ids[short : short + 1, : lengths[short]]).logits[0]
+    padding = check_padding(run.loaded, alone, logits[short, : lengths[short]])
+    return f"Logits of {len(lengths)} texts over {logits.shape[-1]} tokens are finite; {padding}."
 
 
-def _fills(session: Session) -> str:
-    """Check that what fills the holes depends on the text; a small model may well say "the" everywhere."""
-    words: Any = session.opened.tokenizer
-    scores = session.outcome[0][session.holes].float()
+def _fills(run: MaskedRun) -> str:
+    """Check that the fillings depend on the text. A small model may well fill in "the" everywhere."""
+    tokenizer: Any = run.loaded.tokenizer
+    scores = run.outcome[0][run.masks].float()
+    if not len(scores):
+        raise CheckSkipped("The tokenizer knows too little English to mask any of it.")
     if len(scores) > 1 and float(scores.std(dim=0).mean()) <= NO_EFFECT * float(scores.std()):
-        raise Broken(f"All {len(scores)} holes get the same logits: the text around them has no effect.")
+        raise CheckFailed(f"All {len(scores)} masks get the same logits: the text around them has no effect.")
     best = scores.argmax(dim=-1).tolist()
-    names = words.convert_ids_to_tokens(best)
-    return f"{len(best)} holes are filled with {len(set(best))} different tokens: {some(names)}."
+    tokens = tokenizer.convert_ids_to_tokens(best)
+    return f"{len(best)} masks are filled with {len(set(best))} different tokens: {shorten(tokens)}."

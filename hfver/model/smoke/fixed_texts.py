@@ -29,6 +29,18 @@ SCRIPTS = {
     "emoji": "Done 🎉 thanks 👩‍💻!",
     "code": "def add(a, b):\n    return a + b  # sum\n",
 }
+"""A sentence in each of the scripts that most models see, with punctuation, digits and joined emoji."""
+
+SEQUENCES = {
+    "DNA": "ATGGTGCACCTGACTCCTGAGGAGAAGTCTGCCGTTACTGCCCTGTGGGGCAAGGTGAACGTG",
+    "protein": "MVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRFFESFGDLSTPDAVMGNPKVK",
+    "spaced protein": "M V H L T P E E K S A V T A L W G K V N V D E V G G E A L G R L L V V Y P W T Q R F",
+}
+"""What biological language models read: the start of the human beta-globin gene and of its protein, which tokenizers
+such as ProtBERT's expect with a space between the residues."""
+
+OTHER_TEXTS = {name: text for name, text in SCRIPTS.items() if name != "English"} | SEQUENCES
+"""Texts by which a model that does badly on English may show that it has learned something else."""
 
 CONVERSATIONS = {
     "a question": [{"role": "user", "content": "What is the capital of France?"}],

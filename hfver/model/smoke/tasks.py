@@ -1,4 +1,4 @@
-"""The family of smoke tasks: one per pipeline tag, found through entry points."""
+"""Smoke tasks: one per pipeline tag, found through entry points."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Protocol, runtime_checkable
 
 from hfver.core.smoke_report import SmokeCheck
 from hfver.errors import PluginError
-from hfver.model.runtime import OpenModel
-from hfver.model.runtime.silence import first_line
+from hfver.model.runtime import LoadedModel
+from hfver.model.runtime.library_output import first_line
 
 GROUP = "hfver.smoke_tasks"
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What a task found, and how fast the model was."""
+    """The results of a task's checks, and the model's speed where the task measured it."""
 
     checks: Sequence[SmokeCheck]
     tokens_per_second: float | None = None
@@ -31,15 +31,15 @@ class SmokeTask(Protocol):
     ``hfver.smoke_tasks``. It runs under ``torch.inference_mode``, in eval mode, with a fixed seed.
     """
 
-    def run(self, opened: OpenModel) -> TaskResult:
-        """Run the model and tell what was found; wrap every look at it in `hfver.model.smoke.check.check`."""
+    def run(self, loaded: LoadedModel) -> TaskResult:
+        """Run the model and return the results. Wrap each look at the model in `hfver.model.smoke.check.check`."""
 
 
 def find_task(pipeline_tag: str | None) -> SmokeTask | None:
-    """Find the task registered for a pipeline tag; None if there is none.
+    """Return the task registered for a pipeline tag; None if there is none.
 
     Raises:
-        PluginError: The plug-in cannot be imported, or is no smoke task.
+        PluginError: The plug-in cannot be imported, or is not a smoke task.
     """
     for point in entry_points(group=GROUP, name=pipeline_tag or ""):
         return _load(point)
@@ -52,14 +52,13 @@ def task_names() -> list[str]:
 
 
 def _load(point: EntryPoint) -> SmokeTask:
-    """Load one plug-in: anybody's code, so anything may be raised."""
     try:
         task = point.load()
-    except Exception as error:
+    except Exception as error:  # importing a plug-in runs third-party code, which may raise anything
         raise PluginError(
             f"The smoke task {point.name!r} ({point.value}) cannot be loaded: {first_line(error)}",
-            f"Reinstall or remove the package {point.dist.name if point.dist else 'that brings it'}.",
+            f"Reinstall or remove the package {point.dist.name if point.dist else 'that provides it'}.",
         ) from error
     if not isinstance(task, SmokeTask):
-        raise PluginError(f"The smoke task {point.name!r} ({point.value}) has no function run(opened).")
+        raise PluginError(f"The smoke task {point.name!r} ({point.value}) has no function run(loaded).")
     return task

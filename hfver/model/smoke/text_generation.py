@@ -6,30 +6,42 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from hfver.model.runtime import OpenModel
+from hfver.model.runtime import LoadedModel
 from hfver.model.smoke import chat
-from hfver.model.smoke.batches import Batch, check_finite, check_padding, context, pad, texts_as_ids, timed
-from hfver.model.smoke.check import Broken, NotApplicable, check
-from hfver.model.smoke.fixed_texts import PROMPTS
-from hfver.model.smoke.perplexity import Likelihood, likelihood, mean_loss
+from hfver.model.smoke.batches import (
+    PaddedBatch,
+    check_finite,
+    check_padding,
+    context_length,
+    encode_sentences,
+    pad,
+    timed,
+)
+from hfver.model.smoke.check import CheckFailed, CheckSkipped, check
+from hfver.model.smoke.fixed_texts import OTHER_TEXTS, PROMPTS
+from hfver.model.smoke.language_model import LanguageModelRun, check_loss, text_losses
+from hfver.model.smoke.loss import TextLosses
+from hfver.model.smoke.own_text import OwnText, sample_own_text
 from hfver.model.smoke.tasks import TaskResult
 from hfver.model.smoke.token_ids import eos_ids
-from hfver.model.smoke.tokenizer import encode
+from hfver.model.smoke.tokenizer import covers, encode
 
 FIRST, REST = 48, 16
 """New tokens after the first prompt and after each other one: enough to see a loop, few enough for a CPU."""
+MAX_SHOWN = 60
+"""Characters of a continuation that are shown."""
 
 
-def run(opened: OpenModel) -> TaskResult:
+def run(loaded: LoadedModel) -> TaskResult:
     """Check logits, loss and greedy continuations of a causal language model."""
-    session = Session(opened)
+    causal = CausalRun(loaded)
     checks = [
-        check("forward", lambda: _forward(session)),
-        check("loss", lambda: session.likelihood.judge()),
-        check("generates", lambda: _generates(session)),
-        check("stops", lambda: _stops(session)),
+        check("forward", lambda: _forward(causal)),
+        check("loss", lambda: check_loss(causal)),
+        check("generates", lambda: _generates(causal)),
+        check("stops", lambda: _stops(causal)),
     ]
-    return TaskResult(checks, session.tokens_per_second)
+    return TaskResult(checks, causal.tokens_per_second)
 
 
 @dataclass(frozen=True)
@@ -43,123 +55,166 @@ class Continuation:
 
 
 @dataclass(frozen=True)
-class Session:
-    """One model's runs, each made once and looked at by several checks."""
+class CausalRun(LanguageModelRun):
+    """One causal language model's results on the fixed sentences and prompts."""
 
-    opened: OpenModel
-    done: list[Continuation] = field(default_factory=list)
+    finished: list[Continuation] = field(default_factory=list)
+    """The continuations so far; the speed is known from them even if a later one raises."""
 
     @cached_property
-    def batch(self) -> Batch:
+    def batch(self) -> PaddedBatch:
         """The fixed sentences."""
-        return pad(self.opened, texts_as_ids(self.opened))
+        return pad(self.loaded, encode_sentences(self.loaded))
 
     @cached_property
     def logits(self) -> Any:
         """Scores of the next token, float [texts, tokens, vocabulary]."""
-        return self.opened.model(**self.batch.inputs).logits
+        return self.loaded.model(**self.batch.inputs).logits
 
     @cached_property
-    def likelihood(self) -> Likelihood:
-        """The loss of each sentence, each token predicted from those before."""
-        if self.opened.tokenizer is None:
-            raise NotApplicable("There is no tokenizer, so there is no text to predict.")
-        losses = [
-            mean_loss(row[: length - 1], ids[1:length])
-            for row, ids, length in zip(self.logits, self.batch.ids, self.batch.lengths, strict=True)
-            if length > 1
-        ]
-        return likelihood(losses, self.logits.shape[-1])
+    def english(self) -> TextLosses:
+        """The losses on the fixed sentences, each token predicted from those before it."""
+        if self.loaded.tokenizer is None:
+            raise CheckSkipped("There is no tokenizer, so there is no text to predict.")
+        rows = zip(self.logits, self.batch.ids, self.batch.lengths, strict=True)
+        return text_losses(
+            {str(index): self._scored(row[:length], ids[:length]) for index, (row, ids, length) in enumerate(rows)}
+        )
+
+    @cached_property
+    def own_text(self) -> OwnText:
+        """Text that the model samples after the fixed prompts."""
+        return sample_own_text(self.loaded, [self._prompt_ids(text) for text in _prompts(self.loaded.tokenizer)])
 
     @cached_property
     def continuations(self) -> list[Continuation]:
-        """Greedy continuations of every prompt, and of a chat where there is a template."""
-        words = self.opened.tokenizer
-        if words is None:
-            raise NotApplicable("There is no tokenizer, so there is nothing to continue.")
-        for number, text in enumerate(PROMPTS):
-            ids = list(words(text)["input_ids"])
-            self.done.append(_continue(self.opened, text, _without_end(ids, self.opened), REST if number else FIRST))
-        question = chat.chat_prompt(words)
+        """Greedy continuations of every prompt, and of a chat if there is a template."""
+        tokenizer = self.loaded.tokenizer
+        if tokenizer is None:
+            raise CheckSkipped("There is no tokenizer, so there is no prompt to continue.")
+        for number, text in enumerate(_prompts(tokenizer)):
+            ids = self._prompt_ids(text)
+            self.finished.append(_continue(self.loaded, text, ids, REST if number else FIRST))
+        question = chat.chat_prompt(tokenizer)
         if question is not None:
-            self.done.append(_continue(self.opened, question, encode(words, question), FIRST, is_chat=True))
-        return self.done
+            ids = encode(tokenizer, question)
+            self.finished.append(_continue(self.loaded, question, ids, FIRST, is_chat=True))
+        return self.finished
 
     @property
     def tokens_per_second(self) -> float | None:
-        """New tokens a second, one text at a time."""
-        seconds = sum(each.seconds for each in self.done)
-        return sum(len(each.ids) for each in self.done) / seconds if seconds else None
+        """New tokens per second, one text at a time; None if nothing was generated."""
+        seconds = sum(each.seconds for each in self.finished)
+        return sum(len(each.ids) for each in self.finished) / seconds if seconds else None
+
+    def predict(self, ids: list[int]) -> tuple[Any, Any]:
+        """Return the logits and targets of one text."""
+        batch = pad(self.loaded, [ids])
+        return self._scored(self.loaded.model(**batch.inputs).logits[0], batch.ids[0])
+
+    def _scored(self, logits: Any, ids: Any) -> tuple[Any, Any]:
+        """Pair each token but the first with the logits before it, without tokens that stand for no text.
+
+        Special tokens say nothing of the text: an unknown token means that the tokenizer does not cover it.
+        """
+        tokenizer: Any = self.loaded.tokenizer
+        targets, special = ids[1:], set(tokenizer.all_special_ids)
+        kept = [index for index, number in enumerate(targets.tolist()) if number not in special]
+        return logits[:-1][kept], targets[kept]
+
+    def _prompt_ids(self, text: str) -> list[int]:
+        tokenizer: Any = self.loaded.tokenizer
+        ids = list(tokenizer(text)["input_ids"])
+        # After an end token, which some tokenizers append, a model would start another text.
+        ids = ids[:-1] if len(ids) > 1 and ids[-1] in eos_ids(self.loaded) else ids
+        return _fit(self.loaded, ids)
 
 
-def _forward(session: Session) -> str:
-    logits, lengths = session.logits, session.batch.lengths
-    shape = tuple(session.batch.ids.shape)
+def _prompts(tokenizer: Any) -> list[str]:
+    """Return the English prompts, or beginnings of other texts if the tokenizer does not cover English."""
+    english = [text for text in PROMPTS if covers(tokenizer, text)]
+    others = [text[: len(text) // 2] for text in OTHER_TEXTS.values() if covers(tokenizer, text)]
+    return english or others[: len(PROMPTS)] or list(PROMPTS)
+
+
+def _forward(run: CausalRun) -> str:
+    logits, lengths = run.logits, run.batch.lengths
+    shape = tuple(run.batch.ids.shape)
     if tuple(logits.shape[:2]) != shape:
-        raise Broken(f"The logits have the shape {tuple(logits.shape)} for ids of the shape {shape}.")
+        raise CheckFailed(f"The logits have the shape {tuple(logits.shape)} for ids of the shape {shape}.")
     for row, length in zip(logits, lengths, strict=True):
         check_finite(row[:length], "logits")
+    # The shortest text has the most padding, so it shows best whether padding changes anything.
     short = min(range(len(lengths)), key=lambda index: lengths[index])
-    alone = session.opened.model(input_ids=session.batch.ids[short : short + 1, : lengths[short]]).logits[0]
-    told = check_padding(session.opened, alone, logits[short, : lengths[short]])
-    return f"Logits of {len(lengths)} texts over {logits.shape[-1]} tokens are finite; {told}."
+    alone = run.loaded.model(input_ids=run.batch.ids[short : short + 1, : lengths[short]]).logits[0]
+    padding = check_padding(run.loaded, alone, logits[short, : lengths[short]])
+    return f"Logits of {len(lengths)} texts over {logits.shape[-1]} tokens are finite; {padding}."
 
 
-def _continue(opened: OpenModel, prompt: str, ids: list[int], new: int, *, is_chat: bool = False) -> Continuation:
+def _fit(loaded: LoadedModel, ids: list[int]) -> list[int]:
+    """Keep the end of a prompt that leaves half of the model's context free."""
+    return ids[-(context_length(loaded.model) // 2) :]
+
+
+def _continue(loaded: LoadedModel, prompt: str, ids: list[int], new: int, *, is_chat: bool = False) -> Continuation:
     """Continue ids greedily, within the model's context."""
-    room = context(opened.model)
-    ids = ids[-(room // 2) :]
-    batch = pad(opened, [ids])
-    settings = {"max_new_tokens": min(new, room - len(ids)), "do_sample": False, "num_beams": 1}
-    out, seconds = timed(opened, lambda: opened.model.generate(**batch.inputs, **settings))
-    return Continuation(prompt, [int(number) for number in out[0, len(ids) :]], seconds, is_chat)
+    ids = _fit(loaded, ids)
+    batch = pad(loaded, [ids])
+    limit = min(new, context_length(loaded.model) - len(ids))
+    settings = {"max_new_tokens": limit, "do_sample": False, "num_beams": 1}
+    written, seconds = timed(loaded, lambda: loaded.model.generate(**batch.inputs, **settings))
+    return Continuation(prompt, [int(number) for number in written[0, len(ids) :]], seconds, is_chat)
 
 
-def _without_end(ids: list[int], opened: OpenModel) -> list[int]:
-    """Drop an end token that the tokenizer appends: after it a model starts another text."""
-    return ids[:-1] if len(ids) > 1 and ids[-1] in eos_ids(opened) else ids
-
-
-def _generates(session: Session) -> str:
+def _generates(run: CausalRun) -> str:
     """Check that the continuations are not degenerate: they hold something, and depend on the prompt."""
-    words: Any = session.opened.tokenizer
-    done = session.continuations
-    texts = [str(words.decode(each.ids, skip_special_tokens=True)) for each in done]
-    written = [set(each.ids) - set(words.all_special_ids) for each in done]
-    if not any(written):
-        raise Broken(f"After each of {len(done)} prompts it writes nothing but special tokens.")
-    stuck = _is_stuck(session, written, texts)
-    if stuck:
-        raise Broken(stuck)
+    tokenizer: Any = run.loaded.tokenizer
+    done = run.continuations
+    texts = [str(tokenizer.decode(each.ids, skip_special_tokens=True)) for each in done]
+    written = [set(each.ids) - set(tokenizer.all_special_ids) for each in done]
+    problem = _empty(run, written) or _repetition(run, written, texts)
+    if problem:
+        raise CheckFailed(problem)
     count = sum(len(each.ids) for each in done)
-    return f"{count} tokens after {len(done)} prompts, such as {done[0].prompt!r} → {texts[0][:60]!r}."
+    return f"{count} tokens after {len(done)} prompts. Example: {done[0].prompt!r} → {texts[0][:MAX_SHOWN]!r}."
 
 
-def _is_stuck(session: Session, written: list[set[int]], texts: list[str]) -> str:
-    """Say how the model is stuck, or nothing.
+def _empty(run: CausalRun, written: list[set[int]]) -> str:
+    """Say that the model writes nothing, or return an empty string.
 
-    Small models repeat themselves, and that is no defect. Broken is what ignores its input and has learned
-    nothing: the same single token, or blanks alone, after every prompt, and a loss no better than guessing.
+    Nothing after English prompts is no defect in a model that shows it has learned something, but not English.
+    """
+    speaks_another_language = run.shows_learning and not run.english.show_learning
+    if any(written) or speaks_another_language or run.is_untrained:
+        return ""
+    return f"After each of {len(written)} prompts it writes nothing but special tokens."
+
+
+def _repetition(run: CausalRun, written: list[set[int]], texts: list[str]) -> str:
+    """Describe how the model repeats itself regardless of its input, or return an empty string.
+
+    Small models repeat themselves, and that is no defect. A trained model is broken if it writes one token, or blanks
+    alone, after every prompt and shows no sign of having learned anything either.
     """
     same = len(set().union(*written)) == 1
     blank = not any(text.strip() for text in texts)
-    if not (same or blank) or session.likelihood.has_learned:
+    if not (same or blank) or run.shows_learning or run.is_untrained:
         return ""
-    what = f"the token {texts[0][:20]!r}" if same else "blanks"
-    return f"Whatever the prompt, it writes only {what}, and its loss is no better than guessing."
+    output = f"the token {texts[0][:20]!r}" if same else "blanks"
+    return f"Whatever the prompt, it writes only {output}, and its loss is no better than guessing."
 
 
-def _stops(session: Session) -> str:
-    """Check that what ends an assistant's turn in the template also ends generation; Phi-4 got it wrong."""
-    words: Any = session.opened.tokenizer
-    ends = eos_ids(session.opened)
-    chats = [each for each in session.continuations if each.is_chat]
-    named = ", ".join(repr(words.convert_ids_to_tokens(number)) for number in sorted(ends))
-    told = f"Generation ends on {named}" if ends else "No id ends generation, only the limit of tokens does"
-    turn = chat.turn_end(words) if chats else None
+def _stops(run: CausalRun) -> str:
+    """Check that what ends an assistant's turn in the template also ends generation; Phi-4 got that wrong."""
+    tokenizer: Any = run.loaded.tokenizer
+    ends = eos_ids(run.loaded)
+    chats = [each for each in run.continuations if each.is_chat]
+    names = ", ".join(repr(tokenizer.convert_ids_to_tokens(number)) for number in sorted(ends))
+    detail = f"Generation ends at {names}" if ends else "Only the token limit ends generation: there is no end token"
+    turn = chat.turn_end(tokenizer) if chats else None
     if turn is None or turn in ends:
-        return told + "."
-    name = words.convert_ids_to_tokens(turn)
+        return f"{detail}."
+    name = tokenizer.convert_ids_to_tokens(turn)
     if any(turn in each.ids[:-1] for each in chats):
-        raise Broken(f"It wrote {name!r}, which ends a turn in the chat template, and went on. {told}.")
-    return f"{told}; the template ends a turn with {name!r}, which does not."
+        raise CheckFailed(f"It wrote {name!r}, which ends a turn in the chat template, and did not stop. {detail}.")
+    return f"{detail}. Note that the chat template ends a turn with {name!r}, which does not end generation."

@@ -5,90 +5,94 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hfver.model.runtime import OpenModel
-from hfver.model.smoke.check import Broken, NotApplicable, some
+from hfver.model.runtime import LoadedModel
+from hfver.model.smoke.check import CheckFailed, CheckSkipped, shorten
 
 NO_TOKEN = -1
-"""What old LLaMA configs write for a pad token that does not exist."""
+"""The pad token of old LLaMA configs, which means that there is none."""
 
 
-def ids_fit(opened: OpenModel) -> str:
-    """Check that every id of tokenizer, config and generation config is one of the embedding's rows."""
-    rows = embedding_rows(opened.model)
+def ids_fit(loaded: LoadedModel) -> str:
+    """Check that the embedding has a row for every id of the tokenizer, the config and the generation config."""
+    rows = embedding_rows(loaded.model)
     if rows is None:
-        raise NotApplicable("The model has no token embedding.")
-    words = opened.tokenizer
+        raise CheckSkipped("The model has no token embedding.")
+    tokenizer = loaded.tokenizer
     wrong = [
         f"{name} is {number}, but the embedding has {rows} rows"
-        for name, number in special_ids(opened)
+        for name, number in special_ids(loaded)
         if not 0 <= number < rows
     ]
-    if words is not None:
-        wrong += _tokenizer_misfits(words, rows) + _unnamed(opened, words, rows)
+    if tokenizer is not None:
+        wrong += _tokens_beyond(tokenizer, rows) + _ids_without_token(loaded, tokenizer, rows)
     if wrong:
-        raise Broken("; ".join(wrong) + ".")
-    size = f"the tokenizer's {len(words)} tokens and " if words is not None else ""
-    return f"The embedding's {rows} rows hold {size}every special id{_pad_note(opened)}."
+        raise CheckFailed("; ".join(wrong) + ".")
+    tokens = f"the tokenizer's {len(tokenizer)} tokens and " if tokenizer is not None else ""
+    return f"The embedding's {rows} rows cover {tokens}every special id{_pad_note(loaded)}."
 
 
 def embedding_rows(model: Any) -> int | None:
-    """Return the number of rows of the input embedding; None if the model has none for tokens."""
-    torch_module = _embedding(model)
-    weight = getattr(torch_module, "weight", None)
-    return int(weight.shape[0]) if weight is not None and weight.ndim == 2 and _is_lookup(torch_module) else None
+    """Return the number of rows of the input embedding; None if the model takes no tokens."""
+    embedding = _input_embedding(model)
+    weight = getattr(embedding, "weight", None)
+    return int(weight.shape[0]) if weight is not None and weight.ndim == 2 and _is_lookup(embedding) else None
 
 
-def eos_ids(opened: OpenModel) -> set[int]:
+def eos_ids(loaded: LoadedModel) -> set[int]:
     """Return the ids that end generation."""
-    return {number for name, number in special_ids(opened) if name.endswith("eos_token_id")}
+    return {number for name, number in special_ids(loaded) if name.endswith("eos_token_id")}
 
 
-def special_ids(opened: OpenModel) -> Iterator[tuple[str, int]]:
-    """Yield the special ids that loading or generating uses, each with the name of the place that sets it."""
-    model = opened.model
+def special_ids(loaded: LoadedModel) -> Iterator[tuple[str, int]]:
+    """Yield the special ids that loading or generating uses, each with the setting that names it."""
+    model = loaded.model
     generates = bool(getattr(model, "can_generate", lambda: False)())
     names = ("bos", "eos", "pad", "decoder_start") if generates else ("pad",)
     places = {"config": getattr(model, "config", None)}
     places |= {"generation_config": model.generation_config} if generates else {}
     for place, settings in places.items():
         for name in names:
-            for number in _numbers(getattr(settings, f"{name}_token_id", None)):
+            for number in _as_ids(getattr(settings, f"{name}_token_id", None)):
                 if not (name == "pad" and number == NO_TOKEN):
                     yield f"{place}.{name}_token_id", number
 
 
-def _numbers(value: Any) -> list[int]:
+def _as_ids(value: Any) -> list[int]:
     values = value if isinstance(value, (list, tuple)) else [value]
     return [int(number) for number in values if number is not None]
 
 
-def _tokenizer_misfits(words: Any, rows: int) -> list[str]:
-    beyond = {number: token for token, number in words.get_vocab().items() if number >= rows}
+def _tokens_beyond(tokenizer: Any, rows: int) -> list[str]:
+    """Report tokens whose id is not a row of the embedding."""
+    beyond = {number: token for token, number in tokenizer.get_vocab().items() if number >= rows}
     if not beyond:
         return []
     last = max(beyond)
-    return [f"{len(beyond)} tokens of the tokenizer, up to {beyond[last]!r} with id {last}, lie beyond row {rows}"]
+    return [
+        f"the embedding has {rows} rows, too few for {len(beyond)} tokens of the tokenizer, "
+        f"up to {beyond[last]!r} with id {last}"
+    ]
 
 
-def _unnamed(opened: OpenModel, words: Any, rows: int) -> list[str]:
-    """Find ids that end or begin generation, lie in the embedding, and are no token of the tokenizer."""
-    known = set(words.get_vocab().values())
+def _ids_without_token(loaded: LoadedModel, tokenizer: Any, rows: int) -> list[str]:
+    """Report ids that start or end generation and are rows of the embedding, but not tokens of the tokenizer."""
+    known = set(tokenizer.get_vocab().values())
     lost = {
         f"{name} ({number})"
-        for name, number in special_ids(opened)
+        for name, number in special_ids(loaded)
         if name.endswith(("eos_token_id", "start_token_id")) and 0 <= number < rows and number not in known
     }
-    return [f"no token of the tokenizer has the id of {some(sorted(lost))}"] if lost else []
+    return [f"no token of the tokenizer has the id of {shorten(sorted(lost))}"] if lost else []
 
 
-def _pad_note(opened: OpenModel) -> str:
-    """Mention padding with an id that ends generation: usual for GPT-2, a trap in training (#48016)."""
-    pads = {number for name, number in special_ids(opened) if name.endswith("pad_token_id")}
-    return "; padding uses an id that also ends generation" if pads & eos_ids(opened) else ""
+def _pad_note(loaded: LoadedModel) -> str:
+    """Mention padding with an id that ends generation: usual for GPT-2, a trap in training (transformers#48016)."""
+    pads = {number for name, number in special_ids(loaded) if name.endswith("pad_token_id")}
+    return "; the pad token also ends generation" if pads & eos_ids(loaded) else ""
 
 
-def _embedding(model: Any) -> Any:
-    """Find the input embedding, inside a pipeline of sentence-transformers too."""
+def _input_embedding(model: Any) -> Any:
+    """Return the input embedding, also from inside a sentence-transformers pipeline; None if there is none."""
     holder = next((module for module in model.modules() if hasattr(module, "get_input_embeddings")), model)
     try:
         return holder.get_input_embeddings()
@@ -97,5 +101,5 @@ def _embedding(model: Any) -> Any:
 
 
 def _is_lookup(module: Any) -> bool:
-    """Tell a table of tokens from the convolution that models for pictures and sound return."""
+    """Return whether a module looks up tokens; vision and audio models return a convolution here."""
     return hasattr(module, "num_embeddings") or "Embedding" in type(module).__name__

@@ -6,46 +6,48 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from hfver.model.runtime import OpenModel
+from hfver.core.plural import counted
+from hfver.model.runtime import LoadedModel
 from hfver.model.runtime.device import import_torch
-from hfver.model.smoke.check import Broken, some
+from hfver.model.smoke.check import CheckFailed, shorten
 
 CHUNK = 1 << 24
-"""Elements looked at in one step: 16 Mi, so that an eight-bit tensor is never widened by more than 32 MiB."""
+"""Elements examined in one step: 16 Mi, so that widening an eight-bit tensor never takes more than 32 MiB."""
 
 
-def keys(opened: OpenModel) -> str:
-    """Check that the folder's tensors and the architecture's are the same."""
+def keys(loaded: LoadedModel) -> str:
+    """Check that the folder's tensors and those of the architecture are the same."""
     found = {
-        "missing (random numbers in their place)": opened.missing_keys,
-        "not used by the architecture": opened.unexpected_keys,
-        "of the wrong shape (random numbers in their place)": opened.mismatched_keys,
+        "missing and filled with random numbers": loaded.missing_keys,
+        "not used by the architecture": loaded.unexpected_keys,
+        "of the wrong shape and filled with random numbers": loaded.mismatched_keys,
     }
-    wrong = [f"{len(names)} {what}: {some(names)}" for what, names in found.items() if names]
+    wrong = [f"{counted(len(names), 'tensor')} {kind}: {shorten(names)}" for kind, names in found.items() if names]
     if wrong:
-        raise Broken("; ".join(wrong) + ".")
-    return f"All {sum(1 for _ in opened.model.parameters())} tensors of the architecture came from the folder."
+        raise CheckFailed("; ".join(wrong) + ".")
+    return f"All {sum(1 for _ in loaded.model.parameters())} tensors of the architecture came from the folder."
 
 
-def weights_finite(opened: OpenModel) -> str:
-    """Check that no tensor holds NaN or infinity, and no matrix is all zero."""
+def weights_finite(loaded: LoadedModel) -> str:
+    """Check that no tensor holds NaN or infinity, and that no weight matrix is all zeros."""
     count, broken, zero = 0, [], []
-    for name, tensor, is_buffer in _tensors(opened.model):
+    for name, tensor, is_buffer in _tensors(loaded.model):
         count += 1
         low, high = _range(tensor)
+        # Infinity is legitimate in buffers: attention masks are stored there as -inf.
         if math.isnan(low) or not (is_buffer or (math.isfinite(low) and math.isfinite(high))):
             broken.append(name)
-        elif low == high == 0 and not is_buffer and _must_not_vanish(name, tensor):
+        elif low == high == 0 and not is_buffer and _must_not_be_zero(name, tensor):
             zero.append(name)
     if broken:
-        raise Broken(f"{len(broken)} of {count} tensors hold NaN or infinity: {some(broken)}.")
+        raise CheckFailed(f"NaN or infinity in {len(broken)} of {count} tensors: {shorten(broken)}.")
     if zero:
-        raise Broken(f"{len(zero)} of {count} tensors are all zero: {some(zero)}.")
-    return f"All {count} tensors are finite, and no weight matrix is all zero."
+        raise CheckFailed(f"Nothing but zeros in {len(zero)} of {count} tensors: {shorten(zero)}.")
+    return f"All {count} tensors are finite, and no weight matrix is all zeros."
 
 
 def _tensors(model: Any) -> Iterator[tuple[str, Any, bool]]:
-    """Yield every tensor of real numbers with its name, and whether it is a buffer: masks in there hold -inf."""
+    """Yield the name and values of every floating-point tensor, and whether it is a buffer."""
     for is_buffer, tensors in ((False, model.named_parameters()), (True, model.named_buffers())):
         for name, tensor in tensors:
             if tensor.is_floating_point() and tensor.numel() and not tensor.is_meta:
@@ -53,22 +55,23 @@ def _tensors(model: Any) -> Iterator[tuple[str, Any, bool]]:
 
 
 def _range(tensor: Any) -> tuple[float, float]:
-    """Return the least and greatest element, a chunk at a time; NaN if any element is."""
+    """Return the smallest and largest element, or NaN for both if any element is NaN."""
     torch = import_torch()
     flat = tensor.reshape(-1)
     lows, highs = [], []
     for chunk in flat.split(CHUNK):
+        # torch has no aminmax for float8 dtypes; float16 holds all their values.
         low, high = torch.aminmax(chunk if chunk.element_size() > 1 else chunk.to(torch.float16))
         lows.append(low.double())
         highs.append(high.double())
     return float(torch.stack(lows).amin()), float(torch.stack(highs).amax())
 
 
-def _must_not_vanish(name: str, tensor: Any) -> bool:
-    """Tell weight matrices from what may be zero.
+def _must_not_be_zero(name: str, tensor: Any) -> bool:
+    """Return whether zeros in a tensor mean that it is broken.
 
-    Biases, adapters that are not trained yet (PEFT puts ``default`` into their names), and the embeddings of token
-    types, which RoBERTa and XLM-R carry along without using them.
+    Legitimately zero are biases, adapters that are not trained yet (PEFT puts ``default`` into their names), and the
+    token-type embeddings that RoBERTa and XLM-R have and do not use.
     """
     exempt = (".default", "prompt", "token_type_embeddings")
     return tensor.ndim >= 2 and name.endswith("weight") and not any(part in name for part in exempt)

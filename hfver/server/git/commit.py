@@ -16,6 +16,7 @@ from hfver.server.names import is_commit
 from hfver.server.problems import Problem, bad_request, revision_not_found
 
 _MAX_ATTEMPTS = 100
+# The message of the Hub, by which clients and people recognize a stale parent.
 _STALE = "The branch was updated since you opened this page. Please refresh and try again."
 _MAX_ATTRIBUTES = 1024 * 1024
 
@@ -46,7 +47,7 @@ def commit_to_ref(staged: StagedObjects, ref: str, new: NewCommit) -> str:
         for _ in range(_MAX_ATTEMPTS):
             head = _head(git, ref, new.parent)
             commit = write_commit(git, head, new)
-            staged.publish()
+            staged.publish()  # objects must be on disk before a ref points to them
             try:
                 update_ref(git, ref, head.id, commit)
             except RefMovedError:
@@ -80,7 +81,7 @@ def _with_lfs_rules(git: pygit2.Repository, tree_id: pygit2.Oid, lfs_paths: Sequ
         return tree_id
     tree = git[tree_id].peel(pygit2.Tree)
     current = _child(tree, ".gitattributes")
-    if current is not None and not isinstance(current, pygit2.Blob):
+    if current is not None and not isinstance(current, pygit2.Blob):  # a folder of that name cannot hold rules
         return tree_id
     text = current.data[:_MAX_ATTRIBUTES].decode("utf-8", "replace") if current is not None else ""
     attributes = AttributeRules(text)

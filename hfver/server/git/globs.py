@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from typing import Protocol
 
-Matcher = Callable[[str], bool]
+
+class Matcher(Protocol):
+    """Tests whole paths against a pattern."""
+
+    def __call__(self, path: str) -> bool:
+        """Return whether the pattern matches."""
+
+    def cost(self, path: str) -> int:
+        """Return about how many steps it takes to test a path; 0 where that is not worth counting."""
+
+
 _PIECE = re.compile(r"\*\*+/|/\*\*+$|\*+|\?|\[[!^]?\]?(?:\[:\w+:\]|[^\]])*\]|\\.|.", re.DOTALL)
 # A regular expression is much faster, and backtracks little, as long as the pattern has only so many wildcards.
 _MAX_WILDCARDS = 2
+_NOTHING = re.compile(r"(?!)")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -29,10 +40,10 @@ def compile_glob(pattern: str, *, folders: bool) -> Matcher:
     try:
         if sum(map(_is_wildcard, pieces)) <= _MAX_WILDCARDS + 1:
             expression = re.compile("".join(map(_translate, pieces)), re.DOTALL)
-            return lambda path: expression.fullmatch(path) is not None
+            return _Expression(expression)
         return _Automaton(pieces)
     except re.error:
-        return lambda _: False  # as in git, a malformed bracket matches nothing
+        return _Expression(_NOTHING)  # as in git, a malformed bracket matches nothing
 
 
 def _translate(piece: str) -> str:
@@ -66,6 +77,19 @@ def _compile_single(piece: str) -> re.Pattern[str]:
     return re.compile("/" if piece == "/?" else _single(piece), re.DOTALL)
 
 
+class _Expression:
+    """Matches by a regular expression with few wildcards."""
+
+    def __init__(self, expression: re.Pattern[str]) -> None:
+        self._expression = expression
+
+    def __call__(self, path: str) -> bool:
+        return self._expression.fullmatch(path) is not None
+
+    def cost(self, _: str) -> int:
+        return 0
+
+
 class _Automaton:
     """Follows all ways to match at once, in at most pieces times characters steps.
 
@@ -76,6 +100,9 @@ class _Automaton:
     def __init__(self, pieces: list[str]) -> None:
         self._pieces = pieces
         self._singles = [None if _is_wildcard(piece) else _compile_single(piece) for piece in pieces]
+
+    def cost(self, path: str) -> int:
+        return len(self._pieces) * len(path)
 
     def __call__(self, path: str) -> bool:
         states = self._closure({0})

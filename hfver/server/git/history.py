@@ -32,7 +32,7 @@ def describe_commit(commit: pygit2.Commit) -> dict[str, object]:
         "id": str(commit.id),
         "title": title_of(commit),
         "message": message_of(commit),
-        "authors": [{"user": commit.author.name or "unknown"}],
+        "authors": [{"user": commit.author.name or "unknown"}],  # git accepts an empty name
         "date": hub_date(commit.commit_time),
     }
 
@@ -94,6 +94,8 @@ def _with_parents(changed: list[str]) -> set[str]:
 
 def _changes(git: pygit2.Repository, head: pygit2.Commit) -> Iterator[tuple[str, list[str]]]:
     """Yield (commit, changed paths) from ``git log``, newest first, along first parents."""
+    # git finds changed paths much faster than libgit2 does commit by commit. -m shows what a merge brought to its
+    # first parent, and the byte 1 marks the lines with commit ids.
     command = [GIT, "log", "-z", "-m", "--first-parent", "--root", "--no-renames", "--name-only"]
     command += ["--format=%x01%H", str(head.id), "--"]
     with subprocess.Popen(
@@ -103,7 +105,7 @@ def _changes(git: pygit2.Repository, head: pygit2.Commit) -> Iterator[tuple[str,
             assert isinstance(process.stdout, BufferedReader)  # noqa: S101
             yield from _parse_log(iter(partial(process.stdout.read1, 65536), b""))
         finally:
-            process.kill()
+            process.kill()  # the caller may have stopped before the end
 
 
 def _parse_log(blocks: Iterator[bytes]) -> Iterator[tuple[str, list[str]]]:

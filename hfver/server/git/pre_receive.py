@@ -19,6 +19,7 @@ MAX_FILE = 10 * 1024 * 1024
 _FAMILIES = ("refs/heads/", "refs/tags/", "refs/pr/")
 _QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 _HEX = frozenset("0123456789abcdef")
+# Names that the API refuses as well (see `names.is_path`) and that git's fsck allows.
 _UNSAFE = re.compile(rb"[\x00-\x1f\x7f\\]")
 _ID_BYTES = 20
 _TREES = 1000
@@ -47,16 +48,18 @@ def check_push(updates: list[list[str]]) -> None:
     """
     for _, new, name in updates:
         short = name.split("/", 2)[-1]
+        # A branch whose name looks like a commit id could be mistaken for that commit.
         if not name.startswith(_FAMILIES) or (len(short) == 40 and set(short) <= _HEX):
             raise PushRejectedError(f"{name}: only branches, tags and pull requests can be pushed")
         _check_right(new, name)
-    if os.environ.get("GIT_QUARANTINE_PATH"):
+    if os.environ.get("GIT_QUARANTINE_PATH"):  # a push that only deletes refs brings no objects
         _check_objects()
 
 
 def _check_right(new: str, name: str) -> None:
     """Require that the user may push to the ref. The server lists the open pull requests of which that is true."""
     if name.startswith("refs/pr/"):
+        # All zeros as the new id would delete the ref.
         if name not in os.environ.get("HFVER_PULLS", "").split() or set(new) == {"0"}:
             raise PushRejectedError(f"{name}: no pull request that you can push to; open one on the Hub first")
     elif not os.environ.get("HFVER_WRITES"):

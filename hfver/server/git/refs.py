@@ -30,6 +30,7 @@ def full_ref_name(git: pygit2.Repository, revision: str) -> str | None:
     if revision.startswith("refs/"):
         known = revision.startswith(_FAMILIES) and is_ref(revision.split("/", 2)[2])
         return revision if known and git.references.get(revision) is not None else None
+    # A branch comes before a tag of the same name.
     names = [family + revision for family in ("refs/heads/", "refs/tags/")] if is_ref(revision) else []
     return next((name for name in names if git.references.get(name) is not None), None)
 
@@ -54,17 +55,17 @@ def resolve_revision(git: pygit2.Repository, revision: str) -> pygit2.Commit:
 def target_id(git: pygit2.Repository, ref: pygit2.Reference) -> pygit2.Oid:
     """Return the id of the object that a ref points to, through annotated tags.
 
-    The object itself is not read: one damaged commit must not keep all other refs from being listed.
+    An object that is damaged has an id as well: one such commit must not keep all other refs from being listed.
     """
+    with contextlib.suppress(KeyError, ValueError, pygit2.GitError):
+        return ref.peel().id
     target = ref.resolve().target
     assert isinstance(target, pygit2.Oid)  # noqa: S101
-    try:
+    with contextlib.suppress(KeyError, ValueError, pygit2.GitError):
         while git.odb.read_header(target)[0] == ObjectType.TAG:
             tag = git[target]
             assert isinstance(tag, pygit2.Tag)  # noqa: S101
             target = tag.target
-    except (KeyError, ValueError, pygit2.GitError):
-        pass
     return target
 
 
@@ -101,7 +102,7 @@ def _try_update(git: pygit2.Repository, name: str, old: pygit2.Oid | None, new: 
     with git.transaction() as change:
         try:
             change.lock_ref(name)
-        except pygit2.GitError as error:
+        except pygit2.GitError as error:  # taken, or another ref is in the way; libgit2 does not say which
             if _is_in_the_way(git, name):
                 raise conflict(f"Reference {name} conflicts with another reference") from error
             return False

@@ -23,7 +23,7 @@ def start_move(folder: HubFolder, old: Path, new: Path, number: int) -> None:
     with (old / _MARKER).open("w") as file:
         file.write(str(number))
         file.flush()
-        os.fsync(file.fileno())
+        os.fsync(file.fileno())  # the marker must be on disk before the folder moves
     sync_folder(old)
     install_repository(old, new, folder.trash)
     sync_folder(old.parent)

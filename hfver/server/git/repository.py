@@ -16,15 +16,15 @@ from pygit2.enums import ConfigLevel, RepositoryOpenFlag
 from hfver.server.problems import Problem
 from hfver.server.storage.folder import HubFolder, sync_folder
 
-_MAX_IDLE_REPOS = 64
+_MAX_IDLE_REPOS = 64  # each handle keeps packs and their indexes open
 _CONFIG = {
-    "core.fsync": "committed,reference",
-    "uploadpack.allowFilter": "true",
-    "uploadpack.allowAnySHA1InWant": "true",
-    "receive.fsckObjects": "true",
-    "receive.denyDeleteCurrent": "refuse",
-    "http.receivepack": "true",
-    "gc.auto": "0",
+    "core.fsync": "committed,reference",  # a push is on disk when it is acknowledged
+    "uploadpack.allowFilter": "true",  # partial clones
+    "uploadpack.allowAnySHA1InWant": "true",  # they fetch single blobs later
+    "receive.fsckObjects": "true",  # malformed objects are refused before the hook sees them
+    "receive.denyDeleteCurrent": "refuse",  # clients expect every repo to have main
+    "http.receivepack": "true",  # rights are checked before http-backend runs
+    "gc.auto": "0",  # gc removes unreachable objects, to which a request may be about to refer
 }
 
 
@@ -100,7 +100,7 @@ def open_repository(path: Path, settings: Path) -> pygit2.Repository:
 def init_repository(path: Path, description: str) -> pygit2.Repository:
     """Create an empty bare repository that is safe to serve."""
     git = pygit2.init_repository(str(path), bare=True, initial_head="main")
-    shutil.rmtree(path / "hooks", ignore_errors=True)
+    shutil.rmtree(path / "hooks", ignore_errors=True)  # samples; the Hub's own hooks are in its folder
     (path / "description").write_text(description + "\n", encoding="utf-8")
     for name, value in _CONFIG.items():
         git.config[name] = value

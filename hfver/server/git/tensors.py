@@ -16,6 +16,7 @@ from hfver.server.storage.lfs_store import LfsStore
 from hfver.server.storage.pointers import Pointer
 
 _MAX_HEADER = 100 * 1000 * 1000  # the format's own limit
+# Bytes of an index. The largest models have some hundred thousand tensors, of about 100 bytes each.
 _MAX_INDEX = 50 * 1024 * 1024
 _INDEX = "model.safetensors.index.json"
 _WHOLE = ("model.safetensors", "adapter_model.safetensors")
@@ -89,6 +90,7 @@ def _count(header: bytes) -> tuple[tuple[str, int], ...]:
 
 
 def _dimensions(shape: list[Any]) -> list[int]:
+    # Bounded, so that a forged shape cannot make the product a number of millions of digits.
     if any(type(size) is not int or not 0 <= size < 2**40 for size in shape) or len(shape) > 16:
         raise ValueError("not a shape")
     return shape

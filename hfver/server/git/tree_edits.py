@@ -89,7 +89,7 @@ def _write_here(folder: _EditedFolder, name: str, edit: WriteFile) -> None:
     existing = folder.child(name)
     if isinstance(existing, _EditedFolder) and not _is_empty(existing):
         raise unprocessable(f'"{edit.path}" is a folder')
-    if folder.tree is not None and name in folder.tree:
+    if folder.tree is not None and name in folder.tree:  # replacing a script must not make it non-executable
         mode = folder.tree[name].filemode
         folder.modes[name] = mode if mode == FileMode.BLOB_EXECUTABLE else FileMode.BLOB
     folder.touched[name] = edit.oid

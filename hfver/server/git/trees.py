@@ -58,6 +58,7 @@ class _BlobCache:
         if facts is None:
             facts = _inspect(git, oid)
             with self._lock:
+                # Starting over is simple, and rare enough: the values are cheap to compute.
                 if len(self._known) >= _MAX_CACHED:
                     self._known.clear()
                 self._known[name] = facts

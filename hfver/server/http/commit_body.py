@@ -41,7 +41,7 @@ async def lines_of(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             pending, size = [], 0
         pending.append(rest)
         size += len(rest)
-        if size > _MAX_LINE:
+        if size > _MAX_LINE:  # base64 makes four bytes of three, and JSON adds the path
             raise Problem(413, "Files larger than 10 MiB must be sent as LFS files")
     yield b"".join(pending)
 
@@ -126,6 +126,7 @@ class CommitBody:
             raise bad_request(f"The content of {ascii(path)[:200]} is not {ascii(encoding)[:20]}") from error
         if len(data) > MAX_FILE:
             raise Problem(413, "Files larger than 10 MiB must be sent as LFS files")
+        # A pointer that is sent as a regular file refers to its object all the same.
         pointer = parse_pointer(data)
         if pointer is not None:
             self._lfs_file(path, pointer)
@@ -137,6 +138,7 @@ class CommitBody:
             raise bad_request("An lfsFile needs the SHA-256 of its content as oid")
         if size is not None and (type(size) is not int or size < 0):
             raise bad_request("The size of an lfsFile must be a number")
+        # Clients copy a file within a repo by its hash alone.
         stored = self._context.server.lfs.size(str(oid))
         return Pointer(str(oid), size if size is not None else stored or 0)
 

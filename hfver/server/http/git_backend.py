@@ -40,7 +40,7 @@ async def run_backend(request: Request, call: BackendCall) -> Response:
     try:
         status, headers, rest = await run_in_threadpool(_read_head, process.stdout)
     except BaseException:
-        await _end(process, feeding, stack)
+        await _end(process, feeding, stack)  # nothing else would, as no response takes the process over
         raise
     return _Relay(_body(process, feeding, stack, rest), status, headers)
 
@@ -67,7 +67,7 @@ def _start(call: BackendCall, stack: ExitStack) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        pass_fds=locks,
+        pass_fds=locks,  # the kernel keeps the lock until the last process with the handle ends
     )
 
 

@@ -45,9 +45,10 @@ def caller_of(request: Request) -> Caller:
     """Find the user who sent the request.
 
     Raises:
-        Problem: 401 if the credentials are not those of any user.
+        Problem: 401 if the credentials are not those of any user; 429 after many such attempts.
     """
-    return server_of(request).auth.authenticate(request.headers.get("authorization"))
+    address = request.client.host if request.client else ""
+    return server_of(request).auth.authenticate(request.headers.get("authorization"), address)
 
 
 def repo_id_of(request: Request) -> RepoId:
@@ -70,7 +71,7 @@ def find_repo(request: Request, repo: RepoId, caller: Caller) -> RepoRow:
     moved = database.redirect(repo.key) if is_repo_id(repo) else None
     if moved is None or "namespace" not in request.path_params:  # an id in a body is not redirected
         raise repo_not_found(anonymous=caller.anonymous)
-    check_read(caller, moved)
+    check_read(caller, moved)  # the redirect would reveal a private repo
     raise _redirect(request, moved.repo)
 
 
@@ -99,4 +100,10 @@ def repo_context(request: Request, right: str = "read") -> Iterator[RepoContext]
     _CHECKS[right](caller, row)
     server = server_of(request)
     with server.open_repo(row) as git:
-        yield RepoContext(server, caller, row, git)
+        try:
+            yield RepoContext(server, caller, row, git)
+        except Exception as error:
+            # Whatever a request meets while its repo is deleted, the reason is that the repo is gone.
+            if server.database.repo_by_number(row.number) is None:
+                raise repo_not_found(anonymous=caller.anonymous) from error
+            raise

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from hfver.server.problems import Problem, bad_request
 
+# Bytes, and many times what clients send: they split long lists of files into batches.
 MAX_JSON = 32 * 1024 * 1024
 JsonHandler = Callable[[Request, dict[str, Any]], Response]
 

@@ -28,6 +28,7 @@ def find_discussion(context: RepoContext, number: int) -> Discussion:
         Problem: 404.
     """
     missing = context.server.discussions.find(context.row.number, number) is None
+    # The process that made the ref may be about to add the row, or may have crashed before it could.
     if missing and context.git.references.get(f"{PULLS}{number}") is not None:
         add_missing_rows(context)
     return find_row(context, number)
@@ -109,6 +110,7 @@ def check_push_to(context: RepoContext, ref: str) -> None:
     number = ref.removeprefix(PULLS)
     if not ref.startswith(PULLS):
         return
+    # Only the canonical spelling: refs/pr/01 would be another ref than refs/pr/1.
     if not (number.isascii() and number.isdecimal() and len(number) < 10) or f"{PULLS}{int(number)}" != ref:
         raise revision_not_found(ref)
     pull = find_discussion(context, int(number)) if context.git.references.get(ref) is not None else None

@@ -21,7 +21,7 @@ def merge_pull_request(context: RepoContext, staged: StagedObjects, number: int)
     Raises:
         Problem: 409 for conflicts, and for a draft or a pull request that is closed or merged; 400 for a discussion.
     """
-    find_discussion(context, number)
+    find_discussion(context, number)  # may take the write lock itself, so it comes before
     with write_lock(staged.git):
         for _ in range(_MAX_ATTEMPTS):
             pull = find_row(context, number)
@@ -50,6 +50,7 @@ def _merge_once(context: RepoContext, staged: StagedObjects, pull: Discussion) -
     commit = write_merge(git, pull, sides, context.user)
     staged.publish()
     base = str(sides.base.id) if sides.base is not None else ""
+    # First, so that a crash after main has moved can be recognized as a merge.
     discussions.record_merge(context.row.number, pull.number, context.user, str(commit), base)
     update_ref(git, MAIN, sides.main.id, commit)
     discussions.change_status(context.row.number, pull, "merged", context.user)

@@ -28,7 +28,7 @@ def whoami(request: Request) -> Response:
             "name": caller.name,
             "fullname": caller.name,
             "isPro": False,
-            "orgs": [],
+            "orgs": [],  # the embedded Hub has no organizations
             "auth": {"type": "access_token", "accessToken": token},
         }
     )

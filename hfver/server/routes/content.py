@@ -20,7 +20,7 @@ from hfver.server.problems import bad_request
 from hfver.server.responses import json_response
 from hfver.server.routes.paths import API, REV
 
-_PAGE, _EXPANDED_PAGE = 1000, 50
+_PAGE, _EXPANDED_PAGE = 1000, 50  # as on huggingface.co
 _MAX_PATHS = 10_000
 
 

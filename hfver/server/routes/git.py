@@ -26,7 +26,7 @@ _PUSH = "git-receive-pack"
 _SERVICES = ("git-upload-pack", _PUSH)
 _PROTOCOL = re.compile(r"[a-z0-9=.:-]{1,100}")
 _PACKAGE_PARENT = Path(__file__).resolve().parents[3]  # where the hook imports this package from
-_MAX_PULLS = 5000
+_MAX_PULLS = 5000  # Linux limits an environment variable to 128 KiB
 
 
 async def info_refs(request: Request) -> Response:
@@ -60,6 +60,7 @@ def _authorize(request: Request, service: str, target: str) -> BackendCall:
         "QUERY_STRING": query,
         "REMOTE_USER": caller.name or "anonymous",
         "GIT_HTTP_EXPORT_ALL": "1",
+        # For the hook, which runs in a process of git and decides about each ref.
         "HFVER_PYTHON": sys.executable,
         "HFVER_HOOK_MODULE": pre_receive.__name__,
         "PYTHONPATH": str(_PACKAGE_PARENT),
@@ -85,6 +86,7 @@ def _check_push(server: ServerContext, caller: Caller, row: RepoRow) -> str:
 
 def _hook_settings(hooks: Path) -> dict[str, str]:
     """Configure git by environment variables: hooks come from the Hub's folder, which any user may own."""
+    # git refuses to work in a folder of another user unless it is declared safe.
     settings = {"core.hooksPath": str(hooks), "safe.directory": "*"}
     environment = {"GIT_CONFIG_COUNT": str(len(settings))}
     for number, (name, value) in enumerate(settings.items()):

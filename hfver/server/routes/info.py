@@ -46,13 +46,13 @@ def _expanded(facts: dict[str, object], wanted: list[str]) -> dict[str, object]:
 
 def _row_facts(row: RepoRow) -> dict[str, object]:
     facts: dict[str, object] = {
-        "_id": f"{row.number:024x}",
+        "_id": f"{row.number:024x}",  # 24 digits, like the object ids of huggingface.co
         "id": row.repo.id,
         "author": row.repo.namespace,
         "private": row.private,
         "gated": row.gated or False,
         "disabled": False,
-        "downloads": 0,
+        "downloads": 0,  # not counted
         "likes": 0,
         "createdAt": hub_date(row.created),
     }
@@ -116,6 +116,7 @@ def listing(request: Request) -> Response:
     rows = [row for row in server_of(request).database.repos(request.path_params["kind"]) if _visible(caller, row)]
     author, search = query.get("author", "").lower(), query.get("search", "").lower()
     rows = [row for row in rows if author in ("", row.repo.namespace.lower()) and search in row.repo.id.lower()]
+    # Every repo is opened, because its last commit and its card are in git alone.
     facts = [facts for row in rows if (facts := _list_facts(request, row)) is not None]
     if query.get("sort") == "lastModified":
         facts.sort(key=lambda item: str(item["lastModified"]), reverse=query.get("direction") != "1")

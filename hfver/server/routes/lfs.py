@@ -196,9 +196,10 @@ async def _receive(request: Request, incoming: Upload, limit: int) -> None:
 
 def download(request: Request) -> Response:
     """Send an object, complete or by range."""
-    pointer = _check_link(request, "GET").pointer
-    store = server_of(request).lfs
-    if not store.has(pointer):
+    link, server = _check_link(request, "GET"), server_of(request)
+    pointer, store = link.pointer, server.lfs
+    # A link outlives the repo that it was made for; what was deleted must not be served any more.
+    if server.database.repo_by_number(link.repo) is None or not store.has(pointer):
         raise Problem(404, "Object does not exist", "EntryNotFound")
     return send_content(request, store.path(pointer.oid), pointer.size, {"ETag": f'"{pointer.oid}"'})
 

@@ -37,6 +37,7 @@ def list_refs(request: Request) -> Response:
             answer["pullRequests"] = []
         for ref in context.git.references.iterator():
             family = "/".join(ref.name.split("/", 2)[:2]) + "/"
+            # Refs of other families, and pull requests unless they are asked for, have no list.
             group = answer.get(_FAMILIES.get(family, ""))
             if group is not None:
                 group.append(_describe(context.git, ref, family))
@@ -44,6 +45,7 @@ def list_refs(request: Request) -> Response:
 
 
 def _describe(git: pygit2.Repository, ref: pygit2.Reference, family: str) -> dict[str, object]:
+    # The Hub gives the full name for a pull request, and the short one for all others.
     short = ref.name if family == "refs/pr/" else ref.name.removeprefix(family)
     return {"name": short, "ref": ref.name, "targetCommit": str(target_id(git, ref))}
 

@@ -66,7 +66,7 @@ def create(request: Request, fields: dict[str, Any]) -> Response:
     files = _first_files(fields)
     try:
         server_of(request).create_repo(repo, private=private, sdk=sdk, author=caller.name or "", files=files)
-    except Problem as problem:
+    except Problem as problem:  # with exist_ok, clients read the URL from the body of the 409
         problem.body.update(answer)
         raise
     return json_response(answer)
@@ -89,6 +89,7 @@ def _first_files(fields: dict[str, Any]) -> dict[str, bytes]:
     """Collect the files of the first commit other than .gitattributes."""
     files = dict(_first_file(item) for item in _list(fields, "files"))
     license_name = text_field(fields, "license", "")
+    # It goes into YAML, so it must not contain anything that YAML could interpret.
     if license_name and license_name.replace("-", "").replace(".", "").isalnum():
         files.setdefault("README.md", f"---\nlicense: {license_name}\n---\n".encode())
     return files
@@ -150,7 +151,7 @@ def settings(request: Request, fields: dict[str, Any]) -> Response:
     row = find_repo(request, repo_id_of(request), caller)
     check_write(caller, row)
     private, gated = _is_private(fields, default=row.private), fields.get("gated")
-    if gated not in ("auto", "manual", False, None) or type(gated) is int:
+    if gated not in ("auto", "manual", False, None) or type(gated) is int:  # 0 equals False
         raise bad_request('"gated" must be auto, manual or false')
     server_of(request).database.update_settings(
         row.number, private=private, gated=row.gated if gated is None else _GATES[gated]

@@ -26,7 +26,7 @@ class EmbeddedHub:
 
     Args:
         path: The Hub's folder; created if it is missing.
-        users: Token by user name. Each user owns the namespace of that name.
+        users: Token by user name. Each user owns the namespace of that name. None leaves the users of the folder.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
 
@@ -50,7 +50,8 @@ class EmbeddedHub:
     ) -> None:
         self.root = Path(path).expanduser().absolute()
         self.token = f"hf_{secrets.token_hex(20)}"
-        self._users, self._host, self._port = dict(users or {}), host, port
+        self._users = None if users is None else dict(users)
+        self._host, self._port = host, port
         self._url: str | None = None
         self._context: ServerContext | None = None
         self._server: Server | None = None
@@ -68,6 +69,7 @@ class EmbeddedHub:
         """An identifier of the folder: the same whenever it is served, and different if it is deleted and recreated."""
         if self._context is None:
             raise HubSetupError("The Hub is not running")
+        # Derived from the secret, which is random for each folder, without revealing it.
         return hashlib.sha256(b"id" + self._context.folder.secret()).hexdigest()[:16]
 
     def start(self) -> Self:
@@ -86,6 +88,7 @@ class EmbeddedHub:
     def _serve(self, listener: socket.socket, context: ServerContext) -> None:
         server = make_server(context)
         self._server = server
+        # A daemon thread, so that a program that ends without `stop` does not hang.
         self._thread = threading.Thread(target=server.run, args=([listener],), name="hfver-hub", daemon=True)
         self._thread.start()
         if not server.wait_until_ready(self._thread):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import signal
 import socket
 import threading
 import time
+from collections.abc import Iterable
 
 import uvicorn
 
 from hfver.server.app import make_app
 from hfver.server.context import ServerContext
 from hfver.server.errors import HubSetupError, UnsafeBindingError
+from hfver.server.http.hosts import HostCheck
+from hfver.server.run.bounded_protocol import protocol_class
 
+_MANY_FILES = 65_536
 _GRACE_SECONDS = 1.5  # enough for any commit; a long upload is cut off, and its client retries
 
 
@@ -53,6 +58,7 @@ def bind(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         raise HubSetupError(f"cannot listen on {host}:{port}: {error}") from error
     try:
+        # A restarted Hub can take its port again while connections of the previous one are closing.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(512)
@@ -67,6 +73,17 @@ def url_of(host: str, listener: socket.socket) -> str:
     """Build the URL of a listener; a wildcard address stays as it is."""
     port = listener.getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def raise_file_limit() -> None:
+    """Let this process have as many files open as it may: each connection is one, and the default is often 1,024."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, _MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # what the system does not grant stays as it was
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Server(uvicorn.Server):
@@ -112,6 +129,7 @@ class Server(uvicorn.Server):
             task.cancel()
         for connection in list(state.connections):
             connection.transport.close()
+        # One turn of the loop, in which the canceled tasks clean up.
         await asyncio.sleep(0)
 
     def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002
@@ -133,10 +151,17 @@ class Server(uvicorn.Server):
         return True
 
 
-def make_server(context: ServerContext) -> Server:
-    """Configure uvicorn for a Hub: without logging of its own, for HTTP alone."""
+def make_server(context: ServerContext, allowed_hosts: Iterable[str] = ()) -> Server:
+    """Configure uvicorn for a Hub: without logging of its own, for HTTP alone.
+
+    Args:
+        context: The Hub.
+        allowed_hosts: Names by which it may be addressed, beside those of this machine.
+    """
+    # Logging is configured by the program that runs the Hub. Clients reuse connections, so they are kept.
+    app = make_app(context, HostCheck(allowed_hosts))
     config = uvicorn.Config(
-        make_app(context), log_config=None, log_level="critical", access_log=False, lifespan="off", ws="none",
+        app, http=protocol_class(), log_config=None, log_level="critical", access_log=False, lifespan="off", ws="none",
         server_header=False, proxy_headers=False, timeout_keep_alive=75,
     )  # fmt: skip
     return Server(config)

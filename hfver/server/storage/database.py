@@ -7,12 +7,13 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hfver.server.names import RepoId
 
+# AUTOINCREMENT never reuses a number. Signed links, pooled handles and discussions identify a repo by it.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE, created REAL NOT NULL);
@@ -54,11 +55,12 @@ class Database:
     """One connection for reading and one for writing, each used by one thread at a time."""
 
     def __init__(self, path: Path) -> None:
+        # SQLite would create the file with the permissions of the umask, and token hashes are for the owner only.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._reader, self._writer = _connect(path), _connect(path)
         self._reading, self._writing = threading.Lock(), threading.RLock()
         with self.transaction() as db:
-            for statement in _SCHEMA.split(";"):
+            for statement in _SCHEMA.split(";"):  # `executescript` would commit before it starts
                 db.execute(statement)
 
     def close(self) -> None:
@@ -71,11 +73,12 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the write lock of the whole folder, across processes. Commits at the end, or rolls back on an error."""
         with self._writing:
+            # A deferred transaction takes the lock at its first write, and can fail there: SQLITE_BUSY.
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
                 self._writer.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # whatever it was, the connection must not stay in the transaction
                 self._writer.execute("ROLLBACK")
                 raise
 
@@ -84,14 +87,21 @@ class Database:
         with self._reading:
             return self._reader.execute(query, values).fetchall()
 
-    def set_user(self, name: str, token_hash: bytes) -> None:
-        """Create the user if necessary, and make this the user's only token."""
+    def set_users(self, token_hashes: Mapping[str, bytes]) -> None:
+        """Make these the only users with a token; who had one before and is not among them loses it.
+
+        The users themselves stay, as the authors of their discussions.
+
+        Args:
+            token_hashes: The hash of the only token of each user, by name.
+        """
         now = time.time()
         with self.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO users (name, created) VALUES (?, ?)", (name, now))
-            (user,) = db.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
-            db.execute("DELETE FROM tokens WHERE user = ?", (user,))
-            db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", (token_hash, user, "configured", now))
+            db.execute("DELETE FROM tokens")
+            for name, token_hash in token_hashes.items():
+                db.execute("INSERT OR IGNORE INTO users (name, created) VALUES (?, ?)", (name, now))
+                (user,) = db.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
+                db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", (token_hash, user, "configured", now))
 
     def find_token(self, token_hash: bytes) -> TokenRow | None:
         """Look up a token by its hash."""
@@ -172,8 +182,9 @@ def _row(values: tuple[object, ...]) -> RepoRow:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    # Without an isolation level, Python starts no transactions of its own; locks in `Database` keep threads apart.
     connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for the writer
+    connection.execute("PRAGMA synchronous = FULL")  # an acknowledged change survives a power failure
     connection.execute("PRAGMA foreign_keys = ON")
     return connection

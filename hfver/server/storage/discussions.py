@@ -130,6 +130,7 @@ class DiscussionStore:
         """Add a discussion with its first comment, unless its number is taken."""
         facts = (discussion.number, discussion.title, discussion.author, discussion.created)
         with self._writing() as db:
+            # Two requests may find the same ref without a row. The first one adds it, the other changes nothing.
             done = db.execute(
                 "INSERT OR IGNORE INTO discussions (repo, number, title, author, created, is_pull, status) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -160,6 +161,7 @@ class DiscussionStore:
         """Change the status; None if it is no longer the one that `discussion` was read with."""
         event = _new("status-change", author, {"status": status})
         with self._writing() as db:
+            # The old status is part of the condition, so that only one of several concurrent requests succeeds.
             done = db.execute(
                 "UPDATE discussions SET status = ? WHERE repo = ? AND number = ? AND status = ?",
                 (status, repo, discussion.number, discussion.status),
@@ -199,6 +201,7 @@ class DiscussionStore:
 
 def comment_data(text: str) -> dict[str, Any]:
     """Build the data of a new comment."""
+    # `history` keeps the earlier texts, which the API returns; hiding a comment deletes them.
     return {"raw": text, "hidden": False, "updated": time.time(), "editor": "", "history": []}
 
 

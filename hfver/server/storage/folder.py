@@ -95,9 +95,10 @@ def open_folder(path: str | os.PathLike[str]) -> HubFolder:
     if not (root / "hub.json").is_file():
         _mark_as_hub(root)
     folder = HubFolder(root)
+    # A folder that was copied without its empty folders, or made by an older version, is completed.
     for part in (folder.objects, folder.incoming, folder.unfinished, folder.trash, folder.hooks):
         part.mkdir(parents=True, exist_ok=True)
-    _write_once(root / "secret", secrets.token_bytes(32), 0o600)
+    _write_once(root / "secret", secrets.token_bytes(32), 0o600)  # whoever reads it can sign links
     _write_once(folder.settings, _SETTINGS.encode(), 0o644)
     _install_hook(folder.hooks / "pre-receive")
     _remove_leftovers(folder.incoming)
@@ -126,7 +127,7 @@ def _write_once(path: Path, content: bytes, mode: int) -> None:
         return
     new = _write_new(path.parent, content, mode)
     with contextlib.suppress(FileExistsError):
-        os.link(new, path)
+        os.link(new, path)  # fails if the file exists, which a rename would not
     new.unlink()
     sync_folder(path.parent)
 

@@ -38,6 +38,7 @@ def record_upload(git: pygit2.Repository, pointer: Pointer) -> None:
         marker.parent.mkdir(exist_ok=True)
         sync_folder(marker.parent.parent)
     marker.touch()
+    # Synced, because the client is told that the upload is complete and will not send the object again.
     sync_folder(marker.parent)
 
 

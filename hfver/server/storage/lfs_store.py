@@ -15,6 +15,7 @@ from hfver.server.problems import unprocessable
 from hfver.server.storage.folder import HubFolder, sync_folder
 from hfver.server.storage.pointers import Pointer
 
+# Bytes between two syncs in the background: without them, the final fsync of a large file takes many seconds.
 _SYNC_BYTES = 16 * 1024 * 1024
 _TICKET = re.compile(r"[0-9a-f]{32}")
 
@@ -111,6 +112,7 @@ class LfsStore:
     @contextlib.contextmanager
     def open_upload(self, expected: Pointer) -> Iterator[Upload]:
         """Open an upload, which is discarded at the end unless it was published."""
+        # Even an object that is stored has to be sent: the caller must prove to have it, see `lfs_access`.
         upload = Upload(None if self.has(expected) else self._incoming / secrets.token_hex(16))
         try:
             yield upload
@@ -164,7 +166,7 @@ class LfsStore:
         """Sync a file to disk and only then rename it, so that a name always stands for a complete file."""
         final = self.path(oid)
         with source.open("rb") as file:
-            os.fchmod(file.fileno(), 0o444)
+            os.fchmod(file.fileno(), 0o444)  # an object never changes
             os.fsync(file.fileno())
         _make_durable_folder(final.parent, self._objects)
         source.rename(final)

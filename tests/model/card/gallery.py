@@ -1,6 +1,6 @@
 """The gallery's examples: fixed facts, rendered into ``model_cards/gallery``.
 
-Write them afresh with ``python -m tests.model.card.gallery --write``.
+Write them again with ``python -m tests.model.card.gallery --write``.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ tags:
 
 # Support bot
 
-Answers questions about orders, refunds and deliveries in the tone of our help centre. It asks back when an
-order number is missing, and hands over to a person when a customer is upset.
+Answers questions about orders, refunds and deliveries in the tone of our help center. It asks for a missing
+order number, and hands over to a person when a customer is upset.
 
 ## Limits
 
-Trained on English tickets of 2023 and 2024. It does not know today's prices, and must not be asked for them.
+Trained on English tickets of 2023 and 2024. It does not know today's prices, so do not ask for them.
 """
 
 SMOKE = SmokeReport(
@@ -152,7 +152,7 @@ def _full_lineage() -> Lineage:
 
 
 def adapter() -> CardFacts:
-    """A LoRA adapter: a first release without a word of the author's."""
+    """A LoRA adapter: a first release, to which the author added nothing."""
     checkpoint = _checkpoint(
         "adapter",
         {"adapter_model.safetensors": 4_730_632, "adapter_config.json": 1_012},
@@ -195,13 +195,13 @@ def adapter() -> CardFacts:
 
 
 def sentence_transformer() -> CardFacts:
-    """A sentence-transformers model on a Hub of a company's own, with a breaking change."""
+    """A sentence-transformers model on a company's own Hub, with a breaking change."""
     checkpoint = _checkpoint(
         "sentence-transformers",
         {"model.safetensors": 90_864_192, "config.json": 612, "modules.json": 349},
         22_713_216,
         {"architectures": ["BertModel"], "model_type": "bert"},
-        content=prose("Finds the tickets that are most like a new one.\n"),
+        content=prose("Finds the tickets that are most similar to a new one.\n"),
     )
     return CardFacts(
         repo="acme/ticket-search",
@@ -210,7 +210,7 @@ def sentence_transformer() -> CardFacts:
         bump="major",
         date=datetime(2026, 8, 5, 8, 0, tzinfo=UTC),
         previous_version="1.4.1",
-        message="Vectors of this version do not compare with those of 1.x: index everything again.",
+        message="Vectors of this version cannot be compared with those of 1.x: rebuild your index.",
         changes=("The embedding has 384 dimensions (was 768).",),
         checkpoint=checkpoint,
         lineage=Lineage.model_validate(
@@ -229,7 +229,7 @@ EXAMPLES = {"full-model": full_model, "adapter": adapter, "sentence-transformers
 
 
 def rendered() -> dict[str, bytes]:
-    """Render the whole gallery: file name to bytes."""
+    """Render the whole gallery, by file name."""
     cards = {f"{name}.md": render_card(make()) for name, make in EXAMPLES.items()}
     return cards | {"changelog.md": _changelog()}
 

@@ -21,7 +21,7 @@ def test_the_newest_entry_comes_first_and_the_rest_stays_byte_for_byte() -> None
     assert second.endswith(first[start:])
 
 
-def test_changes_are_grouped_by_what_they_mean() -> None:
+def test_changes_are_grouped_by_level() -> None:
     entry = ChangelogEntry("1.0.0", DAY, groups={"Breaking": ("A.", "B."), "Changed": (), "Fixed": ("C.",)})
     written = render_changelog(None, entry, "a/b").decode()
     assert "### Breaking\n\n- A.\n- B.\n\n### Fixed\n\n- C.\n" in written
@@ -55,9 +55,9 @@ def test_the_authors_message_comes_first() -> None:
         ),
     ],
 )
-def test_a_changelog_of_other_make_is_kept(previous: bytes, expected: bytes) -> None:
+def test_a_changelog_that_hfver_did_not_write_is_kept(previous: bytes, expected: bytes) -> None:
     assert render_changelog(previous, _entry("1.0.0"), "a/b") == expected
 
 
-def test_an_empty_changelog_is_none() -> None:
+def test_an_empty_changelog_counts_as_none() -> None:
     assert render_changelog(b" \n", _entry("1.0.0"), "a/b") == render_changelog(None, _entry("1.0.0"), "a/b")

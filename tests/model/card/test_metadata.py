@@ -1,4 +1,4 @@
-"""The metadata block, judged by huggingface_hub's own reader."""
+"""The metadata block, as the reader of huggingface_hub sees it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_the_base_and_the_datasets_are_hub_ids(make: Make) -> None:
     assert data["datasets"] == ["acme/support-tickets"]
 
 
-def test_a_base_that_is_no_repo_is_left_out(make: Make) -> None:
+def test_a_base_that_is_not_a_repo_is_omitted(make: Make) -> None:
     data = _data(make, lineage={"base_model": {"name": "out", "source": "./out", "relation": "finetune"}})
     assert "base_model" not in data
     assert "base_model_relation" not in data
 
 
-def test_a_local_dataset_is_left_out(make: Make) -> None:
+def test_a_local_dataset_is_omitted(make: Make) -> None:
     data = _data(make, lineage={"training": {"dataset": {"name": "a b.jsonl", "hash": "sha256:00"}}})
     assert "datasets" not in data
 
@@ -57,19 +57,19 @@ def test_results_have_the_hubs_form(make: Make) -> None:
     assert {r.dataset_type for r in results} == {"unknown", "helpdesk"}
 
 
-def test_an_unknown_licence_is_left_out(make: Make) -> None:
+def test_an_unknown_license_is_omitted(make: Make) -> None:
     for written in ("license: unknown", "licence: license", "license: ''"):
         assert not {"license", "licence"} & _data(make, f"---\n{written}\n---\n", lineage={}).keys()
 
 
-def test_the_authors_words_win_and_their_own_keys_stay(make: Make) -> None:
+def test_the_authors_values_win_and_other_keys_are_kept(make: Make) -> None:
     readme = "---\nlicense: mit\npipeline_tag: summarization\nlanguage: no\nco2: {emissions: 3}\n---\nHi\n"
     data = _data(make, readme)
     assert (data["license"], data["pipeline_tag"], data["language"]) == ("mit", "summarization", ["no"])
     assert data["co2"] == {"emissions": 3}
 
 
-def test_the_authors_results_stay_and_ours_are_replaced(make: Make) -> None:
+def test_the_authors_results_are_kept_and_ours_are_replaced(make: Make) -> None:
     theirs = (
         "---\nmodel-index:\n- name: x\n  results:\n"
         "  - {task: {type: t}, dataset: {type: d, name: D}, metrics: [{type: f1, value: 0.5}]}\n---\n"
@@ -80,7 +80,7 @@ def test_the_authors_results_stay_and_ours_are_replaced(make: Make) -> None:
     assert values == [0.5, 1.0]
 
 
-def test_a_result_that_is_not_whole_is_dropped(make: Make) -> None:
+def test_an_incomplete_result_is_dropped(make: Make) -> None:
     readme = "---\nmodel-index:\n- name: x\n  results: [{task: {type: t}}, 3]\n- 4\n---\n"
     assert "model-index" not in _data(make, readme, lineage={})
 

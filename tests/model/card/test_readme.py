@@ -1,4 +1,4 @@
-"""The author's prose through releases: what they wrote stays, what hfver wrote is written anew."""
+"""The author's prose from release to release: it is kept, and what hfver wrote is replaced."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_rendering_again_changes_nothing(make: Make, readme: str | None) -> None
     assert _card(make, once) == once
 
 
-def test_the_next_release_keeps_the_prose_and_renews_the_rest(make: Make) -> None:
+def test_the_next_release_keeps_the_prose_and_replaces_the_rest(make: Make) -> None:
     first = _card(make, "# Bot\n\nMy words.\n", version="1.0.0", bump=None)
     second = _card(make, first, version="1.1.0", previous_version="1.0.0")
     assert _without_ours(second) == "# Bot\n\nMy words."
@@ -51,7 +51,7 @@ def test_the_next_release_keeps_the_prose_and_renews_the_rest(make: Make) -> Non
     assert "acme/support-bot@1.0.0" not in second
 
 
-def test_words_written_around_our_parts_stay_where_they_are(make: Make) -> None:
+def test_text_around_our_parts_is_kept_in_place(make: Make) -> None:
     card = _card(make, "# Bot\n\nMiddle.\n")
     edited = card.replace(HEAD, f"Above.\n\n{HEAD}") + "\n## After\n\nBelow.\n"
     again = _card(make, edited)
@@ -61,18 +61,18 @@ def test_words_written_around_our_parts_stay_where_they_are(make: Make) -> None:
     assert _card(make, again) == again
 
 
-def test_words_written_inside_our_parts_are_lost(make: Make) -> None:
+def test_text_inside_our_parts_is_replaced(make: Make) -> None:
     card = _card(make, "# Bot\n").replace("## Facts", "LOST\n\n## Facts")
     assert "LOST" not in _card(make, card)
 
 
-def test_the_authors_title_leads(make: Make) -> None:
+def test_the_authors_title_comes_first(make: Make) -> None:
     body = _card(make, "# My own title\n\nWords.\n").split("---\n", 2)[2]
     assert body.lstrip().startswith("# My own title\n")
     assert body.count("\n# ") == 1
 
 
-def test_without_a_title_the_repos_name_is_one(make: Make) -> None:
+def test_without_a_title_the_name_of_the_repo_is_used(make: Make) -> None:
     assert "\n# support-bot\n" in _card(make, "Words.")
 
 
@@ -91,7 +91,7 @@ def test_marks_in_a_code_fence_are_prose(make: Make) -> None:
         "<!-- hfver:begin release -->\n<!-- hfver:begin head -->\nmore words\n<!-- hfver:end release -->",
     ],
 )
-def test_half_a_mark_takes_no_words_with_it(make: Make, prose: str) -> None:
+def test_an_incomplete_mark_removes_no_text(make: Make, prose: str) -> None:
     card = _card(make, prose)
     assert "more words" in card
     assert card.count(HEAD) == card.count(RELEASE) == 1
@@ -114,7 +114,7 @@ def test_what_the_author_left_open_does_not_swallow_our_parts(make: Make, prose:
     assert f"{closed}\n\n{RELEASE}" in _card(make, prose)
 
 
-def test_a_local_hub_leaves_no_address_behind(make: Make) -> None:
+def test_the_address_of_a_local_hub_is_not_published(make: Make) -> None:
     for endpoint in ("http://127.0.0.1:8041", "http://localhost:5000", "http://[::1]:80"):
         card = _card(make, "# T\n", endpoint=endpoint)
         assert endpoint not in card
@@ -127,7 +127,7 @@ def test_an_endpoint_is_linked_and_named(make: Make) -> None:
     assert "# export HF_ENDPOINT=https://hub.acme.example\n" in card
 
 
-def test_a_card_of_next_to_nothing(make: Make) -> None:
+def test_a_card_with_almost_no_facts_has_no_empty_sections(make: Make) -> None:
     card = _card(make, None, lineage={}, smoke=None, message=None, changes=(), bump=None, previous_version=None)
     for absent in ("## Evaluation", "## Training", "## Lineage", "## What changed", "None", "Smoke"):
         assert absent not in card

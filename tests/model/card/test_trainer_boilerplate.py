@@ -1,4 +1,4 @@
-"""Cards that the libraries write themselves, made by the libraries."""
+"""Cards that training libraries write, made by these libraries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _trainer_card() -> str:
     return str(summary.to_model_card())
 
 
-def test_the_trainers_card_is_superseded(make: Make) -> None:
+def test_the_trainers_boilerplate_is_removed(make: Make) -> None:
     card = render_card(make(_trainer_card())).decode()
     for gone in (
         "More information needed",
@@ -43,7 +43,7 @@ def test_the_trainers_card_is_superseded(make: Make) -> None:
     assert metadata_of(card)["tags"] == ["generated_from_trainer", "hfver"]
 
 
-def test_what_a_person_added_to_the_trainers_card_stays(make: Make) -> None:
+def test_text_that_a_person_added_to_the_trainers_card_is_kept(make: Make) -> None:
     edited = _trainer_card().replace(
         "## Intended uses & limitations\n\nMore information needed", "## Intended uses & limitations\n\nTickets only."
     )
@@ -54,7 +54,7 @@ def test_what_a_person_added_to_the_trainers_card_stays(make: Make) -> None:
 
 
 @peft_lags
-def test_pefts_empty_template_leaves_nothing(make: Make, tmp_path: Path) -> None:
+def test_the_empty_template_of_peft_is_removed(make: Make, tmp_path: Path) -> None:
     card = render_card(make(_peft_card(tmp_path))).decode()
     for gone in ("More Information Needed", "Model Card for", "## Uses", "Carbon", "BibTeX", "Framework versions"):
         assert gone not in card
@@ -63,7 +63,7 @@ def test_pefts_empty_template_leaves_nothing(make: Make, tmp_path: Path) -> None
 
 
 @peft_lags
-def test_a_filled_in_template_keeps_what_was_filled_in(make: Make, tmp_path: Path) -> None:
+def test_filled_in_fields_of_a_template_are_kept(make: Make, tmp_path: Path) -> None:
     edited = _peft_card(tmp_path).replace("- **Developed by:** [More Information Needed]", "- **Developed by:** Acme")
     card = render_card(make(edited)).decode()
     assert "## Model Details\n\n### Model Description\n\n- **Developed by:** Acme\n" in card

@@ -1,4 +1,4 @@
-"""Tiny real checkpoints, made once per session by the libraries that make big ones; tests change copies."""
+"""Tiny real checkpoints, made once per session by the libraries that make large ones; tests change copies."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def adapter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.name_or_path = "demo/base"
     config = LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM", base_model_name_or_path="demo/base")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft and transformers among themselves
+        warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
         adapter = get_peft_model(model, config)
-        # Otherwise peft asks huggingface.co whether the base's vocabulary was changed.
+        # Otherwise peft asks huggingface.co whether the vocabulary of the base was changed.
         adapter.save_pretrained(str(folder), save_embedding_layers=False)
     return folder
 

@@ -1,4 +1,4 @@
-"""The bytes that a checkpoint carries, and that nobody needs to open a file again."""
+"""The bytes that a checkpoint carries, so that nobody has to open its files again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hfver.core.lfs import LFS_BYTES
 from hfver.errors import BadCheckpoint, PolicyViolation
 from hfver.model.checkpoint import read_checkpoint, refuse_code
 from hfver.model.checkpoint.content import MAX_KEPT, is_kept
-from hfver.model.compare import wanted_text
+from hfver.model.compare import needs_content
 from tests.model.checkpoint.conftest import Copy
 
 MIB = 1024 * 1024
@@ -68,13 +68,13 @@ def test_what_is_kept(path: str, size: int, kept: bool) -> None:
 )
 @pytest.mark.parametrize("for_release", [True, False])
 def test_whatever_is_compared_is_kept(path: str, for_release: bool) -> None:
-    """Else comparing would open a file that was read already."""
-    sizes = [size for size in (1, MIB, 4 * MIB, 33 * MIB, 64 * MIB) if wanted_text(path, size)]
+    """Otherwise a comparison would open a file that has already been read."""
+    sizes = [size for size in (1, MIB, 4 * MIB, 33 * MIB, 64 * MIB) if needs_content(path, size)]
     assert sizes
     assert all(is_kept(path, size, for_release=for_release) for size in sizes)
 
 
-def test_code_is_looked_for_in_the_bytes_that_were_read(model_folder: Path, copy: Copy) -> None:
+def test_code_is_refused_by_the_bytes_that_were_read(model_folder: Path, copy: Copy) -> None:
     folder = copy(model_folder)
     harmless = (folder / "config.json").read_bytes()
     (folder / "config.json").write_text('{"auto_map": {"AutoModel": "x.Y"}}')
@@ -85,8 +85,8 @@ def test_code_is_looked_for_in_the_bytes_that_were_read(model_folder: Path, copy
     refuse_code(folder, paths=checkpoint.files)
 
 
-def test_a_pickle_is_known_by_its_bytes_in_a_folder_of_any_kind(model_folder: Path, copy: Copy) -> None:
-    """A name with capitals is no Git-LFS object, so its bytes are kept and looked at in memory."""
+def test_a_pickle_is_recognized_by_its_bytes_whatever_the_case_of_its_name(model_folder: Path, copy: Copy) -> None:
+    """Suffixes decide about Git LFS in lower case only, so files like these are kept and checked in memory."""
     folder = copy(model_folder)
     (folder / "ODD.BIN").write_bytes(b"\x80\x04}.")
     (folder / "RAW.BIN").write_bytes(b"\0\1")

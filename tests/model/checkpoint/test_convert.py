@@ -188,7 +188,7 @@ def _deflate(path: Path) -> None:
             new.writestr(name, bytes(2 * 10**8) if name.endswith("data/0") else data)
 
 
-def test_where_the_output_may_be(pickled_folder: Path, copy: Copy, tmp_path: Path) -> None:
+def test_the_output_must_be_a_new_folder_outside(pickled_folder: Path, copy: Copy, tmp_path: Path) -> None:
     folder = copy(pickled_folder)
     assert "inside" in refusal(folder, folder / "out")
     (tmp_path / "full").mkdir()

@@ -25,14 +25,14 @@ def test_nothing_to_hash() -> None:
     assert hash_files({}) == {}
 
 
-def test_the_order_is_the_callers(tmp_path: Path) -> None:
+def test_the_result_keeps_the_order_of_the_arguments(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / name).write_text(name * ord(name))
     assert list(hash_files({name: tmp_path / name for name in "bca"})) == list("bca")
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, Path])
-def test_what_is_no_file(make: object, tmp_path: Path) -> None:
+def test_anything_but_a_regular_file_is_refused(make: object, tmp_path: Path) -> None:
     assert callable(make)
     make(tmp_path / "x")
     with pytest.raises(BadCheckpoint, match="x"):
@@ -40,7 +40,7 @@ def test_what_is_no_file(make: object, tmp_path: Path) -> None:
 
 
 class Meddler:
-    """Changes a file while it is read: at the first report that some but not all of it has been."""
+    """Changes a file while it is read: at the first report of progress."""
 
     def __init__(self, path: Path, size: int) -> None:
         self.path, self.size, self.done = path, size, threading.Event()
@@ -81,7 +81,7 @@ def test_a_checkpoint_that_changes_while_it_is_read(model_folder: Path, copy: Co
         read_checkpoint(folder, progress=Meddler(folder / "large.txt", 10))
 
 
-def test_a_listener_that_fails_stops_the_work(tmp_path: Path) -> None:
+def test_a_progress_callback_that_fails_stops_the_work(tmp_path: Path) -> None:
     paths = {str(number): tmp_path / str(number) for number in range(20)}
     for path in paths.values():
         path.write_bytes(bytes(2 * CHUNK))

@@ -33,7 +33,7 @@ def _note(event: str, args: tuple[object, ...]) -> None:
 
 @contextmanager
 def opened() -> Iterator[list[str]]:
-    """Collect what is opened meanwhile; an audit hook cannot be taken away again, so there is one."""
+    """Collect what is opened. An audit hook cannot be removed, so there is one for all tests."""
     global _listening
     if not hasattr(sys, "_hfver_hook"):
         sys.addaudithook(_note)
@@ -74,7 +74,7 @@ def test_an_unchanged_file_is_not_opened(file: Path, cache: HashCache) -> None:
     assert [was_opened(file, cache) for _ in range(3)] == [True, False, False]
 
 
-def test_a_renamed_file_is_known_again(file: Path, cache: HashCache) -> None:
+def test_a_renamed_file_is_cached_again(file: Path, cache: HashCache) -> None:
     was_opened(file, cache)
     time.sleep(2 * MARGIN)
     moved = file.rename(file.with_name("other"))
@@ -83,7 +83,7 @@ def test_a_renamed_file_is_known_again(file: Path, cache: HashCache) -> None:
     assert not was_opened(moved, cache)
 
 
-def test_a_change_that_keeps_size_and_mtime_is_seen(file: Path, cache: HashCache) -> None:
+def test_a_change_that_keeps_size_and_mtime_is_detected(file: Path, cache: HashCache) -> None:
     was_opened(file, cache)
     before = file.stat()
     file.write_bytes(os.urandom(SIZE))
@@ -92,15 +92,15 @@ def test_a_change_that_keeps_size_and_mtime_is_seen(file: Path, cache: HashCache
     assert was_opened(file, cache)
 
 
-def test_a_file_touched_just_before_is_not_trusted(tmp_path: Path) -> None:
+def test_a_file_modified_just_before_is_not_cached(tmp_path: Path) -> None:
     cache = HashCache(tmp_path / "cache", margin=60)
     (tmp_path / "file").write_bytes(bytes(SIZE))
-    os.utime(tmp_path / "file", (1, 1))  # mtime can be set back; ctime tells
+    os.utime(tmp_path / "file", (1, 1))  # mtime can be set back, ctime cannot
     assert [was_opened(tmp_path / "file", cache) for _ in range(2)] == [True, True]
     assert entries(cache) == []
 
 
-def test_a_file_from_the_future_is_not_trusted(file: Path, cache: HashCache) -> None:
+def test_a_file_from_the_future_is_not_cached(file: Path, cache: HashCache) -> None:
     os.utime(file, (time.time() + 3600, time.time() + 3600))
     time.sleep(2 * MARGIN)
     assert [was_opened(file, cache) for _ in range(2)] == [True, True]
@@ -117,7 +117,7 @@ def test_a_corrupt_entry_is_discarded(damage: bytes, file: Path, cache: HashCach
     assert [was_opened(file, cache) for _ in range(2)] == [True, False]
 
 
-def test_a_flipped_digit_is_noticed(file: Path, cache: HashCache) -> None:
+def test_a_flipped_bit_in_an_entry_is_detected(file: Path, cache: HashCache) -> None:
     was_opened(file, cache)
     (entry,) = entries(cache)
     data = bytearray(entry.read_bytes())
@@ -148,12 +148,12 @@ def test_a_cache_that_others_can_write_is_ignored(file: Path, cache: HashCache) 
     assert was_opened(file, cache)
 
 
-def test_the_cache_is_the_users_own(file: Path, cache: HashCache) -> None:
+def test_nobody_else_can_read_the_cache(file: Path, cache: HashCache) -> None:
     was_opened(file, cache)
     assert not cache.folder.stat().st_mode & 0o077
 
 
-def test_the_weights_of_a_known_checkpoint_are_not_opened(model_folder: Path, copy: Copy, cache: HashCache) -> None:
+def test_cached_weights_are_not_opened(model_folder: Path, copy: Copy, cache: HashCache) -> None:
     folder = copy(model_folder)
     from safetensors.torch import save_file
     from torch import zeros
@@ -172,7 +172,7 @@ TOKEN = "hf" + "_" + "aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567"
 
 @pytest.fixture
 def leaking(model_folder: Path, copy: Copy) -> Path:
-    """A model with a secret in a small file, in a large text and in the header of its weights."""
+    """A model with a secret in a small file, in two large texts and in the header of its weights."""
     from safetensors.torch import save_file
     from torch import zeros
 
@@ -210,7 +210,7 @@ def _rewrite(cache: HashCache, change: Callable[[dict[str, Any]], object]) -> No
 
 
 @pytest.mark.parametrize("entry_of", ["hfver 0.1", "other patterns"])
-def test_a_digest_without_a_verdict_of_these_patterns_does_not_count(
+def test_an_entry_without_a_verdict_of_todays_patterns_is_not_used(
     entry_of: str, leaking: Path, cache: HashCache
 ) -> None:
     expected = secrets(leaking, cache)
@@ -226,7 +226,7 @@ def test_a_digest_without_a_verdict_of_these_patterns_does_not_count(
     assert names.count(str(leaking / "large.csv")) == 0
 
 
-def test_a_verdict_is_not_lost_by_reading_without_one(leaking: Path, cache: HashCache) -> None:
+def test_reading_without_a_scan_keeps_the_cached_verdict(leaking: Path, cache: HashCache) -> None:
     expected = secrets(leaking, cache)
     read_checkpoint(leaking, cache=cache, for_release=False)
     hash_files({"x": leaking / "large.csv"}, cache=cache)
@@ -235,11 +235,11 @@ def test_a_verdict_is_not_lost_by_reading_without_one(leaking: Path, cache: Hash
     assert "large.csv" not in {Path(name).name for name in names}
 
 
-def test_a_folder_that_is_only_compared_is_not_searched(leaking: Path) -> None:
+def test_a_folder_that_is_only_compared_is_not_scanned_for_secrets(leaking: Path) -> None:
     assert read_checkpoint(leaking, for_release=False).secrets is None
 
 
-def test_a_plain_hash_does_not_stand_in_for_the_tensors(model_folder: Path, copy: Copy, cache: HashCache) -> None:
+def test_an_entry_without_tensors_is_not_used_for_safetensors(model_folder: Path, copy: Copy, cache: HashCache) -> None:
     folder = copy(model_folder)
     broken = folder / "model.safetensors"
     broken.write_bytes(bytes(SIZE))
@@ -249,7 +249,7 @@ def test_a_plain_hash_does_not_stand_in_for_the_tensors(model_folder: Path, copy
         read_checkpoint(folder, cache=cache)
 
 
-def test_progress_counts_known_files_too(file: Path, cache: HashCache) -> None:
+def test_progress_counts_cached_files(file: Path, cache: HashCache) -> None:
     calls: list[tuple[str, int, int]] = []
     for _ in range(2):
         hash_files({"x": file}, cache=cache, progress=lambda *call: calls.append(call))

@@ -18,11 +18,11 @@ def refusal(folder: Path) -> BadCheckpoint:
     return raised.value
 
 
-def test_no_folder(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "nothing") in refusal(tmp_path / "nothing").message
 
 
-def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
+def test_the_error_for_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     error = refusal(tmp_path)
     assert "no config.json" in error.message
     assert "save_pretrained" in error.hint
@@ -42,7 +42,7 @@ def test_config_without_weights(model_folder: Path, copy: Copy) -> None:
     assert "save_pretrained" in error.hint
 
 
-def test_the_folder_above_names_the_trainers_last_checkpoint(model_folder: Path, tmp_path: Path, copy: Copy) -> None:
+def test_the_error_for_a_run_folder_names_the_last_checkpoint(model_folder: Path, tmp_path: Path, copy: Copy) -> None:
     folder = copy(model_folder)
     for number in (500, 1000):
         (tmp_path / "out" / f"checkpoint-{number}").mkdir(parents=True)
@@ -51,7 +51,7 @@ def test_the_folder_above_names_the_trainers_last_checkpoint(model_folder: Path,
     assert "checkpoint-1000" in refusal(tmp_path / "out").hint
 
 
-def test_the_folder_above_names_a_nested_one(model_folder: Path, tmp_path: Path, copy: Copy) -> None:
+def test_the_error_for_a_parent_folder_names_the_checkpoint(model_folder: Path, tmp_path: Path, copy: Copy) -> None:
     (tmp_path / "out").mkdir()
     copy(model_folder).rename(tmp_path / "out" / "final")
     assert "final" in refusal(tmp_path / "out").hint
@@ -65,7 +65,7 @@ def test_an_adapter_without_weights(adapter_folder: Path, copy: Copy) -> None:
     assert "--convert" in refusal(folder).hint
 
 
-def test_a_model_and_an_adapter_at_once(adapter_folder: Path, model_folder: Path, copy: Copy) -> None:
+def test_a_model_and_an_adapter_in_one_folder_are_refused(adapter_folder: Path, model_folder: Path, copy: Copy) -> None:
     folder = copy(adapter_folder)
     for name in ("config.json", "model.safetensors"):
         (folder / name).write_bytes((model_folder / name).read_bytes())
@@ -132,7 +132,7 @@ def test_a_tensor_that_is_not_in_its_shard(sharded_folder: Path, copy: Copy) -> 
 
 
 @pytest.mark.parametrize("shard", ["../model.safetensors", "/etc/passwd", 3, None, ["x"], "config.json"])
-def test_an_index_that_leads_elsewhere(shard: object, sharded_folder: Path, copy: Copy) -> None:
+def test_an_index_that_names_a_file_elsewhere_is_refused(shard: object, sharded_folder: Path, copy: Copy) -> None:
     refusal(_change_index(copy(sharded_folder), ghost=shard))
 
 
@@ -177,7 +177,7 @@ def test_the_task_follows_from_the_class(architecture: str, model_type: str, tag
     assert pipeline_tag_of([architecture], model_type) == tag
 
 
-def test_an_adapters_own_task_wins() -> None:
+def test_the_task_of_an_adapter_wins() -> None:
     assert pipeline_tag_of(["LlamaForCausalLM"], "llama", "SEQ_CLS") == "text-classification"
     assert pipeline_tag_of([], None, "SEQ_2_SEQ_LM") is None
     assert pipeline_tag_of([], None, ["odd"]) is None

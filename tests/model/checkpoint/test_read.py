@@ -33,7 +33,6 @@ def test_files_have_their_size_and_sha256(model_folder: Path) -> None:
     for path, entry in checkpoint.files.items():
         data = (model_folder / path).read_bytes()
         assert (entry.size, entry.sha256) == (len(data), hashlib.sha256(data).hexdigest())
-    assert checkpoint.bytes_total == sum(path.stat().st_size for path in model_folder.iterdir())
 
 
 def _from_the_library(folder: Path) -> dict[str, tuple[str, tuple[int, ...], str]]:
@@ -80,7 +79,7 @@ def test_modules_of_sentence_transformers_keep_their_tensors_apart(sentence_fold
     assert {"2_Dense/linear.weight", "3_Dense/linear.weight", "pooler.dense.weight"} <= names
 
 
-def test_the_config_of_a_nested_transformer_counts(sentence_folder: Path, copy: Copy) -> None:
+def test_the_config_of_a_nested_transformer_is_used(sentence_folder: Path, copy: Copy) -> None:
     folder = copy(sentence_folder)
     inner = folder / "0_Transformer"
     inner.mkdir()
@@ -94,7 +93,7 @@ def test_the_config_of_a_nested_transformer_counts(sentence_folder: Path, copy: 
     assert any(tensor.name == "0_Transformer/pooler.dense.weight" for tensor in checkpoint.tensors)
 
 
-def test_a_variant_counts_apart_from_the_main_weights(model_folder: Path, copy: Copy) -> None:
+def test_a_variant_does_not_count_as_main_weights(model_folder: Path, copy: Copy) -> None:
     folder, plain = copy(model_folder), read_checkpoint(model_folder)
     (folder / "model.fp16.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
     checkpoint = read_checkpoint(folder)
@@ -111,7 +110,6 @@ def test_a_variant_counts_apart_from_the_main_weights(model_folder: Path, copy: 
         ("base_model: [ns/a, ns/b]", BaseHint("ns/a", None, "merge")),
         ("base_model: null", None),
         ("license: mit", None),
-        ("a: !!python/object/apply:os.abort []", None),
         ("a: 2001-99-99\nb: 1" + ":1" * 100_000, None),
         ("- a list", None),
     ],
@@ -120,6 +118,13 @@ def test_the_card_names_the_base(front: str, expected: BaseHint | None, model_fo
     folder = copy(model_folder)
     (folder / "README.md").write_text(f"---\n{front}\n---\n# Mine\n")
     assert read_checkpoint(folder).base == expected
+
+
+@pytest.mark.parametrize("before", ["\n", " \r\n\t\n", "\ufeff", "\ufeff\n"])
+def test_what_comes_before_the_front_matter_does_not_hide_the_base(before: str, model_folder: Path, copy: Copy) -> None:
+    folder = copy(model_folder)
+    (folder / "README.md").write_text(f"{before}---\nbase_model: ns/base\n---\n# Mine\n")
+    assert read_checkpoint(folder).base == BaseHint("ns/base", None, "finetune")
 
 
 def test_a_card_without_front_matter_is_prose(model_folder: Path, copy: Copy) -> None:
@@ -141,8 +146,10 @@ def test_progress_ends_at_the_total(sharded_folder: Path) -> None:
     calls: list[tuple[str, int, int]] = []
     checkpoint = read_checkpoint(sharded_folder, progress=lambda *call: calls.append(call))
     assert {label for label, _, _ in calls} == {"hashing"}
-    assert max(done for _, done, _ in calls) == checkpoint.bytes_total
-    assert {total for _, _, total in calls} == {checkpoint.bytes_total}
+    size = sum(path.stat().st_size for path in sharded_folder.iterdir())
+    assert sum(entry.size for entry in checkpoint.files.values()) == size
+    assert max(done for _, done, _ in calls) == size
+    assert {total for _, _, total in calls} == {size}
 
 
 def _broken(folder: Path, name: str, text: str | bytes) -> str:
@@ -180,10 +187,22 @@ def test_an_oversized_config_is_not_read(model_folder: Path, copy: Copy) -> None
         b"\xff\xfe",
         b"x" * (2 * 1024 * 1024 + 1),
         "---\na: " + "x" * 600_000 + "\n---\n",
+        "---\na: !!python/object/apply:os.abort []\n---\n",
+        "---\na: 1\na: 2\n---\n",
     ],
 )
 def test_a_broken_card_is_named(text: str | bytes, model_folder: Path, copy: Copy) -> None:
     _broken(copy(model_folder), "README.md", text)
+
+
+def test_a_broken_card_is_named_with_its_line(model_folder: Path, copy: Copy) -> None:
+    assert "line 4" in _broken(copy(model_folder), "README.md", "\n---\na: 1\nb: *x\n---\n")
+
+
+def test_a_folder_with_a_broken_card_can_be_compared(model_folder: Path, copy: Copy) -> None:
+    folder = copy(model_folder)
+    (folder / "README.md").write_text("---\nbase_model: a/b\na: 1\na: 2\n---\n")
+    assert read_checkpoint(folder, for_release=False).base is None
 
 
 def test_reading_changes_nothing(sharded_folder: Path) -> None:

@@ -14,13 +14,13 @@ from hfver.model.checkpoint import Tensor, decode_tensors, encode_tensors, read_
 TENSOR = Tensor("a", "model.safetensors", "F32", (2, 3), "xxh3:" + "0" * 32)
 
 
-def test_what_is_written_is_read(sharded_folder: Path) -> None:
+def test_encoded_tensors_are_decoded(sharded_folder: Path) -> None:
     tensors = read_checkpoint(sharded_folder).tensors
     assert decode_tensors(encode_tensors(tensors), "x") == tensors
     assert encode_tensors(reversed(tensors)) == encode_tensors(tensors)
 
 
-def test_the_bytes_are_fixed() -> None:
+def test_the_encoding_is_canonical() -> None:
     assert encode_tensors([]) == b'{\n  "schema": 1,\n  "tensors": {\n  }\n}\n'
     assert encode_tensors([TENSOR]).decode() == (
         '{\n  "schema": 1,\n  "tensors": {\n    "a": {"digest": "xxh3:00000000000000000000000000000000", '
@@ -86,7 +86,7 @@ def test_anything_else_is_refused(data: bytes) -> None:
         decode_tensors(data, "ns/name@1")
 
 
-def test_a_newer_schema_says_upgrade() -> None:
+def test_the_error_for_a_newer_schema_says_to_upgrade() -> None:
     with pytest.raises(VerificationError) as raised:
         decode_tensors(b'{"schema": 2, "anything": 1}', "x")
     assert "upgrade" in raised.value.hint

@@ -49,7 +49,7 @@ def refusal(folder: Path) -> BadCheckpoint:
         "pytorch_model.bin.index.json",
     ],
 )
-def test_what_stays_at_home_is_named(name: str, folder: Path) -> None:
+def test_excluded_files_are_named(name: str, folder: Path) -> None:
     before = read_checkpoint(folder).files
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"x")
@@ -63,7 +63,7 @@ def test_what_stays_at_home_is_named(name: str, folder: Path) -> None:
     "name",
     ["checkpoint-500", "runs", "logs", "wandb", "__pycache__", ".git", ".cache", "global_step10", "optimizer_0"],
 )
-def test_whole_folders_stay_at_home(name: str, folder: Path) -> None:
+def test_whole_folders_are_excluded(name: str, folder: Path) -> None:
     (folder / name / "deep").mkdir(parents=True)
     os.mkfifo(folder / name / "deep" / "pipe")
     assert [item.path for item in read_checkpoint(folder).exclusions] == [f"{name}/"]
@@ -72,7 +72,7 @@ def test_whole_folders_stay_at_home(name: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["pytorch_model.bin", "model.pt", "extra.pkl", "weights.ckpt", "sub/emb.pth", "a.PT", "x.joblib"]
 )
-def test_pickles_beside_safetensors_are_exclusions(name: str, folder: Path) -> None:
+def test_pickles_beside_safetensors_are_excluded(name: str, folder: Path) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"\x80\x02}.")
     checkpoint = read_checkpoint(folder)
@@ -80,7 +80,7 @@ def test_pickles_beside_safetensors_are_exclusions(name: str, folder: Path) -> N
     assert name not in checkpoint.files
 
 
-def test_pickles_are_known_by_their_bytes_where_the_name_tells_nothing(folder: Path) -> None:
+def test_pickles_with_ambiguous_names_are_recognized_by_their_bytes(folder: Path) -> None:
     (folder / "odd.bin").write_bytes(b"\x80\x04}.")
     (folder / "zip.bin").write_bytes(b"PK\x03\x04rest")
     (folder / "raw.bin").write_bytes(b"\0\1\2\3")
@@ -92,7 +92,7 @@ def test_pickles_are_known_by_their_bytes_where_the_name_tells_nothing(folder: P
     assert {"raw.bin", "floats.npy"} <= checkpoint.files.keys()
 
 
-def test_pickled_weights_alone_offer_to_convert(pickled_folder: Path) -> None:
+def test_the_error_for_pickled_weights_offers_to_convert_them(pickled_folder: Path) -> None:
     error = refusal(pickled_folder)
     assert "pytorch_model.bin" in error.message
     assert "--convert" in error.hint
@@ -117,7 +117,7 @@ def test_other_files_belong_to_the_author(folder: Path) -> None:
     assert set(names) <= read_checkpoint(folder).files.keys()
 
 
-def test_what_hfver_writes_is_not_the_authors(folder: Path) -> None:
+def test_files_that_hfver_writes_are_not_the_authors(folder: Path) -> None:
     for name in ("VERSION", "CHANGELOG.md", "lineage.yaml", ".gitattributes", "model.sig", "README.md"):
         (folder / name).write_text("x")
     checkpoint = read_checkpoint(folder)
@@ -135,7 +135,7 @@ def test_what_hfver_writes_is_not_the_authors(folder: Path) -> None:
     assert pulled.content_digest == checkpoint.content_digest
 
 
-def test_links_of_a_cached_snapshot_are_read_through(model_folder: Path, tmp_path: Path) -> None:
+def test_links_of_a_cached_snapshot_are_followed(model_folder: Path, tmp_path: Path) -> None:
     blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / ("a" * 40)
     snapshot.mkdir(parents=True)
     blobs.mkdir()
@@ -168,7 +168,7 @@ def test_only_a_snapshot_has_blobs(folder: Path, tmp_path: Path) -> None:
         assert str(outside.resolve()) in refusal(place).message
 
 
-def test_links_inside_the_folder_are_read_through(folder: Path, tmp_path: Path) -> None:
+def test_links_inside_the_folder_are_followed(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "alias").symlink_to(folder)
     (folder / "relative.txt").symlink_to("config.json")
     (folder / "absolute.txt").symlink_to(folder.absolute() / "config.json")
@@ -183,8 +183,8 @@ def test_links_inside_the_folder_are_read_through(folder: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     "target", ["absolute", "relative", "a chain", "past a linked folder", "a name that says inside"]
 )
-def test_links_out_of_the_folder(target: str, folder: Path, tmp_path: Path) -> None:
-    """What a name in the folder would publish, and nobody meant to: the message says where the link leads."""
+def test_links_that_lead_out_of_the_folder_are_refused(target: str, folder: Path, tmp_path: Path) -> None:
+    """A name in the folder must not publish a file from elsewhere; the message says where the link leads."""
     outside = tmp_path / f"{folder.name}-secret" / "key.txt"
     outside.parent.mkdir()
     outside.write_bytes(b"x")
@@ -198,10 +198,10 @@ def test_links_out_of_the_folder(target: str, folder: Path, tmp_path: Path) -> N
         "a name that says inside": folder / ".." / outside.parent.name / "key.txt",
     }
     (folder / "notes.txt").symlink_to(links[target])
-    told = refusal(folder)
-    assert "notes.txt is a link" in told.message
-    assert str(outside.resolve()) in told.message
-    assert "remove the link" in told.hint
+    error = refusal(folder)
+    assert "notes.txt is a link" in error.message
+    assert str(outside.resolve()) in error.message
+    assert "remove the link" in error.hint
 
 
 def test_a_link_to_a_folder(folder: Path, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_link_to_a_folder(folder: Path, tmp_path: Path) -> None:
     assert "link to a folder" in refusal(folder).message
 
 
-def test_a_link_to_the_folder_above_is_no_loop(folder: Path) -> None:
+def test_a_link_to_the_folder_above_does_not_loop(folder: Path) -> None:
     (folder / "up").symlink_to("..")
     assert "link to a folder" in refusal(folder).message
 
@@ -266,14 +266,14 @@ def test_names_that_collide(one: str, two: str, folder: Path) -> None:
 
 @pytest.fixture
 def as_nobody(model_folder: Path) -> Iterator[Path]:
-    """A copy of the model, and a user who does not own all of it: root may read everything."""
-    read_checkpoint(model_folder)  # imports what it needs while it may
+    """A copy of the model, for tests that become another user than root, who may read everything."""
+    read_checkpoint(model_folder)  # imports what it needs while it still can
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(shutil.copytree(model_folder, Path(temporary) / "model"))
         Path(temporary).chmod(0o755)
         (folder / "sub").mkdir()
         (folder / "sub" / "notes.txt").write_text("x")
-        (folder / "model.safetensors").chmod(0o644)  # safetensors makes it the owner's alone
+        (folder / "model.safetensors").chmod(0o644)  # safetensors makes it readable for its owner only
         user = os.geteuid()
         try:
             yield folder
@@ -283,7 +283,7 @@ def as_nobody(model_folder: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "sub/notes.txt", "sub"])
-def test_what_may_not_be_read(name: str, as_nobody: Path) -> None:
+def test_unreadable_files_are_named(name: str, as_nobody: Path) -> None:
     (as_nobody / name).chmod(0)
     if os.geteuid() == 0:
         os.seteuid(65534)

@@ -1,4 +1,4 @@
-"""Files that nobody vouches for: whatever they hold, there is an answer, soon, and never a traceback."""
+"""Untrusted files: whatever they contain, comparing them returns a result soon and raises no exception."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from hfver.core.version import Bump
-from hfver.model.compare import Side, compare, wanted_text
-from hfver.model.compare.tokenizer_process import ask
-from tests.model.compare import cases
-from tests.model.compare.sides import both, config, put, settings
+from hfver.model.compare import Side, compare, needs_content
+from hfver.model.compare.sandbox import run_job
+from tests.model.compare import edits
+from tests.model.compare.edits import both, config, put, settings
 from tests.model.smoke.tiny import CHATML
 
 JSON = st.recursive(
@@ -78,8 +79,8 @@ PATHS = st.sampled_from(
 
 
 @pytest.fixture
-def no_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fuzz what runs in this process; the child is tried by the tests below."""
+def no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test only what runs in this process; the tests below cover the sandbox."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
 
 
@@ -103,20 +104,20 @@ quick = hypothesis_settings(
 
 @quick
 @given(path=PATHS, content=st.binary(max_size=64))
-def test_any_bytes(bot: Side, no_child: None, path: str, content: bytes) -> None:
-    if bot.texts.get(path) != content:
+def test_any_bytes(bot: Side, no_sandbox: None, path: str, content: bytes) -> None:
+    if bot.contents.get(path) != content:
         check(bot, put(path, content)(bot))
 
 
 @quick
 @given(path=PATHS, content=JSON | OBJECTS)
-def test_any_json(bot: Side, no_child: None, path: str, content: Any) -> None:
+def test_any_json(bot: Side, no_sandbox: None, path: str, content: Any) -> None:
     check(bot, put(path, json.dumps(content))(bot))
 
 
 @quick
 @given(path=PATHS, one=OBJECTS, other=OBJECTS)
-def test_any_two_objects(bot: Side, no_child: None, path: str, one: Any, other: Any) -> None:
+def test_any_two_objects(bot: Side, no_sandbox: None, path: str, one: Any, other: Any) -> None:
     texts = [json.dumps(one), json.dumps(other)]
     if texts[0] != texts[1]:
         check(put(path, texts[0])(bot), put(path, texts[1])(bot))
@@ -146,7 +147,7 @@ def test_any_card(bot: Side, one: Any, other: Any) -> None:
         "\x00",
     ],
 )
-def test_json_that_breaks_readers(bot: Side, no_child: None, content: str) -> None:
+def test_json_that_breaks_parsers(bot: Side, no_sandbox: None, content: str) -> None:
     for path in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         after = put(path, content)(bot)
         check(bot, after)
@@ -163,7 +164,7 @@ def test_json_that_breaks_readers(bot: Side, no_child: None, content: str) -> No
         {"model_type": "gpt_neo", "attention_types": [[["global"], 10**9]], "x": 1},
     ],
 )
-def test_configs_that_make_classes_fail_or_eat(bot: Side, values: dict[str, Any]) -> None:
+def test_configs_that_make_classes_fail_or_use_up_memory(bot: Side, values: dict[str, Any]) -> None:
     began = time.monotonic()
     assert compare(bot, config(**values)(bot)).level == Bump.MAJOR
     assert time.monotonic() - began < 40
@@ -176,26 +177,30 @@ def test_configs_that_make_classes_fail_or_eat(bot: Side, values: dict[str, Any]
         "{% for i in range(90000) %}{{ 'x' * 9000000 }}{% endfor %}",
         "{{ ''.__class__.__mro__[1].__subclasses__() }}",
         "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
-        "{{ cycler.__init__.__globals__.os.system('touch /tmp/hfver-was-here') }}",
+        "{{ cycler.__init__.__globals__.os.system('touch TOUCHED') }}",
         "{{ 10 ** 10 ** 10 }}",
     ],
 )
-def test_templates_that_hang_eat_or_climb(bot: Side, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_templates_that_hang_or_attack(
+    bot: Side, template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touched = tmp_path / "touched"
     monkeypatch.setattr("hfver.model.compare.chat_templates.SECONDS", 3.0)
     began = time.monotonic()
-    difference = compare(bot, cases.template(template)(bot))
+    difference = compare(bot, edits.template(template.replace("TOUCHED", str(touched)))(bot))
     assert difference.level == Bump.MAJOR and difference.changes[0].rule == "chat-template"
     assert time.monotonic() - began < 20
+    assert not touched.exists()
 
 
-def test_a_template_that_hangs_is_noted(bot: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_note_says_that_a_template_hangs(bot: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hfver.model.compare.chat_templates.SECONDS", 2.0)
     loop = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
-    assert "could not be rendered" in compare(bot, cases.template(CHATML + loop)(bot)).notes[0]
+    assert "could not be rendered" in compare(bot, edits.template(CHATML + loop)(bot)).notes[0]
 
 
-def test_a_tokenizer_that_hangs_or_is_none_is_major(bot: Side, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hfver.model.compare.encoding.SECONDS", 5.0)
+def test_a_tokenizer_that_hangs_or_cannot_be_loaded_is_major(bot: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hfver.model.compare.tokenizer_probe.SECONDS", 5.0)
 
     def slow(held: Any) -> None:
         pattern = {"Regex": "(a+)+(a+)+(a+)+(a+)+$"}
@@ -206,23 +211,25 @@ def test_a_tokenizer_that_hangs_or_is_none_is_major(bot: Side, monkeypatch: pyte
         lambda held: held.update(pre_tokenizer={"type": "None such"}),
         lambda held: held.update(model={}),
     ):
-        difference = compare(bot, cases.tokenizer(edit)(bot))
+        difference = compare(bot, edits.tokenizer(edit)(bot))
         assert difference.level == Bump.MAJOR and difference.changes[0].rule == "token-ids"
 
 
-def test_no_code_of_the_folder_runs(bot: Side) -> None:
-    """A tokenizer class that only code of the repo could provide."""
+def test_no_code_from_the_repo_runs(bot: Side, tmp_path: Path) -> None:
+    """The tokenizer class exists only in the repo's own code."""
+    touched = tmp_path / "touched"
     mapped = settings("tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.T", None]}, tokenizer_class="T")
-    evil = put("evil.py", "import pathlib; pathlib.Path('/tmp/hfver-was-here').touch()")
+    evil = put("evil.py", f"import pathlib; pathlib.Path({str(touched)!r}).touch()")
     difference = compare(bot, both(mapped, evil)(bot))
     assert {"remote-code", "tokenizer-class"} <= {change.rule for change in difference.changes}
+    assert not touched.exists()
 
 
-def test_the_child_says_nothing_when_it_cannot() -> None:
-    assert ask("none such", "{}") is None
-    assert ask("configs", "[]") is None
-    assert ask("templates", "broken") is None
+def test_the_sandbox_returns_none_if_a_job_fails() -> None:
+    assert run_job("none such", "{}") is None
+    assert run_job("configs", "[]") is None
+    assert run_job("templates", "broken") is None
 
 
-def test_a_name_is_no_reason_to_read_much() -> None:
-    assert not wanted_text("tokenizer_config.json", 10**9)
+def test_a_file_that_is_too_large_for_its_name_is_not_read() -> None:
+    assert not needs_content("tokenizer_config.json", 10**9)

@@ -1,4 +1,4 @@
-"""What holds for any two checkpoints."""
+"""Properties of every comparison, whatever the two checkpoints are."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from hfver.core.version import Bump
 from hfver.errors import BadConfig
-from hfver.model.compare import RULES, Difference, Side, compare, wanted_text
-from tests.model.compare import cases
-from tests.model.compare.sides import (
+from hfver.model.compare import RULES, Difference, Side, compare, needs_content
+from hfver.model.compare.rules import FAMILIES
+from tests.model.compare import edits
+from tests.model.compare.edits import (
     Edit,
     both,
     card,
@@ -36,7 +37,7 @@ few = hypothesis_settings(
 )
 HEIGHT = {None: 0, Bump.PATCH: 1, Bump.MINOR: 2, Bump.MAJOR: 3}
 
-# Quick ones, none of which undoes or hides another.
+# Edits that are quick to compare, none of which undoes or hides another.
 EDITS: tuple[Edit, ...] = (
     config(eos_token_id=4),
     config(use_cache=False),
@@ -45,8 +46,8 @@ EDITS: tuple[Edit, ...] = (
     config(eos_token_id=[1]),
     settings("generation_config.json", temperature=0.5),
     moving("model.norm.weight"),
-    cases.reshaped("model.layers.0.mlp.up_proj.weight", (96, 49)),
-    cases.resharded(3),
+    edits.reshaped("model.layers.0.mlp.up_proj.weight", (96, 49)),
+    edits.resharded(3),
     card(license="mit"),
     card(license="cc-by-nc-4.0"),
     lineage(name="x", source="acme/base", revision="b" * 40),
@@ -56,14 +57,14 @@ EDITS: tuple[Edit, ...] = (
     same,
 )
 CLASHES = ({EDITS[0], EDITS[4]}, {EDITS[9], EDITS[10]})
-"""Those that set one value: the later one wins."""
+"""Edits that set the same value, so that the later one wins."""
 
 
 def levels(difference: Difference) -> list[int]:
     return [HEIGHT[change.level] for change in difference.changes]
 
 
-def test_a_checkpoint_differs_from_itself_in_nothing(sides: Mapping[str, Side]) -> None:
+def test_a_checkpoint_does_not_differ_from_itself(sides: Mapping[str, Side]) -> None:
     for side in sides.values():
         assert compare(side, side) == replace(compare(side, side), level=None, changes=(), notes=())
         assert compare(undigested(side), side).level is None
@@ -71,7 +72,7 @@ def test_a_checkpoint_differs_from_itself_in_nothing(sides: Mapping[str, Side]) 
 
 @few
 @given(chosen=st.lists(st.sampled_from(EDITS), max_size=4))
-def test_the_highest_level_wins_and_order_is_by_level(bot: Side, chosen: list[Edit]) -> None:
+def test_the_highest_level_wins_and_comes_first(bot: Side, chosen: list[Edit]) -> None:
     difference = compare(bot, both(*chosen)(bot))
     assert HEIGHT[difference.level] == max(levels(difference), default=0)
     assert all(high >= low for high, low in pairwise(levels(difference)))
@@ -80,7 +81,7 @@ def test_the_highest_level_wins_and_order_is_by_level(bot: Side, chosen: list[Ed
 
 @few
 @given(one=st.sampled_from(EDITS), other=st.sampled_from(EDITS))
-def test_two_changes_are_as_high_as_the_higher_one(bot: Side, one: Edit, other: Edit) -> None:
+def test_two_changes_have_the_level_of_the_higher_one(bot: Side, one: Edit, other: Edit) -> None:
     if one is not other and any({one, other} <= pair for pair in CLASHES):
         return
     highest = max(HEIGHT[compare(bot, edit(bot)).level] for edit in (one, other))
@@ -96,13 +97,13 @@ def test_the_order_of_files_tensors_and_keys_never_matters(bot: Side, chosen: li
     files, held = list(after.files.items()), list(after.tensors)
     shuffle(files)
     shuffle(held)
-    texts = dict(reversed(list(after.texts.items())))
-    assert compare(bot, replace(after, files=dict(files), tensors=tuple(held), texts=texts)) == expected
+    contents = dict(reversed(list(after.contents.items())))
+    assert compare(bot, replace(after, files=dict(files), tensors=tuple(held), contents=contents)) == expected
 
 
 @pytest.mark.parametrize("shards", [1, 2, 7])
-def test_shards_never_matter_to_the_other_rules(bot: Side, shards: int) -> None:
-    after = cases.resharded(shards)(bot)
+def test_shards_never_matter_to_other_rules(bot: Side, shards: int) -> None:
+    after = edits.resharded(shards)(bot)
     assert compare(bot, after).level == Bump.PATCH
     assert compare(bot, moving()(after)).level == compare(after, moving()(bot)).level == Bump.MINOR
 
@@ -112,54 +113,55 @@ SYMMETRIC = (
     config(hidden_act="gelu"),
     config(num_hidden_layers=3),
     moving(),
-    cases.resharded(),
-    cases.retyped("F16"),
+    edits.resharded(),
+    edits.retyped("F16"),
     tensors(lambda t: None if t.name == "model.norm.weight" else t),
     settings("generation_config.json", temperature=0.5),
     drop("config.json"),
-    cases.reordered("config.json"),
+    edits.reordered("config.json"),
     lineage(name="x", source="acme/other"),
 )
 
 
 @pytest.mark.parametrize("edit", SYMMETRIC)
-def test_the_way_back_is_as_far(bot: Side, edit: Edit) -> None:
+def test_the_reverse_change_has_the_same_level(bot: Side, edit: Edit) -> None:
     after = edit(bot)
     assert compare(bot, after).level == compare(after, bot).level is not None
 
 
-def test_the_weights_that_moved_are_counted(bot: Side) -> None:
+def test_changed_weights_are_counted(bot: Side) -> None:
     head = next(tensor for tensor in bot.tensors if tensor.name == "lm_head.weight")
     weights = compare(bot, moving("lm_head.weight")(bot)).weights
     assert (weights.moved, weights.total) == (1, len(bot.tensors))
     assert weights.share == pytest.approx(head.nbytes / sum(tensor.nbytes for tensor in bot.tensors))
-    assert compare(bot, moving()(bot)).weights_moved == 1.0
-    assert compare(bot, cases.resharded()(bot)).weights_moved == 0.0
+    assert compare(bot, moving()(bot)).weights.share == 1.0
+    assert compare(bot, edits.resharded()(bot)).weights.share == 0.0
+    assert str(compare(bot, moving()(bot)).weights) == "100.0% of the weights changed (21 of 21 tensors)"
 
 
 class TestWithoutDigests:
-    """A repo that hfver did not release."""
+    """A repo that hfver did not release has no digests of tensors."""
 
-    def test_another_file_means_other_weights_in_doubt(self, bot: Side) -> None:
+    def test_in_doubt_a_different_file_means_different_weights(self, bot: Side) -> None:
         difference = compare(undigested(bot), moving()(bot))
         assert difference.level == Bump.MINOR and "No digests" in difference.notes[0]
 
-    def test_a_reshard_cannot_be_told_from_new_weights(self, bot: Side) -> None:
-        difference = compare(undigested(bot), cases.resharded()(bot))
+    def test_resharding_cannot_be_distinguished_from_new_weights(self, bot: Side) -> None:
+        difference = compare(undigested(bot), edits.resharded()(bot))
         assert difference.level == Bump.MINOR and difference.notes
 
-    def test_an_embedding_model_is_major_in_doubt(self, sides: Mapping[str, Side]) -> None:
+    def test_in_doubt_an_embedding_model_is_major(self, sides: Mapping[str, Side]) -> None:
         side = sides["sentence"]
         assert compare(undigested(side), moving()(side)).level == Bump.MAJOR
 
-    def test_identities_of_two_kinds_are_compared_by_bytes(self, bot: Side) -> None:
-        blobs = {path: "blob:1" if path in bot.texts else identity for path, identity in bot.files.items()}
+    def test_files_with_identities_of_two_kinds_are_compared_by_their_bytes(self, bot: Side) -> None:
+        blobs = {path: "blob:1" if path in bot.contents else identity for path, identity in bot.files.items()}
         assert compare(replace(bot, files=blobs), bot).level is None
-        without = {path: data for path, data in bot.texts.items() if path != "generation_config.json"}
-        assert compare(replace(bot, files=blobs, texts=without), bot).level == Bump.MAJOR
+        without = {path: data for path, data in bot.contents.items() if path != "generation_config.json"}
+        assert compare(replace(bot, files=blobs, contents=without), bot).level == Bump.MAJOR
 
 
-def test_two_tensors_of_one_name_are_both_seen(bot: Side) -> None:
+def test_two_tensors_with_the_same_name_are_both_compared(bot: Side) -> None:
     twin = replace(bot.tensors[0], file="other.safetensors", digest="xxh3:" + "7" * 32)
     one = replace(bot, tensors=(*bot.tensors, twin), files={**bot.files, "other.safetensors": "sha256:7"})
     other = replace(one, tensors=(*bot.tensors, replace(twin, digest="xxh3:" + "8" * 32)))
@@ -169,21 +171,21 @@ def test_two_tensors_of_one_name_are_both_seen(bot: Side) -> None:
 class TestLevels:
     """A repo's own levels."""
 
-    def test_of_a_rule(self, bot: Side) -> None:
+    def test_a_level_for_a_rule(self, bot: Side) -> None:
         after = config(hidden_act="gelu")(bot)
         assert compare(bot, after, levels={"unknown-setting": Bump.PATCH}).level == Bump.PATCH
 
-    def test_of_a_place_before_that_of_its_rule(self, bot: Side) -> None:
+    def test_a_level_for_a_place_has_precedence_over_that_for_its_rule(self, bot: Side) -> None:
         after = both(config(hidden_act="gelu"), put("x.csv", "1"))(bot)
         own = {"unknown-setting": Bump.MAJOR, "config.json:hidden_act": Bump.PATCH, "x.csv": Bump.PATCH}
         assert compare(bot, after, levels=own).level == Bump.PATCH
 
-    def test_of_a_rule_that_is_none(self, bot: Side) -> None:
+    def test_a_level_for_an_unknown_rule_is_refused(self, bot: Side) -> None:
         with pytest.raises(BadConfig, match="no rule 'wieghts'") as error:
             compare(bot, bot, levels={"wieghts": Bump.PATCH})
         assert "weights" in error.value.hint
 
-    def test_a_hint_says_what_to_write(self, bot: Side) -> None:
+    def test_the_message_says_what_to_write(self, bot: Side) -> None:
         (found,) = compare(bot, config(hidden_act="gelu")(bot)).changes
         assert f'"{found.where}" = "patch"' in found.message
 
@@ -203,9 +205,9 @@ class TestLevels:
         ("data.json", 900, False),
     ],
 )
-def test_what_must_be_fetched(path: str, size: int, wanted: bool) -> None:
-    assert wanted_text(path, size) is wanted
+def test_which_files_must_be_fetched(path: str, size: int, wanted: bool) -> None:
+    assert needs_content(path, size) is wanted
 
 
-def test_rules_are_in_one_order() -> None:
-    assert len(RULES) == len({rule.id for rule in RULES.values()})
+def test_rule_ids_are_unique() -> None:
+    assert len(RULES) == sum(len(family.RULES) for family in FAMILIES)

@@ -1,4 +1,4 @@
-"""Every rule, on real tiny checkpoints: what triggers it, and what comes near and must not."""
+"""Every rule, on real tiny checkpoints: what triggers it, and near misses that must not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hfver.model.compare import RULES, Side, compare
 from tests.model.compare.cases import CASES, Case
 
-# The policy finds it, not the comparison.
+# The policy finds these changes, not the comparison.
 ELSEWHERE = {"metric-regression"}
 
 
@@ -17,13 +17,13 @@ def case_id(case: Case) -> str:
     return f"{case.rule}-{case.on}-{case.level}"
 
 
-def test_every_rule_has_a_case_that_triggers_it_and_one_that_must_not() -> None:
+def test_every_rule_has_a_trigger_and_a_near_miss() -> None:
     assert {case.rule for case in CASES} | ELSEWHERE == set(RULES)
     assert all(case.triggers and case.near for case in CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
-def test_it_is_found(case: Case, sides: Mapping[str, Side]) -> None:
+def test_a_trigger_is_found(case: Case, sides: Mapping[str, Side]) -> None:
     before = case.first(sides[case.on])
     for number, trigger in enumerate(case.triggers):
         difference = compare(before, trigger(before))
@@ -32,7 +32,7 @@ def test_it_is_found(case: Case, sides: Mapping[str, Side]) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
-def test_what_comes_near_is_not(case: Case, sides: Mapping[str, Side]) -> None:
+def test_a_near_miss_is_not_found(case: Case, sides: Mapping[str, Side]) -> None:
     before = case.first(sides[case.on])
     for number, near in enumerate(case.near):
         difference = compare(before, near(before))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hfver.model.checkpoint import Checkpoint, read_checkpoint
+from tests.made import MakeOnce
 
 
 def _model() -> Any:
@@ -18,11 +19,14 @@ def _model() -> Any:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(make_once: MakeOnce) -> Path:
     """The folder of a real Trainer run of two steps, with its state, results and card."""
+    return make_once("trainer-run", _train)
+
+
+def _train(folder: Path) -> None:
     from transformers import Trainer, TrainingArguments
 
-    folder = tmp_path_factory.mktemp("run")
     examples: Any = [{"input_ids": [1, 2, 3, 4], "labels": [1, 2, 3, 4]}] * 4
     settings = TrainingArguments(
         output_dir=str(folder),
@@ -46,12 +50,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         trainer.save_model()
         trainer.save_state()
         trainer.create_model_card(finetuned_from="openai-community/gpt2", dataset_tags="acme/tickets")
-    return folder
 
 
 @pytest.fixture(scope="session")
 def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a PEFT adapter on a base that lies on this disk."""
+    """The folder of a PEFT adapter whose base is on this disk."""
     from peft import LoraConfig, get_peft_model
 
     base, folder = tmp_path_factory.mktemp("base"), tmp_path_factory.mktemp("adapter")

@@ -1,4 +1,4 @@
-"""The whole record: who wins, and what must never be in it."""
+"""The lineage record: which source wins, and what must never be in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from hfver.errors import PluginError
 from hfver.model.checkpoint import Checkpoint, read_checkpoint
-from hfver.model.lineage import Wishes, capture
+from hfver.model.lineage import LineageOptions, capture
 from hfver.model.lineage.importer import importers
 from hfver.model.lineage.record import BaseModelLink, Lineage
 from hfver.model.lineage.scrub import scrub
@@ -33,16 +33,16 @@ def _one_commit(name: str, revision: str | None) -> str:
     return SHA
 
 
-def _capture(checkpoint: Checkpoint, wishes: Wishes | None = None, **more: Any) -> Lineage:
+def _capture(checkpoint: Checkpoint, options: LineageOptions | None = None, **more: Any) -> Lineage:
     known = {"base": None, "resolve_dataset": _no_hub, "now": NOW, "author": "ada"}
-    return capture(checkpoint, wishes or Wishes(), **(known | more))
+    return capture(checkpoint, options or LineageOptions(), **(known | more))
 
 
-def test_all_built_ins_register_like_anyones() -> None:
+def test_built_in_importers_are_registered_as_entry_points() -> None:
     assert [name for name, _ in importers()] == ["environment", "git", "peft", "trainer", "card"]
 
 
-def test_a_real_run_without_typing(run: Path) -> None:
+def test_the_lineage_of_a_real_run_needs_no_options(run: Path) -> None:
     record = _capture(read_checkpoint(run))
     assert (record.created_at, record.created_by) == (NOW, "ada")
     assert record.base_model is not None
@@ -56,7 +56,7 @@ def test_a_real_run_without_typing(run: Path) -> None:
     assert Lineage.decode(record.encode(), "lineage.yaml") == record
 
 
-def test_a_real_adapter_without_typing(adapter: Path) -> None:
+def test_the_lineage_of_a_real_adapter_needs_no_options(adapter: Path) -> None:
     record = _capture(read_checkpoint(adapter))
     assert record.base_model is not None
     assert (record.base_model.source, record.base_model.relation) == (None, "adapter")
@@ -77,27 +77,27 @@ def test_later_sources_win(checkpoint: Make, tmp_path: Path) -> None:
     lineage.write_text("evaluation: {metrics: {three: 3}}\nbase_model: {name: file, source: a/file}\nteam: blue\n")
     found = checkpoint(README__md=card)
     base = BaseModelLink(name="flag", source="a/flag", revision=SHA, relation="finetune")
-    wishes = Wishes(("a/flag",), metrics, lineage)
+    options = LineageOptions(("a/flag",), metrics, lineage)
 
-    record = _capture(found, wishes, base=base)
+    record = _capture(found, options, base=base)
     assert record.evaluation.metrics == {"one": 1, "two": 2, "three": 3}
     assert record.base_model == base
     assert [dataset.source for dataset in record.training.all_datasets] == ["a/flag"]
     assert record.license == "mit"
     assert (record.model_extra or {})["team"] == "blue"
 
-    without = _capture(found, Wishes(lineage=lineage)).base_model
+    without = _capture(found, LineageOptions(lineage=lineage)).base_model
     assert without is not None
     assert (without.source, without.relation) == ("a/file", None)
 
 
-def test_datasets_of_the_readme_are_resolved_too(checkpoint: Make) -> None:
+def test_datasets_in_the_readme_are_resolved(checkpoint: Make) -> None:
     found = checkpoint(README__md="---\ndatasets: [a/one, b/two, ./here]\n---\n")
     record = _capture(found, resolve_dataset=_one_commit)
     assert [(d.source, d.revision) for d in record.training.datasets] == [("a/one", SHA), ("b/two", SHA)]
 
 
-def test_results_of_an_earlier_release_say_nothing_of_these_weights(checkpoint: Make) -> None:
+def test_results_of_an_earlier_release_are_ignored(checkpoint: Make) -> None:
     card = (
         "---\nmodel-index:\n- name: x\n  results:\n  - {task: {type: t}, dataset: {type: d, name: d},"
         " metrics: [{type: f1, value: 1}], source: {name: hfver, url: x}}\n---\n"
@@ -105,12 +105,12 @@ def test_results_of_an_earlier_release_say_nothing_of_these_weights(checkpoint: 
     assert _capture(checkpoint(README__md=card)).evaluation.metrics == {}
 
 
-def test_the_authors_own_record_in_the_folder_counts(checkpoint: Make) -> None:
+def test_the_authors_own_record_in_the_folder_is_used(checkpoint: Make) -> None:
     assert _capture(checkpoint(lineage__yaml="training: {steps: 7}\n")).training.steps == 7
 
 
 @pytest.mark.parametrize(("same", "steps"), [(True, 7), (False, None)])
-def test_a_pulled_record_holds_for_its_own_weights(checkpoint: Make, same: bool, steps: int | None) -> None:
+def test_a_pulled_record_is_used_only_for_its_own_weights(checkpoint: Make, same: bool, steps: int | None) -> None:
     record = "created_by: old\ntraining: {steps: 7}\nenvironment: {packages: {torch: '1.0', apex: '1'}}\n"
     found = checkpoint(lineage__yaml=record)
     sha = found.files["model.safetensors"].sha256 if same else "0" * 64
@@ -123,7 +123,7 @@ def test_a_pulled_record_holds_for_its_own_weights(checkpoint: Make, same: bool,
     assert (lineage.environment.packages == {"torch": "1.0", "apex": "1"}) is same
 
 
-def test_another_transformers_wrote_it_so_this_environment_did_not(checkpoint: Make) -> None:
+def test_a_config_of_another_transformers_version_rules_out_this_environment(checkpoint: Make) -> None:
     found = checkpoint()
     config = json.loads((found.directory / "config.json").read_text())
     (found.directory / "config.json").write_text(json.dumps(config | {"transformers_version": "4.1.0"}))
@@ -169,7 +169,9 @@ def test_nothing_private_is_in_a_record() -> None:
 
 def test_no_path_of_this_disk_and_no_address_of_the_git_user(run: Path, adapter: Path) -> None:
     for folder in (run, adapter):
-        written = _capture(read_checkpoint(folder), Wishes((str(folder / "config.json"),) if folder == run else ()))
+        written = _capture(
+            read_checkpoint(folder), LineageOptions((str(folder / "config.json"),) if folder == run else ())
+        )
         for private in (str(folder), str(Path.home()), "@"):
             assert private not in written.encode().decode().replace("+cpu", "")
 
@@ -203,7 +205,7 @@ def _install(site: Path, monkeypatch: pytest.MonkeyPatch, target: str, modules: 
         ("acme_old", "read(self, directory): text = (directory / 'run.txt').read_text()"),
     ],
 )
-def test_an_importer_reads_the_checkpoint_or_as_in_0_1_the_folder(
+def test_importers_get_the_checkpoint_and_those_for_0_1_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, method: str, checkpoint: Make
 ) -> None:
     found = checkpoint(run__txt="7")

@@ -27,7 +27,7 @@ def test_an_id_is_resolved_to_its_commit() -> None:
     assert describe_dataset(f"squad@{SHA}", _known).version is None
 
 
-def test_an_id_that_nobody_knows_keeps_what_was_given() -> None:
+def test_an_unknown_id_keeps_its_revision_as_the_version() -> None:
     found = describe_dataset("acme/tickets@v2", _unknown)
     assert (found.version, found.revision) == ("v2", None)
 
@@ -58,7 +58,7 @@ def test_parquet_is_counted_from_its_footer(tmp_path: Path) -> None:
     assert describe_dataset(str(tmp_path / "a.parquet"), _unknown).size == 3
 
 
-def test_a_folder_is_named_by_its_files_whatever_their_order(tmp_path: Path) -> None:
+def test_the_hash_of_a_folder_does_not_depend_on_the_order_of_its_files(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     for folder, names in ((one, ("a", "b")), (two, ("b", "a"))):
         for name in names:
@@ -80,8 +80,8 @@ def test_a_path_wins_over_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert describe_dataset("squad", _known).source == "squad"
 
 
-@pytest.mark.parametrize("wish", ["./no/such.jsonl", "/no/such", "a/b/c", "", "@v1", "a b"])
-def test_what_is_neither_is_refused(wish: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("named", ["./no/such.jsonl", "/no/such", "a/b/c", "", "@v1", "a b"])
+def test_neither_a_path_nor_an_id_is_refused(named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadConfig, match="--dataset"):
-        describe_dataset(wish, _unknown)
+        describe_dataset(named, _unknown)

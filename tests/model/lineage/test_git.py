@@ -55,7 +55,7 @@ def test_an_uncommitted_change_is_dirty_and_a_new_file_is_not(checkout: Path) ->
     assert code.dirty is True
 
 
-def test_the_current_directory_counts_where_the_folder_is_in_none(
+def test_the_current_directory_is_used_if_the_folder_is_in_no_checkout(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _code(tmp_path) is None
@@ -65,11 +65,11 @@ def test_the_current_directory_counts_where_the_folder_is_in_none(
     assert code.commit == _git(checkout, "rev-parse", "HEAD")
 
 
-def test_a_clone_of_the_model_itself_is_no_code(checkout: Path) -> None:
+def test_a_clone_of_the_model_repo_is_not_the_code(checkout: Path) -> None:
     assert _code(checkout) is None
 
 
-def test_a_repository_without_a_commit_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_without_a_commit_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _git(tmp_path, "init", "-q")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
@@ -77,7 +77,7 @@ def test_a_repository_without_a_commit_is_nothing(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(("committed", "dirty"), [("train.py", False), ("new.py", True)])
-def test_the_program_that_runs_is_the_entrypoint(checkout: Path, committed: str, dirty: bool) -> None:
+def test_the_running_program_is_the_entrypoint(checkout: Path, committed: str, dirty: bool) -> None:
     program = (
         "from pathlib import Path\nfrom hfver.model.lineage.importers.git import GitCheckout\n"
         "from hfver.model.checkpoint import Checkpoint\n"
@@ -91,7 +91,7 @@ def test_the_program_that_runs_is_the_entrypoint(checkout: Path, committed: str,
     assert done.stdout == f"{committed} {dirty}\n"
 
 
-def test_a_config_that_names_a_program_runs_nothing(checkout: Path, tmp_path: Path) -> None:
+def test_a_git_config_that_names_a_program_runs_nothing(checkout: Path, tmp_path: Path) -> None:
     script = tmp_path / "evil.sh"
     script.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
     script.chmod(0o755)
@@ -113,5 +113,5 @@ def test_a_config_that_names_a_program_runs_nothing(checkout: Path, tmp_path: Pa
         ("../b", "b"),
     ],
 )
-def test_an_address_is_fit_to_be_shown(url: str, shown: str) -> None:
+def test_urls_are_published_without_private_parts(url: str, shown: str) -> None:
     assert public_address(url) == shown

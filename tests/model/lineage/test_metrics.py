@@ -29,8 +29,8 @@ def test_metrics_and_benchmarks_as_in_a_lineage(tmp_path: Path) -> None:
     ("name", "content", "said"),
     [
         ("m.json", '{"a": NaN}', "NaN"),
-        ("m.yaml", "a: .nan", "a: 'nan' is no finite number"),
-        ("m.yaml", "a: {b: .inf}", "a/b: 'inf' is no finite number"),
+        ("m.yaml", "a: .nan", "a: 'nan' is not a finite number"),
+        ("m.yaml", "a: {b: .inf}", "a/b: 'inf' is not a finite number"),
         ("m.json", '{"a": 1e999}', "a: 'inf'"),
         ("m.json", '{"a": true}', "a: 'True'"),
         ("m.json", '{"metrics": {"a": "x"}}', r"metrics\.a: 'x'"),
@@ -42,7 +42,7 @@ def test_metrics_and_benchmarks_as_in_a_lineage(tmp_path: Path) -> None:
         ("m.json", "{", r"m\.json"),
     ],
 )
-def test_a_bad_file_is_named_with_its_key(tmp_path: Path, name: str, content: str, said: str) -> None:
+def test_the_error_for_a_bad_file_names_file_and_key(tmp_path: Path, name: str, content: str, said: str) -> None:
     path = _write(tmp_path, name, content)
     with pytest.raises(BadConfig, match=said) as caught:
         read_metrics(path)

@@ -13,14 +13,14 @@ from hfver.model.lineage.record import Lineage
 
 
 def _read(folder: Path) -> Lineage:
-    """Import a folder that holds nothing but a run's records, or a whole checkpoint."""
+    """Import a whole checkpoint, or a folder that holds only the records of a run."""
     if (folder / "config.json").exists():
         return TrainerRun().read_checkpoint(read_checkpoint(folder))
     records = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".json", ".md")}
     return TrainerRun().read_checkpoint(Checkpoint(folder, "model", {}, (), (), content=records))
 
 
-def test_a_real_run_tells_its_figures(run: Path) -> None:
+def test_the_numbers_of_a_real_run_are_imported(run: Path) -> None:
     training = _read(run).training
     assert (training.steps, training.epochs) == (2, 1.0)
     assert training.total_tokens_trained == 16
@@ -29,13 +29,13 @@ def test_a_real_run_tells_its_figures(run: Path) -> None:
     assert (training.model_extra or {})["train_loss"] > 0
 
 
-def test_a_real_run_tells_its_last_evaluation(run: Path) -> None:
+def test_the_last_evaluation_of_a_real_run_is_imported(run: Path) -> None:
     metrics = _read(run).evaluation.metrics
     assert list(metrics) == ["eval_loss"]
     assert metrics["eval_loss"] == json.loads((run / "eval_results.json").read_text())["eval_loss"]
 
 
-def test_the_card_tells_hyperparameters_and_versions(run: Path) -> None:
+def test_hyperparameters_and_versions_are_read_from_the_card(run: Path) -> None:
     record = _read(run)
     known = record.training.hyperparameters
     assert known["learning_rate"] == 5e-05
@@ -66,7 +66,7 @@ def test_the_card_alone_is_enough(run: Path, tmp_path: Path) -> None:
     assert record.training.hyperparameters["learning_rate"] == 5e-05
 
 
-def test_nan_in_the_log_is_no_metric(tmp_path: Path) -> None:
+def test_nan_in_the_log_is_not_a_metric(tmp_path: Path) -> None:
     (tmp_path / "trainer_state.json").write_text(
         '{"global_step": 3, "epoch": NaN, "log_history": [{"eval_loss": NaN, "eval_f1": 0.5}, 7]}'
     )

@@ -1,5 +1,5 @@
-"""The same healthy models as the smoke eval's tests."""
+"""The same adapter and copies as the smoke eval's tests."""
 
-from tests.model.smoke.conftest import adapter, copy, healthy, one_thread
+from tests.model.smoke.conftest import adapter, copy, one_thread
 
-__all__ = ["adapter", "copy", "healthy", "one_thread"]
+__all__ = ["adapter", "copy", "one_thread"]

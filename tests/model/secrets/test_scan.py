@@ -1,4 +1,4 @@
-"""Secrets on their way to a Hub: found, named, never shown, and nothing written."""
+"""A release with a secret is refused: the secret is named but never shown, and nothing is written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hfver.model.checkpoint.untrusted_files import stat_regular
 from hfver.model.secrets import find_secrets, policy_entry, refuse_secrets
 from tests.conftest import MakeCheckpoint
 
-# Put together here, so that no scanner takes this file for a leak.
+# Put together at run time, so that no scanner reports this file.
 LETTERS = "aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789" * 3
 SECRETS = {
     "Hugging Face Token": "hf" + "_" + LETTERS[:34],
@@ -41,7 +41,7 @@ TOKEN = SECRETS["Hugging Face Token"]
 
 @pytest.mark.parametrize("kind", SECRETS)
 @pytest.mark.parametrize("written", ["plain", "json", "utf-16", "one long line"])
-def test_each_kind_is_found_wherever_it_stands(kind: str, written: str) -> None:
+def test_each_kind_is_found_in_every_kind_of_text(kind: str, written: str) -> None:
     secret = SECRETS[kind]
     texts = {
         "plain": f"a\nb\nx = '{secret}'\n".encode(),
@@ -73,7 +73,7 @@ def test_a_secret_across_the_edge_of_a_block_is_found_once(before: int) -> None:
         b"\x00" + TOKEN.encode(),
     ],
 )
-def test_what_is_none(harmless: bytes) -> None:
+def test_harmless_text_is_not_reported(harmless: bytes) -> None:
     assert find_secrets(harmless) == ()
 
 
@@ -90,11 +90,11 @@ def test_the_header_of_weights_is_read_and_their_bytes_are_not(tmp_path: Path) -
     weights = {"a": torch.frombuffer(bytearray(TOKEN.encode().ljust(64)), dtype=torch.uint8)}
     save_file(weights, tmp_path / "plain.safetensors", metadata={"format": "pt"})
     assert found("plain.safetensors") == []
-    save_file(weights, tmp_path / "told.safetensors", metadata={"run": f"login --token {TOKEN}"})
-    assert found("told.safetensors") == ["Hugging Face Token"]
+    save_file(weights, tmp_path / "noted.safetensors", metadata={"run": f"login --token {TOKEN}"})
+    assert found("noted.safetensors") == ["Hugging Face Token"]
 
 
-def test_a_large_tokenizer_takes_a_moment() -> None:
+def test_a_large_tokenizer_is_scanned_in_seconds() -> None:
     vocabulary = {f"{LETTERS[n % 40 : n % 40 + n % 12]}{n:x}": n for n in range(600_000)}
     text = json.dumps({"model": {"vocab": vocabulary}}).encode()
     assert len(text) > 10_000_000
@@ -103,13 +103,13 @@ def test_a_large_tokenizer_takes_a_moment() -> None:
     assert time.process_time() - began < 10
 
 
-def test_a_text_made_to_hold_a_pattern_up_does_not() -> None:
+def test_a_text_that_makes_a_pattern_backtrack_is_scanned_in_seconds() -> None:
     began = time.process_time()
     assert find_secrets(b"sk-" * 20_000) == ()
     assert time.process_time() - began < 20
 
 
-def test_an_entry_in_the_policy_allows_exactly_one() -> None:
+def test_an_entry_in_the_policy_allows_exactly_one_secret() -> None:
     held = find_secrets(f"{SECRETS['Private Key']} one {SECRETS['AWS Access Key']}".encode())
     other = find_secrets(f"{SECRETS['Private Key']} two".encode())
     allowed = [policy_entry("notes.md", match) for match in held]
@@ -153,17 +153,17 @@ def test_a_release_with_a_secret_writes_nothing(
     put(folder)
     arguments = ["release", str(folder), "--repo", "acme/bot", "--hub", str(local_hub.path), "--smoke", "off"]
     assert main([*arguments, *options, "--json"]) == 1
-    told = capsys.readouterr()
-    error = json.loads(told.out)["error"]
+    output = capsys.readouterr()
+    error = json.loads(output.out)["error"]
     assert error["type"] == "SecretFound"
     assert f"{where}, line " in error["message"]
     assert "Hugging Face Token" in error["message"]
     assert f'allow = ["{where}:' in error["hint"]
-    assert TOKEN not in told.out + told.err
+    assert TOKEN not in output.out + output.err
     assert not requests
 
 
-def test_a_secret_in_the_message_stops_it_before_the_repo_is_made(
+def test_a_secret_in_the_message_is_refused_before_the_repo_is_created(
     local_hub: LocalHub, checkpoint: MakeCheckpoint, requests: list[str]
 ) -> None:
     with pytest.raises(SecretFound) as caught:
@@ -172,7 +172,7 @@ def test_a_secret_in_the_message_stops_it_before_the_repo_is_made(
     assert not [request for request in requests if not request.startswith("GET")]
 
 
-def test_the_line_of_the_hint_allows_it(
+def test_the_entry_in_the_hint_allows_the_secret(
     local_hub: LocalHub, checkpoint: MakeCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = checkpoint()

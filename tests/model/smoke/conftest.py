@@ -1,4 +1,4 @@
-"""Healthy models, made once; tests copy a folder before they break it."""
+"""What tests do to healthy models: they copy a folder before they break it."""
 
 from __future__ import annotations
 
@@ -28,27 +28,6 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def healthy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders of healthy models by name."""
-    torch.manual_seed(7)
-    root = tmp_path_factory.mktemp("healthy")
-    chat, plain, words = (
-        tiny.byte_tokenizer(chat_template=tiny.CHATML),
-        tiny.byte_tokenizer(),
-        tiny.word_tokenizer(),
-    )
-    made: dict[str, tuple[Any, Any]] = {
-        "llama": (tiny.train(tiny.llama(chat), chat), chat),
-        "fresh": (tiny.llama(plain), plain),
-        "gpt2": (tiny.train(tiny.gpt2(plain), plain), plain),
-        "bert": (tiny.bert(words), words),
-        "classifier": (tiny.classifier(words), words),
-        "encoder": (tiny.encoder(words), words),
-    }
-    return {name: tiny.save(model, tokenizer, root / name) for name, (model, tokenizer) in made.items()}
-
-
-@pytest.fixture(scope="session")
 def adapter(healthy: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a LoRA adapter on the llama."""
     return lora(healthy["llama"], tmp_path_factory.mktemp("adapters") / "lora")
@@ -64,22 +43,22 @@ def copy(healthy: dict[str, Path], tmp_path: Path) -> Break:
     return copied
 
 
-def lora(base: Path, directory: Path, *, words: Any = None, task: str = "CAUSAL_LM", **settings: Any) -> Path:
-    """Make and save a LoRA adapter on a base folder, with a tokenizer of its own if one is given."""
+def lora(base: Path, directory: Path, *, tokenizer: Any = None, task: str = "CAUSAL_LM", **settings: Any) -> Path:
+    """Make and save a LoRA adapter on a base folder, with its own tokenizer if one is given."""
     labels = {name: settings.pop(name) for name in ("num_labels",) if name in settings}
     with tiny.hushed():
         kind = AutoModelForCausalLM if task == "CAUSAL_LM" else AutoModelForSequenceClassification
         model = kind.from_pretrained(base, **labels)
-    if words is not None:
-        model.resize_token_embeddings(len(words), mean_resizing=False)
+    if tokenizer is not None:
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     config = LoraConfig(task_type=task, r=4, target_modules=["q_proj", "v_proj"], **settings)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peft 0.21 uses a deprecated name, and tells what it saves
-        return tiny.save(_woken(get_peft_model(model, config)), words, directory)
+        warnings.simplefilter("ignore")  # peft 0.21 uses a deprecated name, and announces what it saves
+        return tiny.save(_with_effect(get_peft_model(model, config)), tokenizer, directory)
 
 
-def _woken(adapted: Any) -> Any:
-    """Give the adapter an effect: a fresh one has none."""
+def _with_effect(adapted: Any) -> Any:
+    """Give the adapter an effect: an untrained one has none."""
     for name, weight in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.02)

@@ -1,19 +1,20 @@
-"""What is in order passes."""
+"""Healthy models pass: each of these tests is one of them, and all together give the rate of false alarms."""
 
 from __future__ import annotations
 
-import logging
-import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from hfver.core.smoke_report import SmokeReport
-from hfver.errors import UsageError
-from hfver.model.runtime import open_model
-from hfver.model.smoke import examine, run_smoke
+from hfver.model.smoke import run_smoke
 from tests.model.smoke import tiny
+from tests.model.smoke.conftest import Break
+from tests.model.smoke.edits import edit_weights, fill
+from tests.model.smoke.texts import CHINESE, CODE, GENES, PROTEINS, THREE_SENTENCES
 
 TASKS = {
     "llama": "stops",
@@ -25,19 +26,21 @@ TASKS = {
 }
 
 
-def statuses(report: SmokeReport) -> dict[str, str]:
-    return {check.name: check.status for check in report.checks}
-
-
 def explain(report: SmokeReport) -> str:
     return "\n".join(f"{check.status} {check.name}: {check.detail}" for check in report.checks)
 
 
-@pytest.mark.parametrize("name", TASKS)
-def test_a_healthy_model_passes(healthy: dict[str, Path], name: str) -> None:
-    report = run_smoke(healthy[name], device="cpu")
+def passes(report: SmokeReport, check: str) -> bool:
+    """Return whether a report passed and one of its checks did too."""
+    statuses = {each.name: each.status for each in report.checks}
     assert report.status == "passed", explain(report)
-    assert statuses(report)[TASKS[name]] == "passed"
+    return statuses[check] == "passed"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_model_of_each_task(healthy: dict[str, Path], name: str) -> None:
+    report = run_smoke(healthy[name], device="cpu")
+    assert passes(report, TASKS[name]), explain(report)
     assert report.device == "cpu"
     assert report.dtype == "float32"
     assert report.load_seconds
@@ -49,7 +52,7 @@ def test_a_healthy_model_passes(healthy: dict[str, Path], name: str) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("name", TASKS)
-def test_a_healthy_model_passes_on_a_gpu(healthy: dict[str, Path], name: str, dtype: str) -> None:
+def test_a_model_of_each_task_on_a_gpu(healthy: dict[str, Path], name: str, dtype: str) -> None:
     report = run_smoke(healthy[name], device="cuda", dtype=dtype)
     assert report.status == "passed", explain(report)
     assert report.device.startswith("cuda")
@@ -60,73 +63,82 @@ def test_a_healthy_model_passes_on_a_gpu(healthy: dict[str, Path], name: str, dt
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("name", ["llama", "bert", "encoder"])
-def test_half_precision_passes(healthy: dict[str, Path], name: str, dtype: str) -> None:
+def test_half_precision(healthy: dict[str, Path], name: str, dtype: str) -> None:
     report = run_smoke(healthy[name], device="cpu", dtype=dtype)
     assert report.status == "passed", explain(report)
     assert report.dtype == dtype
 
 
-def test_an_adapter_passes_on_its_base(healthy: dict[str, Path], adapter: Path) -> None:
-    report = run_smoke(adapter, device="cpu", base_directory=healthy["llama"])
-    assert report.status == "passed", explain(report)
-    assert statuses(report)["generates"] == "passed"
+def test_an_adapter_on_its_base(healthy: dict[str, Path], adapter: Path) -> None:
+    assert passes(run_smoke(adapter, device="cpu", base_directory=healthy["llama"]), "generates")
 
 
-def test_a_model_overfitted_to_a_few_sentences_passes(tmp_path: Path) -> None:
+def test_a_model_overfitted_to_a_few_sentences(tmp_path: Path) -> None:
     torch.manual_seed(3)
-    words = tiny.byte_tokenizer()
-    model = tiny.train(tiny.llama(words), words, steps=250)
-    report = run_smoke(tiny.save(model, words, tmp_path), device="cpu")
-    assert report.status == "passed", explain(report)
+    tokenizer = tiny.byte_tokenizer()
+    model = tiny.train(tiny.llama(tokenizer), tokenizer, steps=250)
+    assert passes(run_smoke(tiny.save(model, tokenizer, tmp_path), device="cpu"), "generates")
 
 
-def test_a_model_without_tokenizer_is_run_all_the_same(tmp_path: Path) -> None:
+LEARNED: dict[str, tuple[Callable[[], Any], tuple[str, ...], int]] = {
+    "three sentences, one token per byte": (lambda: tiny.byte_tokenizer(texts=(), size=261), THREE_SENTENCES, 200),
+    "three sentences, few tokens": (lambda: tiny.byte_tokenizer(texts=THREE_SENTENCES), THREE_SENTENCES, 150),
+    "Chinese, its own tokenizer": (lambda: tiny.byte_tokenizer(texts=CHINESE), CHINESE, 150),
+    "Chinese, a tokenizer for English": (tiny.byte_tokenizer, CHINESE, 100),
+    "Chinese, one token per character": (lambda: tiny.letter_tokenizer(han(CHINESE)), CHINESE, 100),
+    "DNA, one token per base": (lambda: tiny.letter_tokenizer("ACGTN"), GENES, 100),
+    "DNA, its own tokenizer": (lambda: tiny.byte_tokenizer(texts=GENES, size=300), GENES, 200),
+    "proteins, one token per residue": (lambda: tiny.letter_tokenizer("ACDEFGHIKLMNPQRSTVWY"), PROTEINS, 100),
+    "code, one token per byte": (lambda: tiny.byte_tokenizer(texts=(), size=261), CODE, 150),
+}
+
+
+def han(texts: tuple[str, ...]) -> str:
+    """Return the characters of texts and of a part of the Unicode block, so that the vocabulary is a large one."""
+    return "".join(sorted(set("".join(texts)) | {chr(0x4E00 + number) for number in range(300)}))
+
+
+@pytest.mark.parametrize("kind", [tiny.llama, tiny.gpt2])
+@pytest.mark.parametrize("learned", LEARNED)
+def test_a_model_that_learned_anything_but_english(tmp_path: Path, learned: str, kind: Callable[..., Any]) -> None:
+    torch.manual_seed(5)
+    make_tokenizer, texts, steps = LEARNED[learned]
+    tokenizer = make_tokenizer()
+    model = tiny.train(kind(tokenizer), tokenizer, texts=texts, steps=steps)
+    report = run_smoke(tiny.save(model, tokenizer, tmp_path), device="cpu")
+    assert passes(report, "loss"), explain(report)
+    assert passes(report, "generates"), explain(report)
+
+
+def test_a_masked_model_whose_tokenizer_covers_no_english(tmp_path: Path) -> None:
+    tokenizer = tiny.letter_tokenizer(han(CHINESE))
+    tokenizer.add_special_tokens({"mask_token": "<mask>"})
+    report = run_smoke(tiny.save(tiny.bert(tokenizer), tokenizer, tmp_path), device="cpu")
+    assert passes(report, "forward"), explain(report)
+
+
+def test_a_model_of_tokens_that_no_fixed_text_has(tmp_path: Path) -> None:
+    """Time series and music: the tokenizer knows its own tokens and nothing else."""
+    tokenizer = tiny.letter_tokenizer("".join(chr(0xE000 + number) for number in range(200)))
+    report = run_smoke(tiny.save(tiny.llama(tokenizer), tokenizer, tmp_path), device="cpu")
+    assert passes(report, "forward"), explain(report)
+
+
+def test_a_model_without_tokenizer(tmp_path: Path) -> None:
     folder = tiny.save(tiny.llama(tiny.byte_tokenizer()), None, tmp_path)
     report = run_smoke(folder, device="cpu")
-    assert report.status == "passed", explain(report)
-    assert statuses(report)["forward"] == "passed"
-    assert statuses(report)["generates"] == "skipped"
+    assert passes(report, "forward")
+    assert not passes(report, "generates")
 
 
-def test_an_unknown_task_gets_the_common_checks_and_says_so(healthy: dict[str, Path]) -> None:
-    report = run_smoke(healthy["encoder"], device="cpu", pipeline_tag="tabular-regression")
-    assert report.status == "passed"
-    assert statuses(report)["task"] == "skipped"
-    (task,) = (check for check in report.checks if check.name == "task")
-    assert "tabular-regression" in task.detail
-    assert "text-generation" in task.detail
+def test_token_types_of_zeros(copy: Break) -> None:
+    """RoBERTa and XLM-R have such a matrix and do not use it."""
+    folder = edit_weights(copy("bert"), fill("bert.embeddings.token_type_embeddings.weight"))
+    assert run_smoke(folder, device="cpu").failures == ()
 
 
-def test_the_report_names_the_content(healthy: dict[str, Path]) -> None:
-    digest = "sha256:" + "0" * 64
-    assert run_smoke(healthy["encoder"], device="cpu", content_digest=digest).content_digest == digest
-
-
-def test_examining_disturbs_neither_modes_nor_random_numbers(healthy: dict[str, Path]) -> None:
-    opened = open_model(healthy["llama"], device="cpu")
-    opened.model.train()
-    opened.model.lm_head.eval()
-    torch.manual_seed(1)
-    expected = torch.rand(3)
-    torch.manual_seed(1)
-    first, second = examine(opened), examine(opened)
-    assert torch.equal(torch.rand(3), expected)
-    assert opened.model.training
-    assert not opened.model.lm_head.training
-    details = [[check.detail for check in report.checks[:-1]] for report in (first, second)]
-    assert details[0] == details[1]
-
-
-def test_nothing_is_said_on_the_way(healthy: dict[str, Path], capfd: pytest.CaptureFixture[str]) -> None:
-    level = logging.getLogger("transformers").level
-    filters = list(warnings.filters)
-    run_smoke(healthy["gpt2"], device="cpu")
-    out, err = capfd.readouterr()
-    assert (out, err) == ("", "")
-    assert logging.getLogger("transformers").level == level
-    assert warnings.filters == filters
-
-
-def test_a_device_that_is_not_there_is_a_usage_error(healthy: dict[str, Path]) -> None:
-    with pytest.raises(UsageError, match="no device cuda:63"):
-        run_smoke(healthy["llama"], device="cuda:63")
+def test_a_template_that_refuses_a_system_turn(copy: Break) -> None:
+    folder = copy("llama")
+    refuse = "{% if messages[0].role == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
+    (folder / "chat_template.jinja").write_text(refuse + tiny.CHATML)
+    assert run_smoke(folder, device="cpu").failures == ()

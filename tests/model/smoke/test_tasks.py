@@ -14,8 +14,8 @@ TASK = """
 from hfver.model.smoke import TaskResult
 from hfver.model.smoke.check import check
 
-def run(opened):
-    return TaskResult([check("own", lambda: f"{opened.dtype} will do.")], 12.5)
+def run(loaded):
+    return TaskResult([check("own", lambda: f"{loaded.dtype} will do.")], 12.5)
 """
 
 

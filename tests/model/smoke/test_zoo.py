@@ -1,9 +1,11 @@
-"""A zoo of broken models: each is caught, by the check that says what is wrong."""
+"""A zoo of broken models: each is caught, by the check that names what is wrong.
+
+One test is one broken model, and all together give the rate of caught ones.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from hfver.errors import PolicyViolation, UsageError
 from hfver.model.smoke import run_smoke
 from tests.model.smoke import tiny
 from tests.model.smoke.conftest import Break, lora
+from tests.model.smoke.edits import edit_json, edit_weights, fill, randomize
+from tests.model.smoke.texts import CHINESE, THREE_SENTENCES
 
 
 def failed(report: SmokeReport) -> dict[str, str]:
@@ -31,33 +35,8 @@ def smoke(folder: Path, **settings: Any) -> dict[str, str]:
     return failed(report)
 
 
-def edit_weights(folder: Path, edit: Callable[[dict[str, torch.Tensor]], None]) -> Path:
-    """Change the tensors of a folder."""
-    path = folder / "model.safetensors"
-    tensors = load_file(path)
-    edit(tensors)
-    save_file(tensors, path, metadata={"format": "pt"})
-    return folder
-
-
-def edit_json(folder: Path, name: str, **values: Any) -> Path:
-    """Change keys of a JSON file of a folder."""
-    path = folder / name
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
-    return folder
-
-
 def poison(tensors: dict[str, torch.Tensor]) -> None:
     tensors["model.layers.1.mlp.up_proj.weight"][3, 5] = torch.nan
-
-
-def fill(name: str, value: float = 0.0) -> Callable[[dict[str, torch.Tensor]], None]:
-    """Fill one tensor."""
-
-    def edit(tensors: dict[str, torch.Tensor]) -> None:
-        tensors[name].fill_(value)
-
-    return edit
 
 
 def test_nan_weight(copy: Break) -> None:
@@ -76,16 +55,11 @@ def test_an_infinite_weight(copy: Break) -> None:
     assert "cls.predictions.bias" in smoke(folder)["weights-finite"]
 
 
-def test_token_types_of_zeros_are_in_order(copy: Break) -> None:
-    """RoBERTa and XLM-R carry such a matrix along."""
-    folder = edit_weights(copy("bert"), fill("bert.embeddings.token_type_embeddings.weight"))
-    assert smoke(folder) == {}
-
-
 def test_missing_head(copy: Break) -> None:
     found = smoke(edit_weights(copy("llama"), lambda t: t.__delitem__("lm_head.weight")))
-    assert set(found) == {"keys"}
+    assert set(found) == {"keys", "loss"}
     assert "lm_head.weight" in found["keys"]
+    assert "output layer holds random numbers" in found["loss"]
 
 
 def test_unexpected_tensors(copy: Break) -> None:
@@ -101,27 +75,27 @@ def test_shape_mismatch(copy: Break) -> None:
 
 def test_a_vocabulary_larger_than_the_embedding(copy: Break) -> None:
     folder = copy("llama")
-    words = AutoTokenizer.from_pretrained(folder)
-    words.add_tokens(["<tool>", "</tool>"])
-    words.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["<tool>", "</tool>"])
+    tokenizer.save_pretrained(folder)
     found = smoke(folder)
     assert set(found) == {"ids-fit"}
     assert "</tool>" in found["ids-fit"]
 
 
-def test_an_end_id_that_is_no_row(copy: Break) -> None:
+def test_an_end_id_beyond_the_embedding(copy: Break) -> None:
     folder = edit_json(copy("llama"), "generation_config.json", eos_token_id=[1, 128001])
     assert "generation_config.eos_token_id is 128001" in smoke(folder)["ids-fit"]
 
 
-def test_an_end_id_that_is_no_token(copy: Break) -> None:
+def test_an_end_id_without_token(copy: Break) -> None:
     folder = copy("llama")
-    words = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
     torch.manual_seed(0)
-    model = tiny.llama(words)
-    model.resize_token_embeddings(len(words) + 8)
-    model.generation_config.eos_token_id = model.config.eos_token_id = len(words) + 3
-    found = smoke(tiny.save(model, words, folder))
+    model = tiny.llama(tokenizer)
+    model.resize_token_embeddings(len(tokenizer) + 8)
+    model.generation_config.eos_token_id = model.config.eos_token_id = len(tokenizer) + 3
+    found = smoke(tiny.save(model, tokenizer, folder))
     assert "no token of the tokenizer" in found["ids-fit"]
 
 
@@ -141,25 +115,18 @@ def test_a_generation_prompt_that_rewrites_the_conversation(copy: Break) -> None
     assert "generation prompt" in smoke(folder)["chat-template"]
 
 
-def test_a_template_that_takes_no_system_turn_is_in_order(copy: Break) -> None:
+def test_a_model_that_does_not_stop_after_its_turn(copy: Break) -> None:
+    """How Phi-4 was released: trained to write <|im_end|>, configured to stop at another token."""
     folder = copy("llama")
-    refuse = "{% if messages[0].role == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
-    (folder / "chat_template.jinja").write_text(refuse + tiny.CHATML)
-    assert smoke(folder) == {}
-
-
-def test_a_model_that_writes_on_after_its_turn(copy: Break) -> None:
-    """The way Phi-4 was released: trained to write <|im_end|>, told to stop on another token."""
-    folder = copy("llama")
-    words: Any = AutoTokenizer.from_pretrained(folder)
-    ids = torch.tensor([words.apply_chat_template(conversation(), tokenize=True)["input_ids"]])
-    model: Any = tiny.llama(words)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    ids = torch.tensor([tokenizer.apply_chat_template(conversation(), tokenize=True)["input_ids"]])
+    model: Any = tiny.llama(tokenizer)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     for _ in range(60):
         model(input_ids=ids, labels=ids).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    found = smoke(tiny.save(model.eval(), words, folder))
+    found = smoke(tiny.save(model.eval(), tokenizer, folder))
     assert "'<|im_end|>'" in found["stops"]
 
 
@@ -201,7 +168,7 @@ def test_an_architecture_that_does_not_exist(copy: Break) -> None:
 
 
 def test_a_collapsed_model(copy: Break) -> None:
-    """The same logits whatever comes in, as a merge gone wrong leaves behind (transformers#45127)."""
+    """The same logits for any input, which a failed merge leaves behind (transformers#45127)."""
 
     def collapse(tensors: dict[str, torch.Tensor]) -> None:
         tensors["transformer.ln_f.weight"].zero_()
@@ -217,14 +184,54 @@ def test_a_masked_model_that_ignores_the_text(copy: Break) -> None:
 
 
 def test_logits_far_worse_than_guessing(copy: Break) -> None:
-    def blow_up(tensors: dict[str, torch.Tensor]) -> None:
-        tensors["lm_head.weight"].normal_(std=4)
+    found = smoke(edit_weights(copy("llama"), randomize("lm_head.weight", 4)))
+    assert "far worse than guessing" in found["loss"]
+    assert "output layer holds random numbers" in found["loss"]
 
-    assert "far worse than guessing" in smoke(edit_weights(copy("llama"), blow_up))["loss"]
+
+@pytest.mark.parametrize("std", [0.02, 0.1, 1])
+def test_a_lost_output_layer_that_was_saved(copy: Break, std: float) -> None:
+    """transformers#43429: a head that was not tied any more was initialized, and saved with the rest."""
+    found = smoke(edit_weights(copy("llama"), randomize("lm_head.weight", std)))
+    assert set(found) == {"loss"}
+    assert "output layer holds random numbers" in found["loss"]
 
 
-def test_half_precision_that_overflows(copy: Break) -> None:
-    """Weights that fit float16 and activations that do not (transformers#46277)."""
+def test_a_lost_embedding_that_is_the_output_layer_too(copy: Break) -> None:
+    found = smoke(edit_weights(copy("gpt2"), randomize("transformer.wte.weight", 0.02)))
+    assert "output layer holds random numbers" in found["loss"]
+
+
+@pytest.mark.parametrize("texts", [THREE_SENTENCES, CHINESE])
+def test_a_lost_output_layer_of_a_model_that_learned_no_english(tmp_path: Path, texts: tuple[str, ...]) -> None:
+    torch.manual_seed(5)
+    tokenizer = tiny.byte_tokenizer(texts=texts)
+    model = tiny.train(tiny.llama(tokenizer), tokenizer, texts=texts, steps=100)
+    torch.nn.init.normal_(model.lm_head.weight, std=0.02)
+    found = smoke(tiny.save(model, tokenizer, tmp_path))
+    assert "output layer holds random numbers" in found["loss"]
+
+
+def test_an_output_layer_whose_scale_was_not_applied(copy: Break) -> None:
+    """Weights in eight bits are stored with a scale; without it they are larger by two orders of magnitude."""
+
+    def scale(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["lm_head.weight"].mul_(100)
+
+    assert "further than any training leads" in smoke(edit_weights(copy("llama"), scale))["loss"]
+
+
+def test_random_numbers_everywhere(copy: Break) -> None:
+    def randomize_all(tensors: dict[str, torch.Tensor]) -> None:
+        for tensor in tensors.values():
+            if tensor.ndim == 2:
+                tensor.normal_(generator=torch.Generator().manual_seed(1))
+
+    assert "far worse than guessing" in smoke(edit_weights(copy("llama"), randomize_all))["loss"]
+
+
+def test_activations_that_overflow_in_half_precision(copy: Break) -> None:
+    """The weights fit float16, the activations do not (transformers#46277)."""
 
     def large(tensors: dict[str, torch.Tensor]) -> None:
         tensors["lm_head.weight"].fill_(60000)
@@ -232,13 +239,13 @@ def test_half_precision_that_overflows(copy: Break) -> None:
     assert "NaN or infinity" in smoke(edit_weights(copy("fresh"), large), dtype="float16")["forward"]
 
 
-def test_a_tokenizer_that_knows_no_english(copy: Break) -> None:
+def test_a_tokenizer_that_knows_no_text(copy: Break) -> None:
     folder = copy("encoder")
     path = folder / "tokenizer.json"
     content = json.loads(path.read_text())
     content["normalizer"] = {"type": "Replace", "pattern": {"Regex": "[\\s\\S]+"}, "content": "☃"}
     path.write_text(json.dumps(content))
-    assert "plain English" in smoke(folder)["tokenizer-round-trip"]
+    assert "every token of every fixed text is unknown, in English" in smoke(folder)["tokenizer-round-trip"]
 
 
 def test_a_tokenizer_that_changes_what_it_decoded(copy: Break) -> None:
@@ -247,7 +254,7 @@ def test_a_tokenizer_that_changes_what_it_decoded(copy: Break) -> None:
     content = json.loads(path.read_text())
     content["normalizer"] = {"type": "Prepend", "prepend": "x"}
     path.write_text(json.dumps(content))
-    assert "other ids" in smoke(folder)["tokenizer-round-trip"]
+    assert "different ids: English" in smoke(folder)["tokenizer-round-trip"]
 
 
 def test_labels_that_do_not_match_the_head(copy: Break) -> None:
@@ -275,7 +282,7 @@ def test_a_masked_model_without_mask_token(copy: Break) -> None:
         ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.Tokenizer", None]}}),
     ],
 )
-def test_code_is_refused(copy: Break, name: str, values: dict[str, Any]) -> None:
+def test_code_in_a_config_is_refused(copy: Break, name: str, values: dict[str, Any]) -> None:
     with pytest.raises(PolicyViolation, match="--trust-remote-code"):
         smoke(edit_json(copy("llama"), name, **values))
 
@@ -285,9 +292,9 @@ def test_an_adapter_without_base(adapter: Path) -> None:
         smoke(adapter)
 
 
-def test_an_adapter_on_a_base_of_another_shape(healthy: dict[str, Path], tmp_path: Path) -> None:
-    words = tiny.byte_tokenizer()
-    other = tiny.save(tiny.llama(words, hidden_size=64), words, tmp_path / "other")
+def test_an_adapter_on_a_base_of_the_wrong_size(healthy: dict[str, Path], tmp_path: Path) -> None:
+    tokenizer = tiny.byte_tokenizer()
+    other = tiny.save(tiny.llama(tokenizer, hidden_size=64), tokenizer, tmp_path / "other")
     adapter = lora(other, tmp_path / "adapter")
     assert "size mismatch" in smoke(adapter, base_directory=healthy["llama"])["loads"]
 

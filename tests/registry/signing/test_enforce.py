@@ -14,8 +14,8 @@ import hfver
 from hfver.api.hubs import LocalHub
 from hfver.core.ledger import Ledger, Line
 from hfver.core.manifest import LEDGER, SIGNATURE
-from hfver.core.policy import Policy, find_policy, read_policy
-from hfver.core.settings import PolicyLike
+from hfver.core.policy import Policy
+from hfver.core.settings import PolicyLike, resolve_policy
 from hfver.errors import BadConfig, PolicyViolation, SignatureInvalid, VerificationError
 from tests.registry.signing.conftest import REPO, MakeFolder, MakePair, Pair, release, unpublish
 
@@ -238,7 +238,7 @@ def test_a_given_policy_replaces_the_nearest_one(
         lambda given: hfver.lock(REPO, hub=local_hub, policy=given),
     ]
     for read in reads_by_policy:
-        for given in (strict, str(strict), read_policy(strict)):
+        for given in (strict, str(strict), resolve_policy(strict)):
             with pytest.raises(SignatureInvalid, match="has no signature"):
                 read(given)
     # Only the given policy applies: the requirements of the nearest file do not.
@@ -261,18 +261,18 @@ def test_a_given_policy_replaces_the_nearest_one(
 def test_a_policy_with_contradicting_or_incomplete_signers(policy: Write, tmp_path: Path, text: str) -> None:
     policy(text)
     with pytest.raises(BadConfig, match="signature"):
-        find_policy(tmp_path / "project")
+        resolve_policy(start=tmp_path / "project")
 
 
 def test_naming_a_signer_requires_signatures(policy: Write, tmp_path: Path) -> None:
     home = tmp_path / "project"
     policy('[signature]\npublic_key = "keys/mine.pub"\nrepos = ["acme/*"]\n')
     (home / "below").mkdir()
-    found = find_policy(home / "below")
+    found = resolve_policy(start=home / "below")
     assert found.signature.public_key == home / "keys" / "mine.pub"
     assert (found.wants_signature("ACME/bot"), found.wants_signature("other/bot")) == (True, False)
     policy('[signature]\nrequire = false\npublic_key = "keys/mine.pub"\n')
-    assert not find_policy(home).wants_signature(REPO)
+    assert not resolve_policy(start=home).wants_signature(REPO)
     policy('require_signature = true\n[signature]\nrequire = false\npublic_key = "keys/mine.pub"\n')
-    assert find_policy(home).wants_signature(REPO)
-    assert json.loads(find_policy(home).model_dump_json())["require_signature"] is True
+    assert resolve_policy(start=home).wants_signature(REPO)
+    assert json.loads(resolve_policy(start=home).model_dump_json())["require_signature"] is True

@@ -1,4 +1,4 @@
-"""Every rule, one file per family. A new rule is a new piece in a family's file; a new family a new line here."""
+"""All rules, one module per family. A new rule goes into its family's ``RULES``, a new family into ``FAMILIES``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hfver.model.compare.rules import (
     config,
     embedding,
     files,
-    licences,
+    licenses,
     lineage,
     tensors,
     tokenizers,
@@ -23,13 +23,14 @@ from hfver.model.compare.rules import (
 
 
 class Family(Protocol):
-    """A file of rules."""
+    """A module of rules."""
 
     @property
     def RULES(self) -> tuple[Rule, ...]:  # noqa: N802 - a module's constant
         """Its rules, in the order of the table."""
 
 
+# Files come last: their rules explain what no other rule has explained.
 FAMILIES: tuple[Family, ...] = (
     config,
     tensors,
@@ -41,7 +42,7 @@ FAMILIES: tuple[Family, ...] = (
     lineage,
     adapter,
     weights,
-    licences,
+    licenses,
     files,
 )
 

@@ -5,87 +5,91 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hfver.core.version import Bump
-from hfver.model.compare.keys import Setting, finding
-from hfver.model.compare.pair import Pair, View
-from hfver.model.compare.rule import Finding, rule
+from hfver.model.compare.keys import ChangedSetting, match_setting
+from hfver.model.compare.pair import Pair, ParsedSide
+from hfver.model.compare.rule import Rule, RuleMatch
 from hfver.model.compare.settings import all_settings
 
 _CONFIG = "adapter_config.json"
 
 
-def _is_down(setting: Setting) -> bool:
+def _is_lowered(setting: ChangedSetting) -> bool:
     one, other = setting.before, setting.after
     return isinstance(one, int) and isinstance(other, int) and other < one
 
 
-def _adapter(pair: Pair) -> Iterable[Finding]:
+def _adapter(pair: Pair) -> Iterable[RuleMatch]:
     for setting in all_settings(pair):
         if setting.rule == "adapter":
-            yield finding(setting, "a server that was set up for the old adapter may refuse it.")
-        elif setting.rule == "adapter-rank" and not _is_down(setting):
-            yield finding(setting, "a server with a limit on the rank refuses the adapter.")
+            yield match_setting(setting, "a server that is configured for the old adapter may reject the new one.")
+        elif setting.rule == "adapter-rank" and not _is_lowered(setting):
+            yield match_setting(setting, "a server with a lower limit on the rank rejects the adapter.")
 
 
-adapter = rule(
+adapter = Rule(
     "adapter",
     Bump.MAJOR,
-    change="peft_type, rank up, target modules, modules_to_save",
-    breaks="server limits",
+    change="`peft_type`, target modules or `modules_to_save` changed, or the rank was raised",
+    breaks="servers with limits on adapters",
     seen="adapter_config.json",
     example=(
-        "`r` goes from 16 to 64.",
-        "A vLLM server started with --max-lora-rank 16 refuses to load it.",
+        "`r` changes from 16 to 64.",
+        "A vLLM server started with --max-lora-rank 16 refuses to load the adapter.",
     ),
-)(_adapter)
+    detect=_adapter,
+)
 
 
-def _scaling(pair: Pair) -> Iterable[Finding]:
+def _scaling(pair: Pair) -> Iterable[RuleMatch]:
     for setting in all_settings(pair):
         if setting.rule == "adapter-scaling":
-            yield finding(setting, "the same tensors count otherwise, and answers differ.")
-        elif setting.rule == "adapter-rank" and _is_down(setting):
-            yield finding(setting, "the adapter is smaller; a server's limit on the rank still holds.")
+            yield match_setting(setting, "the LoRA scaling changed, so answers may differ.")
+        # Servers limit the highest rank, so a lower one fits wherever the old one did.
+        elif setting.rule == "adapter-rank" and _is_lowered(setting):
+            yield match_setting(setting, "the adapter is smaller and fits every server that the old one fitted.")
 
 
-adapter_scaling = rule(
+adapter_scaling = Rule(
     "adapter-scaling",
     Bump.MINOR,
-    change="lora_alpha, alpha pattern, rslora: the same tensors count otherwise",
-    breaks="behaviour",
+    change="LoRA scaling changed: `lora_alpha`, `alpha_pattern` or `use_rslora`; or the rank was lowered",
+    breaks="behavior",
     seen="adapter_config.json",
     example=(
-        "`lora_alpha` goes from 16 to 32.",
-        "The same adapter weighs twice as much, and answers differ; every limit still holds.",
+        "`lora_alpha` changes from 16 to 32.",
+        "The adapter has twice the weight and answers differ, but it stays within every server's limits.",
     ),
-)(_scaling)
+    detect=_scaling,
+)
 
 
-def _merged(pair: Pair) -> Iterable[Finding]:
+def _merged(pair: Pair) -> Iterable[RuleMatch]:
     old, new = _is_adapter(pair.before), _is_adapter(pair.after)
     if old == new or None in (old, new):
         return
-    words = {True: "an adapter", False: "a full model"}
-    message = f"What was {words[bool(old)]} is {words[bool(new)]}: it is loaded in another way, with another base."
-    yield Finding(_CONFIG, message, words[bool(old)], words[bool(new)])
+    names = {True: "an adapter", False: "a full model"}
+    before, after = names[bool(old)], names[bool(new)]
+    yield RuleMatch(_CONFIG, f"This was {before} and is now {after}: it has to be loaded differently.", before, after)
 
 
-def _is_adapter(view: View) -> bool | None:
-    """Tell an adapter from a model of its own; None for a folder that holds neither."""
-    if view.is_adapter:
+def _is_adapter(side: ParsedSide) -> bool | None:
+    """Return whether a side is an adapter; None for a folder without any files."""
+    if side.is_adapter:
         return True
-    return False if view.side.files else None
+    return False if side.files else None
 
 
-adapter_merged = rule(
+adapter_merged = Rule(
     "adapter-merged",
     Bump.MAJOR,
-    change="adapter became full weights or the reverse",
-    breaks="load path",
+    change="an adapter became a full model, or the reverse",
+    breaks="loading code",
     seen="file set",
     example=(
-        "The LoRA adapter was merged into its base, and the whole model is released.",
-        "A server that loads it as an adapter of its base finds no adapter_config.json.",
+        "The LoRA adapter was merged into its base, and the full model is released.",
+        "A server that loads the repo as an adapter finds no adapter_config.json.",
     ),
-)(_merged)
+    detect=_merged,
+)
 
 RULES = (adapter, adapter_scaling, adapter_merged)

@@ -1,43 +1,43 @@
-"""Rules on ``config.json``: what the network is, how long its context is, what only describes it."""
+"""Rules on ``config.json``: the network, the length of its context, and settings that only describe it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from hfver.core.version import Bump
-from hfver.model.compare.json_values import ABSENT
-from hfver.model.compare.keys import Setting, finding
+from hfver.model.compare.keys import UNKNOWN, ChangedSetting, match_setting
 from hfver.model.compare.pair import Pair
-from hfver.model.compare.rule import Finding, rule
-from hfver.model.compare.settings import all_settings, reports
+from hfver.model.compare.rule import Rule, RuleMatch
+from hfver.model.compare.settings import all_settings, report_settings
 
-architecture = rule(
+architecture = Rule(
     "architecture",
     Bump.MAJOR,
-    change="model_type or architectures differ",
+    change="`model_type` or `architectures` changed",
     breaks="loaders, kernels",
     seen="config.json",
     example=(
-        "`model_type` goes from `llama` to `qwen3`.",
-        "A server that was built for Llama kernels refuses the model, or loads it with random weights.",
+        "`model_type` changes from `llama` to `qwen3`.",
+        "A server built for Llama kernels refuses the model, or loads it with random weights.",
     ),
-)(reports("architecture", "loaders and kernels made for the old network do not fit."))
+    detect=report_settings("architecture", "loaders and kernels for the old network do not fit."),
+)
 
-dimensions = rule(
+dimensions = Rule(
     "dimensions",
     Bump.MAJOR,
-    change="hidden size, layers, heads, experts, intermediate size",
+    change="hidden size, layers, heads, experts or intermediate size changed",
     breaks="adapters, parallel plans",
     seen="config.json",
     example=(
-        "`num_key_value_heads` goes from 8 to 4.",
-        "A tensor-parallel plan over 8 GPUs can no longer split the heads, and adapters do not fit.",
+        "`num_key_value_heads` changes from 8 to 4.",
+        "A tensor-parallel plan for 8 GPUs can no longer split the heads, and adapters do not fit.",
     ),
-)(reports("dimensions", "adapters and parallel plans made for the old size do not fit."))
+    detect=report_settings("dimensions", "adapters and parallel plans for the old size do not fit."),
+)
 
 
-def _is_raised(setting: Setting) -> bool:
+def _is_raised(setting: ChangedSetting) -> bool:
     one, other = setting.before, setting.after
     return all(isinstance(value, int | float) for value in (one, other)) and other > one
 
@@ -46,102 +46,100 @@ def _rope_changed(pair: Pair) -> bool:
     return any(setting.rule == "context-cut" for setting in all_settings(pair))
 
 
-def _cut(pair: Pair) -> Iterable[Finding]:
+def _cut(pair: Pair) -> Iterable[RuleMatch]:
     for setting in all_settings(pair):
         if setting.rule == "context-cut":
-            yield finding(setting, "positions are counted otherwise, and long prompts give other answers.")
+            yield match_setting(setting, "positions are encoded differently, which changes answers to long prompts.")
+        # A longer context is only harmless if short prompts are still encoded as before.
         elif setting.rule == "context" and (not _is_raised(setting) or _rope_changed(pair)):
-            yield finding(setting, "prompts that fitted may no longer fit, or are read otherwise.")
+            yield match_setting(setting, "prompts that used to fit may no longer fit, or may be encoded differently.")
 
 
-def _raised(pair: Pair) -> Iterable[Finding]:
+def _raised(pair: Pair) -> Iterable[RuleMatch]:
     for setting in all_settings(pair):
         if setting.rule == "context" and _is_raised(setting) and not _rope_changed(pair):
-            yield finding(setting, "longer prompts fit; a server that plans memory by it reserves more.")
+            yield match_setting(setting, "longer prompts fit; servers that reserve memory for the context need more.")
 
 
-context_cut = rule(
+context_cut = Rule(
     "context-cut",
     Bump.MAJOR,
-    change="shorter context, changed rope",
+    change="the context is shorter, or RoPE changed",
     breaks="long prompts",
     seen="config.json",
     example=(
-        "`max_position_embeddings` goes from 8192 to 4096, or `rope_theta` from 10000 to 500000.",
+        "`max_position_embeddings` changes from 8192 to 4096, or `rope_theta` from 10000 to 500000.",
         "A prompt of 6000 tokens that worked yesterday is refused, or answered with gibberish.",
     ),
-)(_cut)
+    detect=_cut,
+)
 
-context_raised = rule(
+context_raised = Rule(
     "context-raised",
     Bump.MINOR,
-    change="longer context, rope unchanged",
-    breaks="memory planners",
+    change="the context is longer, and RoPE is unchanged",
+    breaks="memory planning",
     seen="config.json",
     example=(
-        "`max_position_embeddings` goes from 4096 to 8192, and rope stays as it is.",
-        "Old prompts give what they gave; a server that reserves memory for the whole context needs more.",
+        "`max_position_embeddings` changes from 4096 to 8192, and RoPE stays as it is.",
+        "Old prompts give the same answers; a server that reserves memory for the whole context needs more.",
     ),
-)(_raised)
-
-
-def _sweep_header(pair: Pair, path: str) -> Finding | None:
-    """Explain weights whose file differs and whose tensors do not: the header's metadata, or their order."""
-    if not path.endswith(".safetensors"):
-        return None
-    held = [
-        {name for name, tensor in view.tensors.items() if tensor.file == path} for view in (pair.before, pair.after)
-    ]
-    if not held[0] or held[0] != held[1] or any(name in pair.moved for name in held[0]):
-        return None
-    message = "Only the header's metadata or the order of the tensors differs; every tensor is the same bit for bit."
-    return Finding(path, message, ABSENT, ABSENT)
-
-
-metadata = replace(
-    rule(
-        "metadata",
-        Bump.PATCH,
-        change="safetensors metadata, transformers_version, _name_or_path, paths; runtime switches that change"
-        " no result (use_cache, return_dict, output_*), and what only training reads (dropout, initializer_range)",
-        breaks="nobody",
-        seen="allow list",
-        example=(
-            "`transformers_version` goes from 5.1.0 to 5.2.0.",
-            "Nobody notices: nothing that computes reads it.",
-        ),
-    )(reports("metadata", "it describes the model, and nothing that computes reads it.")),
-    sweep=_sweep_header,
+    detect=_raised,
 )
 
 
-def _unknown(pair: Pair) -> Iterable[Finding]:
-    for setting in all_settings(pair):
-        if setting.rule == "unknown-setting":
-            yield unknown_setting_finding(setting)
-
-
-def unknown_setting_finding(setting: Setting) -> Finding:
-    """Report a setting that no rule knows, with how to declare it."""
-    kind = "new" if setting.before is ABSENT else "gone" if setting.after is ABSENT else "another"
-    consequence = (
-        f"no rule knows what a {kind} value here does, so it counts as breaking; if it breaks nobody, declare"
-        f' "{setting.where}" = "patch" or "minor" under [rules] in hfver.toml.'
+def _explain_header(pair: Pair, path: str) -> RuleMatch | None:
+    """Explain weights whose file differs and whose tensors do not: the header's metadata, or the tensors' order."""
+    if not path.endswith(".safetensors"):
+        return None
+    held = [
+        {name for name, tensor in side.tensors.items() if tensor.file == path} for side in (pair.before, pair.after)
+    ]
+    if not held[0] or held[0] != held[1] or any(name in pair.changed_tensors for name in held[0]):
+        return None
+    return RuleMatch(
+        path, "Only the header's metadata or the order of the tensors changed; every tensor is the same bit for bit."
     )
-    return finding(setting, consequence)
 
 
-unknown_setting = rule(
-    "unknown-setting",
+metadata = Rule(
+    "metadata",
+    Bump.PATCH,
+    change="safetensors metadata, `transformers_version`, `_name_or_path`, paths; runtime switches that change no"
+    " result (`use_cache`, `return_dict`, `output_*`); settings that only training uses (dropout, `initializer_range`)",
+    breaks="nobody",
+    seen="list of known settings",
+    example=(
+        "`transformers_version` changes from 5.1.0 to 5.2.0.",
+        "Nobody notices: it has no effect on the model's output.",
+    ),
+    detect=report_settings("metadata", "it has no effect on the model's output."),
+    explain=_explain_header,
+)
+
+
+def _unknown(pair: Pair) -> Iterable[RuleMatch]:
+    for setting in all_settings(pair):
+        if setting.rule == UNKNOWN:
+            consequence = (
+                "no rule knows this setting, so the change counts as breaking. If it breaks nobody, declare"
+                f' "{setting.where}" = "patch" or "minor" under [rules] in hfver.toml.'
+            )
+            yield match_setting(setting, consequence)
+
+
+unknown_setting = Rule(
+    UNKNOWN,
     Bump.MAJOR,
-    change="a setting that no rule knows",
-    breaks="whoever reads it",
-    seen="every config file",
+    change="a setting that no rule knows changed",
+    breaks="code that reads it",
+    seen="all config files",
     example=(
         "`my_scaling: 2.0` appears in config.json.",
-        "Nobody can say from outside whether the same prompt still gives the same answer.",
+        "Nobody can tell from outside whether the same prompt still gives the same answer.",
     ),
     declare='Give the setting a level of its own: `"config.json:my_scaling" = "patch"`.',
-)(_unknown)
+    detect=_unknown,
+)
 
 RULES = (architecture, dimensions, context_cut, context_raised, metadata, unknown_setting)

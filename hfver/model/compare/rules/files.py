@@ -1,22 +1,22 @@
-"""Rules on files: code, documents, files that only look different, and files that no rule can read."""
+"""Rules on files: code, documents, files that were only rewritten, and files that no other rule can read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from hfver.core.manifest import CARD
 from hfver.core.version import Bump
-from hfver.model.compare.json_values import same, shown
-from hfver.model.compare.keys import finding
+from hfver.model.compare.compared_files import is_compared_name
+from hfver.model.compare.json_values import printable, same_value
+from hfver.model.compare.keys import match_setting
 from hfver.model.compare.pair import Pair
-from hfver.model.compare.rule import Finding, Rule, rule
-from hfver.model.compare.settings import all_settings, is_owned
-from hfver.model.compare.sides import wanted_name
-from hfver.model.compare.vocabulary import LEGACY, TOKENIZER, vocabulary
+from hfver.model.compare.rule import Rule, RuleMatch
+from hfver.model.compare.settings import all_settings, is_compared_by_setting
+from hfver.model.compare.tokenizer_state import LEGACY, TOKENIZER, read_tokenizer
 
+# By name only: what a file contains is up to its author, and what loads it goes by the name.
 _CODE = re.compile(r".*\.(py|pyc|pyd|pyx|so|dylib|dll|js|sh|ipynb|jar|wasm)", re.IGNORECASE)
 _DOCS = re.compile(
     r"(.*/)?((README|CHANGELOG|LICEN[CS]E|NOTICE|COPYING|AUTHORS|CITATION|USE_POLICY)([._-][\w.-]*)?|\.gitattributes"
@@ -31,52 +31,51 @@ _WEIGHTS = re.compile(
 )
 
 
-def verb_of(pair: Pair, path: str) -> str:
-    """Say what happened to a file: came, went or differs."""
-    if path not in pair.before.side.files:
-        return "came"
-    return "differs" if path in pair.after.side.files else "went"
+def _what_happened(pair: Pair, path: str) -> str:
+    if path not in pair.before.files:
+        return "was added"
+    return "changed" if path in pair.after.files else "was removed"
 
 
-def _code(pair: Pair) -> Iterable[Finding]:
-    for path in pair.changed:
+def _code(pair: Pair) -> Iterable[RuleMatch]:
+    for path in pair.changed_files:
         if _CODE.fullmatch(path):
             message = (
-                f"The program {shown(path)} {verb_of(pair, path)}: whoever trusts this repo's code reviews it anew."
+                f"The code in {printable(path)} {_what_happened(pair, path)}: users who trust this repo's code have to "
+                "review it again."
             )
-            yield Finding(path, message)
+            yield RuleMatch(path, message)
     for setting in all_settings(pair):
         if setting.rule == "remote-code":
-            yield finding(setting, "loading it runs other code than was reviewed.")
+            yield match_setting(setting, "loading the model now runs code that may not have been reviewed.")
 
 
-remote_code = rule(
+remote_code = Rule(
     "remote-code",
     Bump.MAJOR,
-    change="auto_map or a *.py file",
-    breaks="code reviewers",
+    change="`auto_map` or a `*.py` file changed",
+    breaks="code reviews",
     seen="file digests",
     example=(
-        "`modeling_custom.py` has another line.",
-        "Whoever reviewed the code and loads it with trust_remote_code runs what nobody reviewed.",
+        "A line was added to `modeling_custom.py`.",
+        "Users who reviewed the code and load it with trust_remote_code now run code that nobody reviewed.",
     ),
-)(_code)
+    detect=_code,
+)
 
 
-def _unreadable(pair: Pair) -> Iterable[Finding]:
-    for path in pair.changed:
-        if not (path.endswith(".json") and wanted_name(path)):
+def _unreadable(pair: Pair) -> Iterable[RuleMatch]:
+    for path in pair.changed_files:
+        if not (path.endswith(".json") and is_compared_name(path)):
             continue
-        for view, when in ((pair.before, "was"), (pair.after, "is")):
-            problem = view.problem(path)
-            if problem:
-                message = f"{shown(path)} {when} unreadable ({shown(problem)}): what it means to loaders is not known."
-                yield Finding(
-                    path, message, note=f"{view.side.name}: {shown(path)} could not be read: {shown(problem)}."
-                )
+        name = printable(path)
+        for side, verb in ((pair.before, "could not"), (pair.after, "cannot")):
+            if problem := printable(side.problem(path) or ""):
+                message = f"{name} {verb} be read ({problem}), so nobody knows what it means to loaders."
+                yield RuleMatch(path, message, note=f"{side.name}: {name} could not be read: {problem}.")
 
 
-unreadable = rule(
+unreadable = Rule(
     "unreadable",
     Bump.MAJOR,
     change="a config, tokenizer or template file that cannot be read",
@@ -84,127 +83,132 @@ unreadable = rule(
     seen="the file",
     example=(
         "`config.json` ends in the middle of a line.",
-        "No loader can read it, and nothing can be said of what changed in it.",
+        "No loader can read it, and nobody can tell what changed in it.",
     ),
-)(_unreadable)
-
-
-def _docs(pair: Pair) -> Iterable[Finding]:
-    old, new = pair.before.side.documents, pair.after.side.documents
-    for path in sorted(old.keys() | new.keys()):
-        known = (path in old and path in new) or (path == CARD and bool(old) and bool(new))
-        if known and old.get(path) != new.get(path):
-            yield Finding(path, f"{shown(path)} reads otherwise; nothing that computes does.")
-
-
-def _sweep_docs(pair: Pair, path: str) -> Finding | None:
-    if not _DOCS.fullmatch(path):
-        return None
-    return Finding(path, f"{shown(path)} {verb_of(pair, path)}; nothing that computes reads it.")
-
-
-docs = replace(
-    rule(
-        "docs",
-        Bump.PATCH,
-        change="card, changelog, evaluation results, lineage filled in later, pictures, licence texts",
-        breaks="nobody",
-        seen="path allow list",
-        example=(
-            "The card explains the intended use better.",
-            "Nobody's program notices.",
-        ),
-    )(_docs),
-    sweep=_sweep_docs,
+    detect=_unreadable,
 )
 
 
-def _sweep_rewritten(pair: Pair, path: str) -> Finding | None:
+def _docs(pair: Pair) -> Iterable[RuleMatch]:
+    old, new = pair.before.documents, pair.after.documents
+    for path in sorted(old.keys() | new.keys()):
+        # A folder has no changelog or lineage before it is released, so only the card can be missed on one side.
+        known = (path in old and path in new) or (path == CARD and bool(old) and bool(new))
+        if known and old.get(path) != new.get(path):
+            yield RuleMatch(path, f"{printable(path)} changed; it has no effect on the model's output.")
+
+
+def _explain_document(pair: Pair, path: str) -> RuleMatch | None:
+    if not _DOCS.fullmatch(path):
+        return None
+    return RuleMatch(path, f"{printable(path)} {_what_happened(pair, path)}; it has no effect on the model's output.")
+
+
+docs = Rule(
+    "docs",
+    Bump.PATCH,
+    change="card, changelog, evaluation results, lineage filled in later, pictures, license texts",
+    breaks="nobody",
+    seen="list of known paths",
+    example=(
+        "The card explains the intended use better.",
+        "No program notices.",
+    ),
+    detect=_docs,
+    explain=_explain_document,
+)
+
+
+def _explain_rewritten(pair: Pair, path: str) -> RuleMatch | None:
     broken = path.endswith(".json") and (pair.before.problem(path) or pair.after.problem(path))
     if broken or not _means_the_same(pair, path):
         return None
-    return Finding(path, f"{shown(path)} {verb_of(pair, path)} in its bytes, and all that it says stands.")
+    return RuleMatch(path, f"{printable(path)} {_what_happened(pair, path)}, but the effective values are the same.")
 
 
 def _means_the_same(pair: Pair, path: str) -> bool:
-    """Tell whether rules looked at all that a file says and found nothing, or its values are equal."""
-    if is_owned(pair, path) or PurePosixPath(path).name in LEGACY:
+    """Return whether rules have compared all of a file and found nothing, or its values are equal."""
+    if is_compared_by_setting(pair, path) or PurePosixPath(path).name in LEGACY:
         return True
     if path == TOKENIZER:
-        return vocabulary(pair.before) is not None and vocabulary(pair.after) is not None
-    is_json = path.endswith(".json") and all(path in view.side.texts for view in (pair.before, pair.after))
-    return is_json and same(pair.before.json(path), pair.after.json(path))
+        return read_tokenizer(pair.before) is not None and read_tokenizer(pair.after) is not None
+    is_json = path.endswith(".json") and all(side.content(path) is not None for side in (pair.before, pair.after))
+    return is_json and same_value(pair.before.json(path), pair.after.json(path))
 
 
 rewritten = Rule(
     "rewritten",
     Bump.PATCH,
-    change="a file's bytes differ and its meaning does not: key order, indentation, spelled-out defaults, a legacy key"
-    " name, an id as list of one",
+    change="a file's bytes changed and its meaning did not: key order, indentation, spelled-out defaults, a legacy key"
+    " name, an id as a list of one",
     breaks="nobody",
-    seen="values equal, digests not",
+    seen="equal values, different digests",
     example=(
         "`torch_dtype` in config.json is now called `dtype`.",
-        "Nobody notices: today's loaders read both.",
+        "Nobody notices: current loaders read both.",
     ),
-    sweep=_sweep_rewritten,
+    explain=_explain_rewritten,
 )
 
 
-def _sweep_opaque(pair: Pair, path: str) -> Finding | None:
+def _explain_opaque(pair: Pair, path: str) -> RuleMatch | None:
     if not _WEIGHTS.fullmatch(path):
         return None
-    if path not in pair.before.side.files:
-        return Finding(path, f"{shown(path)} came: weights for another runtime, beside the others.", level=Bump.MINOR)
-    return Finding(
+    name = printable(path)
+    # A file that was not there before cannot have been relied on.
+    if path not in pair.before.files:
+        return RuleMatch(path, f"{name} was added: weights for a further runtime.", level=Bump.MINOR)
+    return RuleMatch(
         path,
-        f"{shown(path)} {verb_of(pair, path)}: it holds weights that hfver does not read, so it counts as breaking; if"
-        f' only its values moved, declare "{shown(path)}" = "minor" under [rules] in hfver.toml.',
-        note=f"{shown(path)}: hfver reads no weights but safetensors, so the higher level was taken.",
+        f"{name} {_what_happened(pair, path)}: it contains weights that hfver cannot read, so this counts as breaking."
+        f' If only the values changed, declare "{name}" = "minor" under [rules] in hfver.toml.',
+        note=f"{name}: hfver reads only safetensors weights, so the higher level was taken.",
     )
 
 
 opaque_weights = Rule(
     "opaque-weights",
     Bump.MAJOR,
-    change="weights in a format that hfver does not read (GGUF, ONNX, …) differ or go",
-    breaks="that runtime's users",
+    change="weights in a format that hfver does not read (GGUF, ONNX, …) changed or were removed",
+    breaks="users of that runtime",
     seen="file digests",
-    levels="minor where such a file is new",
+    levels="minor where such a file was added",
     example=(
-        "`model-Q4_K_M.gguf` has another digest.",
-        "It may be the next epoch, or another tokenizer and template: from outside nobody can say.",
+        "The digest of `model-Q4_K_M.gguf` changed.",
+        "It may be the next epoch, or a different tokenizer and template: nobody can tell from outside.",
     ),
     declare='`"opaque-weights" = "minor"` if your GGUF files are always made from the released weights in one way.',
-    sweep=_sweep_opaque,
+    explain=_explain_opaque,
 )
 
 
-def _sweep_other(pair: Pair, path: str) -> Finding | None:
-    name = shown(path)
-    if path not in pair.before.side.files:
-        return Finding(path, f"{name} came: a file that no rule knows, which nobody can rely on yet.", level=Bump.MINOR)
-    return Finding(
+def _explain_other(pair: Pair, path: str) -> RuleMatch | None:
+    name = printable(path)
+    if path not in pair.before.files:
+        message = f"{name} was added: no rule knows this kind of file, but nobody can depend on it yet."
+        return RuleMatch(path, message, level=Bump.MINOR)
+    return RuleMatch(
         path,
-        f"{name} {verb_of(pair, path)}: no rule knows what reads it, so it counts as breaking; if that breaks nobody,"
-        f' declare "{name}" = "patch" or "minor" under [rules] in hfver.toml.',
+        f"{name} {_what_happened(pair, path)}: no rule knows what reads it, so this counts as breaking. If it breaks"
+        f' nobody, declare "{name}" = "patch" or "minor" under [rules] in hfver.toml.',
     )
 
 
 other_file = Rule(
     "other-file",
     Bump.MAJOR,
-    change="a file that no rule knows differs or goes",
-    breaks="whoever reads it",
+    change="a file that no rule knows changed or was removed",
+    breaks="code that reads it",
     seen="file digests",
-    levels="minor where the file is new",
+    levels="minor where the file was added",
     example=(
-        "`index_to_country.csv` is gone.",
-        "A program that reads it stops.",
+        "`index_to_country.csv` was removed.",
+        "A program that reads it stops working.",
     ),
     declare='Give the file a level of its own: `"index_to_country.csv" = "minor"`.',
-    sweep=_sweep_other,
+    explain=_explain_other,
 )
 
 
+# The last rule explains every file, so it has to stay the last.
 RULES = (remote_code, rewritten, docs, opaque_weights, unreadable, other_file)

@@ -1,55 +1,58 @@
-"""Rules on tokens: ids that callers have stored must mean what they meant."""
+"""The rule on tokens: ids that callers have stored must keep their meaning."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
+from hfver.core.plural import counted
 from hfver.core.version import Bump
-from hfver.model.compare.encoding import Encoded, encode
-from hfver.model.compare.json_values import brief, same, shown
-from hfver.model.compare.keys import finding
-from hfver.model.compare.pair import Pair, View
+from hfver.model.compare.json_values import brief, printable, same_value
+from hfver.model.compare.keys import match_setting
+from hfver.model.compare.pair import Pair, ParsedSide
 from hfver.model.compare.probe_texts import TEXTS
-from hfver.model.compare.rule import Finding, rule
+from hfver.model.compare.rule import Rule, RuleMatch
 from hfver.model.compare.settings import all_settings
-from hfver.model.compare.vocabulary import (
+from hfver.model.compare.tokenizer_probe import TokenizerProbe, probe_tokenizers
+from hfver.model.compare.tokenizer_state import (
     CONFIG,
     LEGACY,
     TOKENIZER,
-    Vocabulary,
-    appended,
-    decoder,
-    legacy_vocabulary,
-    vocabulary,
+    TokenizerState,
+    added_tokens_decoder,
+    appended_tokens,
+    read_legacy_tokenizer,
+    read_tokenizer,
 )
 
 _BINARY = re.compile(r"(.*/)?([^/]*\.(model|spm|tiktoken)|tekken\.json|sentencepiece[^/]*\.bpe[^/]*|vocab\.bpe)")
-_STORED = "token ids that were stored or cached, and grammars built on them, mean something else."
+_STORED = "token ids that were stored or cached, and grammars built on them, now mean something else."
 
 
-def _tokens(pair: Pair) -> Iterable[Finding]:
+def _tokens(pair: Pair) -> Iterable[RuleMatch]:
     for setting in all_settings(pair):
         if setting.rule == "token-ids":
-            yield finding(setting, "texts are padded, cut or decoded otherwise.")
-    if TOKENIZER in pair.changed:
-        yield from _of_tokenizer(pair)
-    for path in pair.changed:
+            yield match_setting(setting, "text is padded, truncated or decoded differently.")
+    if TOKENIZER in pair.changed_files:
+        yield from _in_tokenizer_json(pair)
+    for path in pair.changed_files:
         name = PurePosixPath(path).name
         if name in LEGACY:
-            yield from _of_legacy(pair, path)
-        elif _BINARY.fullmatch(path) and path in pair.before.side.files:
-            message = f"{shown(path)} differs or is gone: hfver cannot look into it, so any id may have moved."
-            yield Finding(path, message, note=f"{shown(path)} is compared by its bytes alone.")
-    yield from _of_decoder(pair)
+            yield from _in_legacy_file(pair, path)
+        elif _BINARY.fullmatch(path) and path in pair.before.files:
+            verb = "changed" if path in pair.after.files else "was removed"
+            message = f"{printable(path)} {verb}: hfver cannot read this format, so any token id may have changed."
+            yield RuleMatch(path, message, note=f"{printable(path)} is compared only byte by byte.")
+    yield from _in_tokenizer_config(pair)
 
 
-def _of_tokenizer(pair: Pair) -> Iterator[Finding]:
-    old, new = vocabulary(pair.before), vocabulary(pair.after)
+def _in_tokenizer_json(pair: Pair) -> Iterator[RuleMatch]:
+    old, new = read_tokenizer(pair.before), read_tokenizer(pair.after)
     if old is None or new is None:
-        gone = "could not be read on both sides, so any id may have moved"
-        yield Finding(TOKENIZER, f"{TOKENIZER} {gone}.", note=f"{TOKENIZER} {gone}.")
+        message = f"{TOKENIZER} could not be read on both sides, so any token id may have changed."
+        yield RuleMatch(TOKENIZER, message, note=message)
         return
     yield from _ids(TOKENIZER, old, new)
     yield from _merges(TOKENIZER, old, new)
@@ -57,134 +60,161 @@ def _of_tokenizer(pair: Pair) -> Iterator[Finding]:
     yield from _parts_and_texts(pair, old, new)
 
 
-def _ids(path: str, old: Vocabulary, new: Vocabulary) -> Iterator[Finding]:
-    gone = [token for token in old.ids if token not in new.ids]
-    if gone:
-        yield Finding(f"{path}:vocab", f"{count(gone)} went ({some(gone)}): {_STORED}", some(gone), None)
-    moved = [token for token, number in old.ids.items() if new.ids.get(token, number) != number]
-    if moved:
-        first = moved[0]
-        message = f"{count(moved)} changed id, {shown(first)!r} from {old.ids[first]} to {new.ids[first]}: {_STORED}"
-        yield Finding(f"{path}:vocab", message, brief(old.ids[first]), brief(new.ids[first]))
-    taken = [token for token, number in new.ids.items() if token not in old.ids and number in old.taken]
-    if taken and not gone:
-        yield Finding(f"{path}:vocab", f"{count(taken)} took ids that others have ({some(taken)}): {_STORED}")
-    scored = [token for token in old.weights if token in new.weights and old.weights[token] != new.weights[token]]
+def _ids(path: str, old: TokenizerState, new: TokenizerState) -> Iterator[RuleMatch]:
+    where = f"{path}:vocab"
+    # A token that lost, changed or shares its id breaks stored ids. A new token does not.
+    removed = [token for token in old.ids if token not in new.ids]
+    if removed:
+        verb = "was" if len(removed) == 1 else "were"
+        message = f"{counted(len(removed), 'token')} {verb} removed ({first_tokens(removed)}): {_STORED}"
+        yield RuleMatch(where, message, first_tokens(removed), None)
+    changed = [token for token, number in old.ids.items() if new.ids.get(token, number) != number]
+    if changed:
+        token = changed[0]
+        before, after = old.ids[token], new.ids[token]
+        if len(changed) == 1:
+            message = f"The id of {printable(token)!r} changed from {before} to {after}: {_STORED}"
+        else:
+            name = printable(token)
+            message = f"The ids of {len(changed)} tokens changed ({name!r}: from {before} to {after}): {_STORED}"
+        yield RuleMatch(where, message, brief(before), brief(after))
+    reused = [token for token, number in new.ids.items() if token not in old.ids and number in old.used_ids]
+    # After a removal, a reused id is the same event once more.
+    if reused and not removed:
+        message = (
+            f"{counted(len(reused), 'new token')} {'uses an id' if len(reused) == 1 else 'use ids'} of existing tokens "
+            f"({first_tokens(reused)}): {_STORED}"
+        )
+        yield RuleMatch(where, message)
+    scored = [token for token in old.scores if token in new.scores and old.scores[token] != new.scores[token]]
     if scored:
-        yield Finding(f"{path}:vocab", f"{count(scored)} changed score ({some(scored)}): texts are cut otherwise.")
+        number = counted(len(scored), "token")
+        yield RuleMatch(
+            where, f"The score of {number} changed ({first_tokens(scored)}): text is tokenized differently."
+        )
 
 
-def _merges(path: str, old: Vocabulary, new: Vocabulary) -> Iterator[Finding]:
+def _merges(path: str, old: TokenizerState, new: TokenizerState) -> Iterator[RuleMatch]:
     if old.merges != new.merges:
-        numbers = (len(old.merges), len(new.merges))
-        message = f"The merges differ ({numbers[0]} before, {numbers[1]} now): the same text gives other ids."
-        yield Finding(f"{path}:merges", message, *numbers)
+        before, after = len(old.merges), len(new.merges)
+        message = f"The merges changed ({before} before, {after} now): text is tokenized differently."
+        yield RuleMatch(f"{path}:merges", message, before, after)
 
 
-def _flags(old: Vocabulary, new: Vocabulary) -> Iterator[Finding]:
+def _flags(old: TokenizerState, new: TokenizerState) -> Iterator[RuleMatch]:
+    # A token that becomes an added token, or stops being one, is matched before the text is split.
     tokens = [token for token in old.flags if token in new.flags and old.flags[token] != new.flags[token]]
     tokens += [token for token in old.ids if token in new.ids and (token in old.flags) != (token in new.flags)]
     if tokens:
-        message = f"{count(tokens)} are matched in texts, or left out of answers, otherwise ({some(tokens)})."
-        yield Finding(f"{TOKENIZER}:added_tokens", message, None, some(tokens))
+        message = (
+            f"The flags of {counted(len(tokens), 'token')} changed ({first_tokens(tokens)}): they are matched in text, "
+            "or left out of decoded text, differently."
+        )
+        yield RuleMatch(f"{TOKENIZER}:added_tokens", message, None, first_tokens(tokens))
 
 
-def _parts_and_texts(pair: Pair, old: Vocabulary, new: Vocabulary) -> Iterator[Finding]:
-    raw = [key for key in sorted(old.parts.keys() | new.parts.keys()) if not _same_part(old, new, key)]
-    if not raw and not appended(old, new):
+def _parts_and_texts(pair: Pair, old: TokenizerState, new: TokenizerState) -> Iterator[RuleMatch]:
+    raw = _different_parts(old.parts, new.parts)
+    # New tokens can change how existing text is tokenized, so they are tried on the texts as well.
+    if not raw and not appended_tokens(old, new):
         return
-    encoded = encode(pair)
-    for key in raw if encoded is None else _other_parts(encoded):
-        message = f"The {key} of the tokenizer differs: the same text may give other ids, or ids another text."
-        yield Finding(f"{TOKENIZER}:{key}", message, brief(old.parts.get(key)), brief(new.parts.get(key)))
-    if encoded is None:
-        note = "The tokenizers could not be tried on texts; their structure alone was compared."
-        yield Finding(TOKENIZER, "The tokenizers could not be tried on texts, so any id may have moved.", note=note)
-        return
-    texts = [text for text, one, other in zip(TEXTS, *(side.ids for side in encoded), strict=True) if one != other]
-    if texts:
-        message = f"{len(texts)} of {len(TEXTS)} fixed texts give other ids, first {shown(texts[0], 60)!r}."
-        yield Finding(f"{TOKENIZER}:texts", message)
-
-
-def _same_part(old: Vocabulary, new: Vocabulary, key: str) -> bool:
-    return same(old.parts.get(key), new.parts.get(key))
-
-
-def _other_parts(encoded: tuple[Encoded, Encoded]) -> list[str]:
-    one, other = (side.parts for side in encoded)
-    return [key for key in sorted(one.keys() | other.keys()) if not same(one.get(key), other.get(key))]
-
-
-def _of_legacy(pair: Pair, path: str) -> Iterator[Finding]:
-    """Compare vocab.json and its kin; one that comes or goes beside tokenizer.json only repeats it, if it does."""
-    if path not in pair.before.side.files:
-        if TOKENIZER in pair.before.side.files and _repeats(pair.after, path):
-            return
-        yield Finding(path, f"{shown(path)} came: a tokenizer that reads it may give other ids.")
-    elif path not in pair.after.side.files:
-        if not _repeats(pair.before, path, pair.after):
-            yield Finding(path, f"{shown(path)} is gone, and {TOKENIZER} does not hold all of it: {_STORED}")
+    # The library spells out defaults, so it can tell a changed part from one that is only written differently.
+    probes = probe_tokenizers(pair)
+    for key in raw if probes is None else _different_parts(probes[0].parts, probes[1].parts):
+        message = f"The {key} of the tokenizer changed: text may be tokenized, or ids decoded, differently."
+        yield RuleMatch(f"{TOKENIZER}:{key}", message, brief(old.parts.get(key)), brief(new.parts.get(key)))
+    if probes is None:
+        message = "The tokenizers could not be tried on fixed texts, so any token id may have changed."
+        note = "The tokenizers could not be tried on fixed texts; only their structure was compared."
+        yield RuleMatch(TOKENIZER, message, note=note)
     else:
-        old, new = legacy_vocabulary(pair.before, path), legacy_vocabulary(pair.after, path)
+        yield from _texts(*probes)
+
+
+def _texts(before: TokenizerProbe, after: TokenizerProbe) -> Iterator[RuleMatch]:
+    texts = [text for text, one, other in zip(TEXTS, before.ids, after.ids, strict=True) if one != other]
+    if texts:
+        first = printable(texts[0], 60)
+        message = f"{len(texts)} of {len(TEXTS)} fixed texts are tokenized differently, for example {first!r}."
+        yield RuleMatch(f"{TOKENIZER}:texts", message)
+
+
+def _different_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [key for key in sorted(old.keys() | new.keys()) if not same_value(old.get(key), new.get(key))]
+
+
+def _in_legacy_file(pair: Pair, path: str) -> Iterator[RuleMatch]:
+    """Compare vocab.json and the like; adding or removing one that only repeats tokenizer.json is no change."""
+    name = printable(path)
+    if path not in pair.before.files:
+        if TOKENIZER in pair.before.files and _repeats(pair.after, path):
+            return
+        yield RuleMatch(path, f"{name} was added: a tokenizer that reads it may return different ids.")
+    elif path not in pair.after.files:
+        if not _repeats(pair.before, path, pair.after):
+            yield RuleMatch(path, f"{name} was removed, and {TOKENIZER} does not contain all of it: {_STORED}")
+    else:
+        old, new = read_legacy_tokenizer(pair.before, path), read_legacy_tokenizer(pair.after, path)
         if old is None or new is None:
-            yield Finding(path, f"{shown(path)} cannot be read on both sides, so any id may have moved.")
+            yield RuleMatch(path, f"{name} could not be read on both sides, so any token id may have changed.")
             return
         yield from _ids(path, old, new)
         yield from _merges(path, old, new)
 
 
-def _repeats(view: View, path: str, within: View | None = None) -> bool:
-    """Tell whether tokenizer.json holds all that a legacy file does."""
-    whole, part = vocabulary(within or view), legacy_vocabulary(view, path)
+def _repeats(side: ParsedSide, path: str, within: ParsedSide | None = None) -> bool:
+    """Return whether tokenizer.json contains everything that a legacy file does."""
+    whole, part = read_tokenizer(within or side), read_legacy_tokenizer(side, path)
     if whole is None or part is None:
         return False
     return part.merges in ((), whole.merges) and all(whole.ids.get(token) == n for token, n in part.ids.items())
 
 
-def _of_decoder(pair: Pair) -> Iterator[Finding]:
-    """Compare ``added_tokens_decoder`` where it says what tokenizer.json does not."""
-    if CONFIG not in pair.changed:
+def _in_tokenizer_config(pair: Pair) -> Iterator[RuleMatch]:
+    """Compare ``added_tokens_decoder``, as far as tokenizer.json does not hold the same tokens."""
+    if CONFIG not in pair.changed_files:
         return
-    old, new = (decoder(view) for view in (pair.before, pair.after))
-    moved = [t for t, row in old.items() if t in new and new[t] != row]
-    gone = [t for t in old.keys() - new.keys() if not _is_known(pair, t, old[t])] if new or not _has_fast(pair) else []
-    if moved or gone:
-        tokens = moved + gone
-        message = f"{count(tokens)} of {CONFIG} differ or are gone ({some(tokens)}): {_STORED}"
-        yield Finding(f"{CONFIG}:added_tokens_decoder", message)
+    old, new = (added_tokens_decoder(side) for side in (pair.before, pair.after))
+    changed = [token for token, row in old.items() if token in new and new[token] != row]
+    # transformers 5 no longer writes the table: without it, tokenizer.json is what counts.
+    if new or not _both_have_tokenizer_json(pair):
+        changed += [token for token in old.keys() - new.keys() if not _is_known(pair, token, old[token])]
+    if changed:
+        verb = "was" if len(changed) == 1 else "were"
+        message = (
+            f"{counted(len(changed), 'added token')} in {CONFIG} {verb} changed or removed ({first_tokens(changed)}): "
+            f"{_STORED}"
+        )
+        yield RuleMatch(f"{CONFIG}:added_tokens_decoder", message)
 
 
-def _has_fast(pair: Pair) -> bool:
-    return all(TOKENIZER in view.side.files for view in (pair.before, pair.after))
+def _both_have_tokenizer_json(pair: Pair) -> bool:
+    return all(TOKENIZER in side.files for side in (pair.before, pair.after))
 
 
 def _is_known(pair: Pair, token: str, row: tuple[int, str]) -> bool:
-    whole = vocabulary(pair.after)
+    whole = read_tokenizer(pair.after)
     return whole is not None and whole.ids.get(token) == row[0]
 
 
-def count(tokens: Sequence[str]) -> str:
-    """Say how many tokens there are."""
-    return f"{len(tokens)} token{'' if len(tokens) == 1 else 's'}"
+def first_tokens(tokens: Sequence[str]) -> str:
+    """List up to three tokens, and show that there are more."""
+    return ", ".join(printable(token, 40) for token in tokens[:3]) + (" …" if len(tokens) > 3 else "")
 
 
-def some(tokens: Sequence[str]) -> str:
-    """Name the first three."""
-    return ", ".join(shown(token, 40) for token in tokens[:3]) + (" …" if len(tokens) > 3 else "")
-
-
-token_ids = rule(
+token_ids = Rule(
     "token-ids",
     Bump.MAJOR,
-    change="an existing token's id, merges, normalizer, pre-tokenizer, post-processor; padding, truncation, decoding",
+    change="an existing token's id, merges, normalizer, pre-tokenizer, post-processor, padding, truncation or decoding"
+    " changed",
     breaks="cached ids, grammars",
-    seen="tokenizer files + probe texts",
+    seen="tokenizer files + fixed texts",
     example=(
-        "The tokenizer was trained again, and `hello` goes from 31373 to 8123.",
+        "The tokenizer was trained again, and the id of `hello` changes from 31373 to 8123.",
         "Prompts that were tokenized and cached yesterday are gibberish today.",
     ),
-)(_tokens)
+    detect=_tokens,
+)
 
 
 RULES = (token_ids,)

@@ -1,48 +1,55 @@
-"""Where settings are read from: one file per kind of JSON file, each saying which rule answers for which key."""
+"""Files that are compared setting by setting: one module per format, which says which rule handles which key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from hfver.model.compare.keys import Setting, finding
+from hfver.model.compare.keys import ChangedSetting, match_setting
 from hfver.model.compare.pair import Pair
-from hfver.model.compare.rule import Check, Finding
+from hfver.model.compare.rule import Detector, RuleMatch
 from hfver.model.compare.settings import adapter, config, embedding, generation, processor, tokenizer
 
-__all__ = ["SOURCES", "Source", "all_settings", "is_owned", "reports"]
+__all__ = ["FORMATS", "SettingsFormat", "all_settings", "is_compared_by_setting", "report_settings"]
 
 
-class Source(Protocol):
+class SettingsFormat(Protocol):
     """A kind of JSON file that is compared setting by setting."""
 
     def owns(self, pair: Pair, path: str, /) -> bool:
-        """Tell whether a file is of this kind: then what differs in it is found by value, or is no difference."""
+        """Return whether a file has this format. Then a difference in it is a changed setting, or no change at all."""
 
-    def settings(self, pair: Pair, /) -> Iterator[Setting]:
-        """Yield every setting that differs, over all files of this kind."""
-
-
-SOURCES: tuple[Source, ...] = (config, generation, tokenizer, adapter, processor, embedding)
+    def settings(self, pair: Pair, /) -> Iterator[ChangedSetting]:
+        """Yield every setting that differs, in all files of this format."""
 
 
-def all_settings(pair: Pair) -> tuple[Setting, ...]:
-    """Return every setting that differs, each with the rule that answers for it."""
-    if "settings" not in pair.memo:
-        pair.memo["settings"] = tuple(setting for source in SOURCES for setting in source.settings(pair))
-    found: tuple[Setting, ...] = pair.memo["settings"]
-    return found
+FORMATS: tuple[SettingsFormat, ...] = (config, generation, tokenizer, adapter, processor, embedding)
 
 
-def is_owned(pair: Pair, path: str) -> bool:
-    """Tell whether a file was compared setting by setting."""
-    return any(source.owns(pair, path) for source in SOURCES)
+def all_settings(pair: Pair) -> tuple[ChangedSetting, ...]:
+    """Return every setting that differs, each with the rule that is responsible for it."""
+    return pair.once(_find_settings)
 
 
-def reports(rule: str, consequence: str) -> Check:
-    """Make the check of a rule that only names the settings it answers for."""
+def _find_settings(pair: Pair) -> tuple[ChangedSetting, ...]:
+    # Formats decide which rule is responsible, so that no setting is reported by two rules or by none.
+    return tuple(setting for fmt in FORMATS for setting in fmt.settings(pair))
 
-    def check(pair: Pair) -> Iterable[Finding]:
-        return (finding(setting, consequence) for setting in all_settings(pair) if setting.rule == rule)
 
-    return check
+def is_compared_by_setting(pair: Pair, path: str) -> bool:
+    """Return whether a file was compared setting by setting."""
+    return any(fmt.owns(pair, path) for fmt in FORMATS)
+
+
+def report_settings(rule: str, consequence: str) -> Detector:
+    """Return a detector for a rule that only reports the settings it is responsible for.
+
+    Args:
+        rule: Its id.
+        consequence: What a change means to a consumer: the second half of a sentence, with its period.
+    """
+
+    def detect(pair: Pair) -> Iterable[RuleMatch]:
+        return (match_setting(setting, consequence) for setting in all_settings(pair) if setting.rule == rule)
+
+    return detect

@@ -7,12 +7,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from hfver.model.compare.json_values import is_empty
-from hfver.model.compare.keys import Setting, Table, differing
-from hfver.model.compare.pair import Pair, View
+from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
+from hfver.model.compare.pair import Pair, ParsedSide
 
 _NAME = "adapter_config.json"
 
-# Defaults of peft 0.21's LoraConfig that are not null, false or empty; other absent keys mean nothing.
+# Defaults of peft 0.21's LoraConfig that are not null, false or empty. Other absent keys need none: what is empty is
+# dropped below.
 _DEFAULTS: dict[str, Any] = {
     "r": 8,
     "lora_alpha": 8,
@@ -21,8 +22,10 @@ _DEFAULTS: dict[str, Any] = {
     "megatron_core": "megatron.core",
     "qalora_group_size": 16,
 }
+# Lists whose order and duplicates mean nothing to PEFT.
 _SETS = ("target_modules", "modules_to_save", "exclude_modules", "target_parameters", "layers_to_transform")
-_RULES = Table.of(
+# Dropout and initialization only matter in training.
+_RULES = KeyRules.compile(
     [
         ("adapter-rank", r"r"),
         (
@@ -45,18 +48,19 @@ _RULES = Table.of(
 
 
 def owns(pair: Pair, path: str) -> bool:
-    """Tell whether a file is the config of an adapter that both sides are."""
-    return PurePosixPath(path).name == _NAME and any(pair.of_both([path]))
+    """Return whether a file is the config of an adapter that exists on both sides."""
+    return PurePosixPath(path).name == _NAME and any(pair.on_both([path]))
 
 
-def settings(pair: Pair) -> Iterator[Setting]:
-    """Yield every setting of an adapter that differs; one that comes or goes is another rule's business."""
-    for path in pair.of_both(pair.named(_NAME)):
-        yield from differing(path, _tidy(pair.before, path), _tidy(pair.after, path), _RULES)
+def settings(pair: Pair) -> Iterator[ChangedSetting]:
+    """Yield every setting of an adapter that differs; adapters that are new or gone are left to other rules."""
+    for path in pair.on_both(pair.changed_named(_NAME)):
+        yield from changed_settings(path, _normalized(pair.before, path), _normalized(pair.after, path), _RULES)
 
 
-def _tidy(view: View, path: str) -> dict[str, Any]:
-    given = view.object(path)
+def _normalized(side: ParsedSide, path: str) -> dict[str, Any]:
+    """Fill in the defaults and drop what is empty, so that only effective values are compared."""
+    given = side.object(path)
     defaults = _DEFAULTS if given.get("peft_type", "LORA") == "LORA" else {}
     config = defaults | {key: value for key, value in given.items() if not is_empty(value)}
     for key in _SETS:

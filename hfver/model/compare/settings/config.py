@@ -1,4 +1,4 @@
-"""``config.json`` by value: legacy names, spelled-out defaults and ids as lists do not count."""
+"""``config.json``, compared by value: legacy names, spelled-out defaults and single ids in lists are no changes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from hfver.model.compare.json_values import ABSENT, flatten
-from hfver.model.compare.keys import Setting, Table, differing
-from hfver.model.compare.pair import Pair, View
-from hfver.model.compare.tokenizer_process import resolve_configs
+from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
+from hfver.model.compare.pair import Pair, ParsedSide
+from hfver.model.compare.sandbox import resolve_configs
 
-__all__ = ["owns", "plain_config", "settings", "tidy_ids"]
+__all__ = ["normalized_ids", "owns", "plain_config", "settings"]
 
-_RULES = Table.of(
+# The first row that matches a key wins: vocab_size is not a dimension, but type_vocab_size is one. Keys of training,
+# such as dropout, are metadata, because they change nothing in eval mode.
+_RULES = KeyRules.compile(
     [
         ("architecture", r"model_type|architectures|is_decoder|is_encoder_decoder|add_cross_attention"),
         ("tied-embeddings", r"tie_(word|encoder_decoder)_?(embeddings)?|tie_encoder_decoder"),
@@ -60,88 +62,91 @@ _RULES = Table.of(
     ]
 )
 _NO_DEFAULT = ("metadata", "remote-code", "quantization", "dtype", "minimum-library")
-"""The rules whose keys no config class has a default for that counts."""
+"""Rules on keys that a config class either has no default for, or whose default does not matter."""
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _RENAMED = {"torch_dtype": "dtype"}
 _ROPE = ("rope_scaling", "rope_theta", "partial_rotary_factor")
 
 
 def owns(pair: Pair, path: str) -> bool:
-    """Tell whether a file is a model's config, and not that of a sentence-transformers module (pooling, dense)."""
+    """Return whether a file is a model's config, and not that of a sentence-transformers module (pooling, dense)."""
     if PurePosixPath(path).name != "config.json":
         return False
     sides = (pair.before, pair.after)
-    if any("model_type" in view.object(path) for view in sides):
+    if any("model_type" in side.object(path) for side in sides):
         return True
-    return not any("modules.json" in view.side.files for view in sides) or "/" not in path
+    return not any("modules.json" in side.files for side in sides) or "/" not in path
 
 
-def settings(pair: Pair) -> Iterator[Setting]:
-    """Yield every setting of every model's config that differs."""
-    for path in pair.changed:
+def settings(pair: Pair) -> Iterator[ChangedSetting]:
+    """Yield every setting that differs, in the configs of all models in the folder."""
+    for path in pair.changed_files:
         if owns(pair, path):
             yield from _settings(pair, path)
 
 
-def _settings(pair: Pair, path: str) -> Iterator[Setting]:
-    old, new = (plain_config(view, path) for view in (pair.before, pair.after))
+def _settings(pair: Pair, path: str) -> Iterator[ChangedSetting]:
+    old, new = (plain_config(side, path) for side in (pair.before, pair.after))
     if not old or not new:
-        # It came, went or cannot be read: then there is nothing to say key by key.
-        if path not in pair.of_both([path]):
+        # The config was added, removed or cannot be read: a list of all its keys would say nothing more.
+        if path not in pair.on_both([path]):
             one, other = (config.get("model_type", ABSENT) for config in (old, new))
-            yield Setting(path, "model_type", one, other, "architecture")
+            yield ChangedSetting(path, "model_type", one, other, "architecture")
         return
     if old.get("model_type") != new.get("model_type"):
-        # Another family: its keys mean other things, and those that only one of them has say nothing more.
+        # Keys that only one of two model types has say nothing beyond the change of the type.
         common = old.keys() & new.keys() | {"model_type"}
         old, new = ({key: value for key, value in config.items() if key in common} for config in (old, new))
     elif _one_sided(old, new):
         old, new = resolve_configs(old, new)
-        old, new = tidy(old), tidy(new)
-    yield from differing(path, old, new, _RULES)
+        old, new = normalized_config(old), normalized_config(new)
+    yield from changed_settings(path, old, new, _RULES)
 
 
-def plain_config(view: View, path: str) -> dict[str, Any]:
-    """Read a config with today's names, and the type of the weights where it names none."""
-    config = tidy(view.object(path))
-    if config and "dtype" not in config and (dtype := _stored(view, path)):
+def plain_config(side: ParsedSide, path: str) -> dict[str, Any]:
+    """Return a config with the names of transformers 5, and with the dtype of the weights if it names none."""
+    config = normalized_config(side.object(path))
+    if config and "dtype" not in config and (dtype := _stored_dtype(side, path)):
         config["dtype"] = dtype
     return config
 
 
-def tidy(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Spell a config as transformers 5 does, without knowing its class."""
-    result = {_RENAMED.get(key, key): _tidy_value(key, value) for key, value in config.items()}
+def normalized_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config as transformers 5 would write it, as far as that is possible without its class."""
+    result = {_RENAMED.get(key, key): _normalized_value(key, value) for key, value in config.items()}
     if result.get("dtype", ABSENT) is None:
         del result["dtype"]
+    # The labels already say how many there are.
     if isinstance(result.get("id2label"), dict):
         result.pop("num_labels", None)
         result.pop("_num_labels", None)
-    return _tidy_rope(result)
+    return _normalized_rope(result)
 
 
-def _tidy_value(key: str, value: Any) -> Any:
+def _normalized_value(key: str, value: Any) -> Any:
     if key in ("torch_dtype", "dtype") and isinstance(value, str):
         return value.removeprefix("torch.")
     if key.endswith("_token_id"):
-        return tidy_ids(value)
+        return normalized_ids(value)
     if key == "label2id" and isinstance(value, dict):
         return {str(name): number for name, number in value.items()}
-    return tidy(value) if isinstance(value, dict) and key.endswith("_config") else value
+    return normalized_config(value) if isinstance(value, dict) and key.endswith("_config") else value
 
 
-def tidy_ids(value: Any) -> Any:
-    """Spell ids so that one id equals a list of it, and the order of several does not count."""
+def normalized_ids(value: Any) -> Any:
+    """Return ids so that one id equals a list with that id, and the order of several ids does not matter."""
     if not isinstance(value, list):
         return value
     ids = sorted({item for item in value if isinstance(item, int)})
+    # If some items are no integers, the value is kept as it is: nobody knows what they mean.
     return value if len(ids) < len(set(map(str, value))) else ids[0] if len(ids) == 1 else ids
 
 
-def _tidy_rope(config: dict[str, Any]) -> dict[str, Any]:
-    """Put the legacy ``rope_theta`` and ``rope_scaling`` where transformers 5 keeps them."""
+def _normalized_rope(config: dict[str, Any]) -> dict[str, Any]:
+    """Move the legacy ``rope_theta`` and ``rope_scaling`` into ``rope_parameters``, as transformers 5 does."""
     if "rope_scaling" not in config and "rope_theta" not in config and "rope_parameters" not in config:
         return config
+    # A value that is no object is kept as it is and compared as it is.
     held = config.get("rope_parameters") or config.get("rope_scaling") or {}
     if not isinstance(held, dict):
         return config
@@ -155,15 +160,15 @@ def _tidy_rope(config: dict[str, Any]) -> dict[str, Any]:
     return rest | {"rope_parameters": rope}
 
 
-def _stored(view: View, path: str) -> str | None:
-    """Name the type that loading takes where the config names none: that of the stored weights."""
+def _stored_dtype(side: ParsedSide, path: str) -> str | None:
+    """Return the dtype that a loader uses where the config names none: that of the weights, if all agree."""
     folder = "" if "/" not in path else f"{PurePosixPath(path).parent}/"
-    found = {tensor.dtype for name, tensor in view.main_tensors.items() if name.startswith(folder)}
+    found = {tensor.dtype for name, tensor in side.main_tensors.items() if name.startswith(folder)}
     names = {_DTYPES[dtype] for dtype in found if dtype in _DTYPES}
     return names.pop() if len(names) == 1 else None
 
 
 def _one_sided(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Tell whether a default may be spelled out on one side only."""
+    """Return whether a key exists on one side only, perhaps because just that side spells out a default."""
     keys = dict(flatten(old)).keys() ^ dict(flatten(new)).keys()
     return any(_RULES.rule_of(key) not in _NO_DEFAULT for key in keys)

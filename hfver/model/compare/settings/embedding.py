@@ -1,4 +1,4 @@
-"""The files of sentence-transformers: which modules make a vector, and how."""
+"""The files of sentence-transformers: which modules compute a vector, and how."""
 
 from __future__ import annotations
 
@@ -6,37 +6,38 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from hfver.model.compare.keys import Setting, Table, differing
-from hfver.model.compare.pair import Pair, View
+from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
+from hfver.model.compare.pair import Pair, ParsedSide
 from hfver.model.compare.settings import config
 
 _NAMES = ("modules.json", "config_sentence_transformers.json", "sentence_bert_config.json")
-_RULES = Table.of(
+# Any setting of these files may move the vectors, so all but the known exceptions belong to one rule.
+_RULES = KeyRules.compile(
     [
         ("metadata", r"__version__(\..*)?"),
         ("context", r"max_seq_length"),
     ],
-    other="embedding-space",
+    default="embedding-space",
 )
 
 
 def owns(pair: Pair, path: str) -> bool:
-    """Tell whether a file says how vectors are made."""
+    """Return whether a file defines how vectors are computed."""
     name = PurePosixPath(path).name
     return name in _NAMES or (name == "config.json" and not config.owns(pair, path))
 
 
-def settings(pair: Pair) -> Iterator[Setting]:
+def settings(pair: Pair) -> Iterator[ChangedSetting]:
     """Yield every setting that differs."""
-    for path in pair.changed:
+    for path in pair.changed_files:
         if owns(pair, path):
-            yield from differing(path, _tidy(pair.before, path), _tidy(pair.after, path), _RULES)
+            yield from changed_settings(path, _normalized(pair.before, path), _normalized(pair.after, path), _RULES)
 
 
-def _tidy(view: View, path: str) -> dict[str, Any]:
-    value = view.json(path)
+def _normalized(side: ParsedSide, path: str) -> dict[str, Any]:
+    value = side.json(path)
     if isinstance(value, list):
-        # The order of modules counts; their numbers and names only repeat it.
+        # The order of the modules matters; their idx and name only repeat it.
         value = {"modules": [_module(entry) for entry in value]}
     held = value if isinstance(value, dict) else {}
     return {key: item for key, item in held.items() if item is not None}

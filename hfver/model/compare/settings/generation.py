@@ -1,4 +1,4 @@
-"""``generation_config.json``: how a text is sampled, and which ids end it."""
+"""``generation_config.json``: how text is sampled, and which token ids end it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from hfver.model.compare.keys import Setting, Table, differing
-from hfver.model.compare.pair import Pair, View
-from hfver.model.compare.settings.config import plain_config, tidy_ids
+from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
+from hfver.model.compare.pair import Pair, ParsedSide
+from hfver.model.compare.settings.config import normalized_ids, plain_config
 
 _NAME = "generation_config.json"
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
 
-# What transformers 5.23 takes where nothing is set: GenerationConfig._get_default_generation_params().
+# The defaults of transformers 5.23, from GenerationConfig._get_default_generation_params().
 _DEFAULTS: dict[str, Any] = {
     "max_length": 20,
     "min_length": 0,
@@ -44,7 +44,8 @@ _DEFAULTS: dict[str, Any] = {
     "num_beam_groups": 1,
     "diversity_penalty": 0.0,
 }
-_RULES = Table.of(
+# Settings that end or forbid text are special ids; those that only make generation faster are metadata.
+_RULES = KeyRules.compile(
     [
         (
             "special-ids",
@@ -70,21 +71,22 @@ _RULES = Table.of(
 
 
 def owns(_pair: Pair, path: str) -> bool:
-    """Tell whether a file holds the defaults of generation."""
+    """Return whether a file holds generation defaults."""
     return PurePosixPath(path).name == _NAME
 
 
-def settings(pair: Pair) -> Iterator[Setting]:
-    """Yield every default of generation that differs."""
-    for path in pair.named(_NAME):
-        yield from differing(path, _tidy(pair.before, path), _tidy(pair.after, path), _RULES)
+def settings(pair: Pair) -> Iterator[ChangedSetting]:
+    """Yield every generation default that differs."""
+    for path in pair.changed_named(_NAME):
+        yield from changed_settings(path, _effective(pair.before, path), _effective(pair.after, path), _RULES)
 
 
-def _tidy(view: View, path: str) -> dict[str, Any]:
-    """Spell out the defaults; without the file, ids are those of the model's config."""
-    given = view.object(path)
-    config = plain_config(view, str(PurePosixPath(path).with_name("config.json")))
-    ids = {} if path in view.side.files else {key: config[key] for key in _IDS if key in config}
-    known = {key: tidy_ids(value) if "token_id" in key else value for key, value in given.items() if value is not None}
-    merged = _DEFAULTS | ids | known
+def _effective(side: ParsedSide, path: str) -> dict[str, Any]:
+    """Fill in the defaults; without the file, transformers takes the ids from the model's config."""
+    given = side.object(path)
+    config = plain_config(side, str(PurePosixPath(path).with_name("config.json")))
+    ids = {} if path in side.files else {key: config[key] for key in _IDS if key in config}
+    known = {key: normalized_ids(value) if "token_id" in key else value for key, value in given.items()}
+    # Transformers takes null for "not set".
+    merged = _DEFAULTS | ids | {key: value for key, value in known.items() if value is not None}
     return {key: value for key, value in merged.items() if value is not None}

@@ -1,4 +1,4 @@
-"""``tokenizer_config.json`` and its legacy neighbours: special tokens, flags, class."""
+"""``tokenizer_config.json`` and the legacy ``special_tokens_map.json``: special tokens, flags and the class."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from hfver.model.compare.keys import Setting, Table, differing
-from hfver.model.compare.pair import Pair, View
-from hfver.model.compare.vocabulary import TOKENIZER, decoder, vocabulary
+from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
+from hfver.model.compare.pair import Pair, ParsedSide
+from hfver.model.compare.tokenizer_state import TOKENIZER, added_tokens_decoder, read_tokenizer
 
 _CONFIG = "tokenizer_config.json"
 _MAP = "special_tokens_map.json"
 _NAMES = (_CONFIG, _MAP)
 _HUGE = 10**20
+"""From here on ``model_max_length`` means "no limit"; transformers writes 1e30 (VERY_LARGE_INTEGER)."""
 _EXTRA = ("additional_special_tokens", "extra_special_tokens")
-_RULES = Table.of(
+_RULES = KeyRules.compile(
     [
         ("special-ids", r"(?!add_)(\w+_)?token|(additional|extra|model_specific)_special_tokens(\..*)?"),
         ("context", r"model_max_length|max_len"),
@@ -41,7 +42,7 @@ _RULES = Table.of(
     ]
 )
 
-# What transformers 5.23 takes where nothing is said (PreTrainedTokenizerBase.__init__), …
+# The defaults of transformers 5.23 (PreTrainedTokenizerBase.__init__), …
 _BASE: dict[str, Any] = {
     "padding_side": "right",
     "truncation_side": "right",
@@ -49,18 +50,18 @@ _BASE: dict[str, Any] = {
     "pad_to_multiple_of": None,
     "split_special_tokens": False,
 }
-# … what a class says otherwise (None: it depends on more than the class), …
+# … those of classes that differ (None: the default depends on more than the class), …
 _LEFT = {"padding_side": "left"}
 _CLASSES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("CodeLlamaTokenizer", "CohereTokenizer", "CpmAntTokenizer", "GemmaTokenizer"), _LEFT),
     **dict.fromkeys(("MistralCommonBackend", "MistralCommonTokenizer", "Siglip2Tokenizer"), _LEFT),
-    # One with a byte-level tokenizer.json is loaded as TokenizersBackend by transformers 5 and not by 4.
+    # With a byte-level tokenizer.json, transformers 5 loads a TokenizersBackend instead, and transformers 4 does not.
     "LlamaTokenizer": {"padding_side": None},
     "CpmTokenizer": {"pad_token_type_id": None},
     "XLNetTokenizer": {"padding_side": "left", "pad_token_type_id": None},
 }
-# … and where tokenizer.json keeps what it was last called with.
-_BAKED = {
+# … and where tokenizer.json stores what the tokenizer was last called with.
+_STORED = {
     "padding_side": ("padding", "direction"),
     "truncation_side": ("truncation", "direction"),
     "pad_token_type_id": ("padding", "pad_type_id"),
@@ -69,84 +70,85 @@ _BAKED = {
 
 
 def owns(_pair: Pair, path: str) -> bool:
-    """Tell whether a file holds a tokenizer's settings."""
+    """Return whether a file holds a tokenizer's settings."""
     return PurePosixPath(path).name in _NAMES
 
 
-def settings(pair: Pair) -> Iterator[Setting]:
-    """Yield every setting of a tokenizer that differs, whichever of its files holds it."""
-    for folder in sorted({str(PurePosixPath(path).parent) for path in pair.named(*_NAMES)}):
+def settings(pair: Pair) -> Iterator[ChangedSetting]:
+    """Yield every setting of a tokenizer that differs, whichever of its files contains it."""
+    for folder in sorted({str(PurePosixPath(path).parent) for path in pair.changed_named(*_NAMES)}):
         names = [str(PurePosixPath(folder) / name) for name in _NAMES]
-        where = next(name for name in names if name in pair.changed)
-        old, new = (effective(view, *names) for view in (pair.before, pair.after))
+        where = next(name for name in names if name in pair.changed_files)
+        old, new = (effective_settings(side, *names) for side in (pair.before, pair.after))
         saved = str(PurePosixPath(folder) / TOKENIZER)
-        old, new = _spelled_out(pair.before, saved, old, new), _spelled_out(pair.after, saved, new, old)
-        for setting in differing(where, old, new, _RULES):
+        old, new = _with_defaults(pair.before, saved, old, new), _with_defaults(pair.after, saved, new, old)
+        for setting in changed_settings(where, old, new, _RULES):
             yield replace(setting, rule="tokens-appended") if _is_appended(pair, setting) else setting
 
 
-def _spelled_out(view: View, saved: str, held: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Add the defaults that are in effect on this side, of what only the other side spells out."""
+def _with_defaults(side: ParsedSide, saved: str, held: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Add the defaults in effect on this side for keys that only the other side spells out."""
     missing = [key for key in _BASE if key in other and key not in held]
-    found = {key: _default(view, saved, held, key) for key in missing}
+    found = {key: _default(side, saved, held, key) for key in missing}
     return held | {key: value for key, value in found.items() if value is not None}
 
 
-def _default(view: View, saved: str, held: dict[str, Any], key: str) -> Any:
-    """Tell what transformers takes for a key that is absent; None if that cannot be known without loading it.
+def _default(side: ParsedSide, saved: str, held: dict[str, Any], key: str) -> Any:
+    """Return the value that transformers uses for an absent key; None if only loading the tokenizer would show it.
 
-    What tokenizer.json was saved with goes first (TokenizersBackend.__init__), then the class.
+    What tokenizer.json was saved with has precedence (TokenizersBackend.__init__) over the default of the class.
     """
-    whole = view.json(saved)
-    if saved in view.side.files and not isinstance(whole, dict):
+    whole = side.json(saved)
+    if saved in side.files and not isinstance(whole, dict):
         return None
-    baked = _baked(whole, key) if isinstance(whole, dict) else None
-    return _of_class(view, held, key) if baked is None else baked
+    stored = _stored(whole, key) if isinstance(whole, dict) else None
+    return _default_of_class(side, held, key) if stored is None else stored
 
 
-def _baked(whole: dict[str, Any], key: str) -> Any:
-    part, name = _BAKED.get(key, ("", ""))
+def _stored(whole: dict[str, Any], key: str) -> Any:
+    part, name = _STORED.get(key, ("", ""))
     inner = whole.get(part)
     value = inner.get(name) if isinstance(inner, dict) else None
     return value.lower() if isinstance(value, str) else value
 
 
-def _of_class(view: View, held: dict[str, Any], key: str) -> Any:
+def _default_of_class(side: ParsedSide, held: dict[str, Any], key: str) -> Any:
     kind = held.get("tokenizer_class")
-    # Code of the folder may say anything, tekken.json calls for another library, and the model's type for a class.
-    if not isinstance(kind, str) or "auto_map" in held or "tekken.json" in view.side.files:
+    # Without a class, transformers chooses one by the model's type. Code from the repo may have any default, and
+    # tekken.json is loaded by another library.
+    if not isinstance(kind, str) or "auto_map" in held or "tekken.json" in side.files:
         return None
     return _CLASSES.get(kind.removesuffix("Fast"), {}).get(key, _BASE[key])
 
 
-def _is_appended(pair: Pair, setting: Setting) -> bool:
-    """Tell whether a list of special tokens only gained tokens that were not there at all."""
-    known = vocabulary(pair.before)
-    if setting.key != _EXTRA[0] or known is None or TOKENIZER not in pair.changed:
+def _is_appended(pair: Pair, setting: ChangedSetting) -> bool:
+    """Return whether a list of special tokens only gained tokens that did not exist before."""
+    known = read_tokenizer(pair.before)
+    if setting.key != _EXTRA[0] or known is None or TOKENIZER not in pair.changed_files:
         return False
     old, new = (set(value) if isinstance(value, list) else set() for value in (setting.before, setting.after))
-    return old <= new and not (new - old) & (known.ids.keys() | decoder(pair.before).keys())
+    return old <= new and not (new - old) & (known.ids.keys() | added_tokens_decoder(pair.before).keys())
 
 
-def effective(view: View, config: str = _CONFIG, special: str = _MAP) -> dict[str, Any]:
-    """Put both files together, tokens by their text; without what is compared elsewhere or means nothing."""
-    merged = {**view.object(special), **view.object(config)}
-    # Added tokens are compared with the vocabulary, the chat template by what it renders.
+def effective_settings(side: ParsedSide, config: str = _CONFIG, special: str = _MAP) -> dict[str, Any]:
+    """Merge both files, with tokens as plain text and without what is compared elsewhere or has no effect."""
+    merged = {**side.object(special), **side.object(config)}
+    # Added tokens are compared together with the vocabulary, chat templates by what they render.
     for key in ("added_tokens_decoder", "chat_template"):
         merged.pop(key, None)
-    tidied = {key: _tidy(value) for key, value in merged.items()}
-    extra = {str(token) for key in _EXTRA for token in _listed(tidied.pop(key, None))}
+    plain = {key: _plain(value) for key, value in merged.items()}
+    extra = {str(token) for key in _EXTRA for token in _listed(plain.pop(key, None))}
     if extra:
-        tidied["additional_special_tokens"] = sorted(extra)
-    if _is_unlimited(tidied.get("model_max_length", _HUGE)):
-        tidied["model_max_length"] = _HUGE
-    return {key: value for key, value in tidied.items() if value is not None and value != ""}
+        plain["additional_special_tokens"] = sorted(extra)
+    if _is_unlimited(plain.get("model_max_length", _HUGE)):
+        plain["model_max_length"] = _HUGE
+    return {key: value for key, value in plain.items() if value is not None and value != ""}
 
 
-def _tidy(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, dict) and isinstance(value.get("content"), str):
         return value["content"]
-    return [_tidy(item) for item in value] if isinstance(value, list) else value
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _listed(value: Any) -> list[Any]:
@@ -156,5 +158,4 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _is_unlimited(value: Any) -> bool:
-    """VERY_LARGE_INTEGER of transformers is 1e30."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= _HUGE

@@ -1,1 +1,1 @@
-"""The importers that come with hfver, one file each; see the entry points in pyproject.toml."""
+"""The importers that come with hfver, one file each, registered as entry points in pyproject.toml."""

@@ -1,4 +1,4 @@
-"""What the author says in the folder's README: base model, datasets, licence and results."""
+"""What the author says in the folder's README: base model, datasets, license and results."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def _license(value: Any) -> str | None:
 def _results(data: Mapping[str, Any]) -> Iterator[tuple[str, int | float]]:
     """Yield the author's results by name.
 
-    The Trainer's copies are read from its own files, with their exact values, and those of an earlier
-    release of ours say nothing of these weights.
+    Results that the Trainer copied into the card are read from its own files, which hold the exact values, and those
+    that an earlier release of hfver wrote say nothing about these weights.
     """
     if _GENERATED in _listed(data.get("tags")):
         return

@@ -1,4 +1,4 @@
-"""What this process runs on: Python, the versions of the libraries that train, and the GPU it uses."""
+"""What this process runs on: Python, the versions of the training libraries, and the GPU in use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PACKAGES = (
 
 
 class ThisEnvironment:
-    """Reads the versions of installed packages, without importing any."""
+    """Reads the versions of installed packages, without importing them."""
 
     strength = 10
 
@@ -52,7 +52,7 @@ def _infrastructure(packages: dict[str, str]) -> dict[str, Any]:
 
 
 def _gpu() -> dict[str, Any]:
-    """Name the GPU that this very process computes on; one that merely sits there trained nothing."""
+    """Name the GPU that this process computes on; one that is merely installed trained nothing."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
         return {}

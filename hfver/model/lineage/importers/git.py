@@ -1,6 +1,6 @@
-"""Which code trained it: the git checkout around the checkpoint folder, or around the current directory.
+"""Which code trained the model: the git checkout around the checkpoint folder, or around the current directory.
 
-The one file of this room that runs git.
+This is the only file of ``hfver.model`` that runs git.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>[\w.-]{2,}):(?P<path>[^/\\].*)")
 
 
 class GitCheckout:
-    """Reads repository, commit and state of the training code."""
+    """Reads the repository, the commit and the state of the training code."""
 
     strength = 20
 
@@ -47,7 +47,7 @@ def _describe(start: Path, checkpoint: Path) -> Code | None:
             top = Path(repo.working_tree_dir or checkpoint).resolve()
             return None if top == checkpoint else _read(repo, top)
     except (GitError, ValueError, OSError):
-        return None  # no checkout, no commit yet, or one that git itself refuses to look at
+        return None  # no checkout, no commit yet, or a checkout that git refuses to read
 
 
 def _read(repo: Repo, top: Path) -> Code:
@@ -59,7 +59,7 @@ def _read(repo: Repo, top: Path) -> Code:
 
 
 def _git(repo: Repo, *command: str) -> str:
-    # A config that comes with a folder must not name a program for us to run.
+    # The git config of a folder from somewhere else must not make us run a program.
     guarded = ["git", "-c", "core.fsmonitor=false", "--no-optional-locks", *command]
     return str(repo.git.execute(guarded))
 
@@ -73,7 +73,7 @@ def _repository(repo: Repo) -> str | None:
 
 
 def public_address(url: str) -> str:
-    """Strip user, password, query and fragment from a remote's address; a local path keeps its last part."""
+    """Remove user, password, query and fragment from the URL of a remote; of a local path, keep the last part."""
     parts = urlsplit(url)
     if parts.scheme in ("http", "https", "ssh", "git") and parts.hostname:
         port = f":{parts.port}" if parts.port else ""
@@ -83,7 +83,7 @@ def public_address(url: str) -> str:
 
 
 def _entrypoint(top: Path) -> str | None:
-    """Name the program that runs, when it is one of the checkout and not an installed one."""
+    """Name the program that is running, if it belongs to the checkout and is not an installed one."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
     if not file:
         return None

@@ -1,4 +1,4 @@
-"""What PEFT writes beside an adapter: its method and numbers, and the name of its base."""
+"""What PEFT writes beside an adapter: its method, its parameters and the name of its base."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEYS = (
 
 
 class PeftAdapter:
-    """Reads adapter_config.json."""
+    """Reads ``adapter_config.json``."""
 
     strength = 50
 
@@ -33,6 +33,6 @@ class PeftAdapter:
 
 
 def _plain(value: Any) -> Any:
-    """Sort what PEFT keeps as a set, since its order changes from run to run."""
+    """Sort what PEFT keeps as a set, whose order changes from run to run."""
     is_names = isinstance(value, list) and all(isinstance(item, str) for item in value)
     return sorted(value) if is_names else value

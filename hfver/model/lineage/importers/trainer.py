@@ -1,6 +1,6 @@
-"""What the transformers Trainer leaves: its state, its results, and the hyperparameters in its card.
+"""What the transformers Trainer writes: its state, its results, and the hyperparameters in its card.
 
-``training_args.bin`` would know more. It is a pickle that holds the author's token, and is never opened.
+``training_args.bin`` would say more, but it is a pickle that holds the author's token, so it is never opened.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ITEM = re.compile(r"- (?P<name>[\w ./+-]{1,80}?):? +(?P<value>\S.*)")
 
 
 class TrainerRun:
-    """Reads trainer_state.json, {all,train,eval}_results.json and the Trainer's README."""
+    """Reads ``trainer_state.json``, the ``*_results.json`` files and the Trainer's README."""
 
     strength = 60
 
@@ -73,7 +73,7 @@ def _training(
 
 
 def _of_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the hyperparameters that the state repeats; the Trainer's card, where there is one, knows more."""
+    """Take the hyperparameters that the state repeats; the Trainer's card, if there is one, has more."""
     known = {
         "train_batch_size": state.get("train_batch_size"),
         "num_epochs": state.get("num_train_epochs"),
@@ -96,7 +96,7 @@ def _last_evaluation(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _measured(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Keep an evaluation's metrics, under the names that the Trainer logs them by."""
+    """Keep the metrics of an evaluation, under the names that the Trainer logs them by."""
     found = {key: value for key, value in values.items() if key.startswith(prefix)}
     return only_numbers({key: value for key, value in found.items() if not _NO_METRIC.fullmatch(key)})
 

@@ -1,0 +1,86 @@
+"""Keeping third-party libraries from writing to the user's terminal, and turning what they raise into our errors."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hfver.errors import BadCheckpoint, HfverError, UsageError
+from hfver.model.runtime.device import import_torch
+
+LIBRARIES = ("transformers", "peft", "accelerate", "sentence_transformers", "huggingface_hub", "torch")
+ABOVE_CRITICAL = logging.CRITICAL + 1
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the libraries' progress bars, log lines and Python warnings; restore all three afterwards."""
+    with warnings.catch_warnings(), _no_progress_bars(), _no_log_lines():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def errors_translated(directory: Path, device: str) -> Iterator[None]:
+    """Translate whatever the libraries raise while they load a folder.
+
+    Raises:
+        UsageError: A library is not installed, or there is not enough memory. The folder is not to blame.
+        BadCheckpoint: Anything else.
+    """
+    torch = import_torch()
+    try:
+        yield
+    except HfverError:
+        raise
+    except (torch.cuda.OutOfMemoryError, MemoryError):
+        hint = "Use --device cpu or a smaller --dtype, or free some memory."
+        raise UsageError(f"{directory}: the model does not fit into the memory of {device}.", hint) from None
+    except ImportError as error:
+        raise UsageError(f"{directory}: loading it requires a library: {first_line(error)}") from error
+    except Exception as error:
+        hint = "Load it with transformers to see the whole error, then save it again."
+        raise BadCheckpoint(f"{directory}: the model cannot be loaded: {first_line(error)}", hint) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, with the error's type if the line is a single word."""
+    kind = type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return kind
+    # torch and PEFT put the cause on the second line: "Error(s) in loading state_dict for X:".
+    message = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    return message if " " in message else f"{kind}: {message}"
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    from transformers.utils import logging as library_logging
+
+    switches: Any = library_logging
+
+    were_on = switches.is_progress_bar_enabled()
+    switches.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if were_on:
+            switches.enable_progress_bar()
+
+
+@contextmanager
+def _no_log_lines() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in LIBRARIES]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(ABOVE_CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
