@@ -56,7 +56,7 @@ def parse_bump(text: str) -> Bump:
     """Parse ``major``, ``minor`` or ``patch``.
 
     Raises:
-        BadVersion: It is none of them.
+        BadVersion: It is a different word.
     """
     try:
         return Bump(text)
@@ -68,8 +68,8 @@ def parse_version(text: str) -> Version:
     """Parse an exact SemVer 2.0 version, with or without a leading ``v``.
 
     Raises:
-        BadVersion: The text is not ``MAJOR.MINOR.PATCH[-PRE]``, or it has build metadata, which could not be told
-            apart by versions: SemVer ignores it in comparisons.
+        BadVersion: The text is not ``MAJOR.MINOR.PATCH[-PRE]``, or it has build metadata. SemVer ignores that in
+            comparisons, so two builds would be the same version.
     """
     bare = text[1:] if text[:1] in "vV" else text
     try:

@@ -200,7 +200,7 @@ class HubSession:
 _NOT_FOUND = "Check the name, and that your token has access to it (HF_TOKEN, or: hf auth login)."
 
 _lent: ContextVar[float | None] = ContextVar("_lent", default=None)
-"""Timeout in seconds while huggingface_hub sends requests on our behalf in this thread; None otherwise."""
+"""Timeout in seconds while huggingface_hub sends requests on our behalf in this thread, or None."""
 
 
 def _hurry(request: Any) -> None:

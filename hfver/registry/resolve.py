@@ -107,7 +107,7 @@ def choose_entry(state: RepoState, ref: Ref) -> Entry:
     """Choose the ledger entry that a version, a range or ``latest`` means.
 
     Raises:
-        HubNotFound: There is none.
+        HubNotFound: No release matches.
         Refused: The version is pending.
     """
     spec, ledger = ref.spec, state.ledger
@@ -161,7 +161,7 @@ def _remembered(repo: HubRepo, commit: str, trust: TrustOptions) -> Pinned | Non
 
 
 def _remembered_entry(repo: HubRepo, trust: TrustOptions, commit: str) -> Entry | None:
-    """Recall the ledger entry of a commit, which also tells whether it was yanked when the ledger was last read."""
+    """Recall the ledger entry of a commit, which also has the yank that the ledger had when it was last read."""
     ledger = repo.memory.ledger()
     return Ledger.decode(ledger.raw, repo.name, trust.mirror_of).at_commit(commit) if ledger else None
 

@@ -29,7 +29,7 @@ def find_base(hub: Hub, checkpoint: Checkpoint, named: str | None) -> BaseModelL
         named: What the user named: ``ns/name``, ``ns/name@SPEC``, or None.
 
     Returns:
-        The base; None if there is none. The base of a full model that is not on this Hub is not pinned to a commit.
+        The base; None for a model without one. A full model's base that is not on this Hub is not pinned to a commit.
 
     Raises:
         HubNotFound: The base that the user named is not on this Hub.

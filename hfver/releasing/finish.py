@@ -58,7 +58,7 @@ def _check_merged(repo: HubRepo, number: int, thread: Thread) -> None:
     if thread.pull is None:
         raise Refused(
             f"{repo}#{number} is a discussion, not a pull request.",
-            f"Name the number of a pull request; this one is {pull_url(repo, number)}",
+            f"Name the number of a pull request. The discussion is {pull_url(repo, number)}",
         )
     if thread.pull.status == "closed":
         raise Refused(

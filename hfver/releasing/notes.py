@@ -26,12 +26,11 @@ def grouped_changes(difference: Difference) -> dict[str, tuple[str, ...]]:
     """Return what the changes mean to a user, one sentence each, by the headings of the changelog."""
     groups: dict[str, list[str]] = {title: [] for title in GROUPS.values()}
     for change in difference.changes:
-        # Every release has new documents, so that they changed tells nobody anything.
+        # Every release has new documents, so a change of them is not worth mentioning.
         if change.rule != "docs" and change.message not in groups[GROUPS[change.level]]:
             groups[GROUPS[change.level]].append(change.message)
-    moved = difference.weights
-    if moved.moved:
-        groups["Changed"].append(f"{moved.share:.1%} of the weights moved ({moved.moved} of {moved.total} tensors).")
+    if difference.weights.moved:
+        groups["Changed"].append(f"{difference.weights}.")
     return {title: tuple(sentences) for title, sentences in groups.items() if sentences}
 
 

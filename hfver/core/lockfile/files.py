@@ -16,7 +16,7 @@ LOCK = "hfver.lock"
 
 
 def find_lock(start: Path) -> Lock | None:
-    """Read the nearest ``hfver.lock`` in a folder or above it; return None if there is none.
+    """Read the nearest ``hfver.lock`` in a folder or above it; return None if no lock is found.
 
     The search ends at the home folder or the root, and before a shared folder such as ``/tmp``, where anybody could put
     a lock. A lock in a pulled release is not used: it came with the release.

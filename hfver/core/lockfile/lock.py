@@ -71,7 +71,7 @@ class Package(_Record):
 
     @property
     def parsed_spec(self) -> Spec:
-        """The ``spec``, parsed; exactly this commit if there is none."""
+        """The ``spec``, parsed; exactly this commit for a package without one."""
         return parse_ref(f"a/b@{self.spec}").spec if self.spec else Commit(self.commit)
 
     @property

@@ -17,8 +17,8 @@ class LockChange:
 
     Attributes:
         repo: The repo.
-        before: The version (or commit) that was locked; None if there was none.
-        after: The version (or commit) that is locked; None if there is none.
+        before: The version (or commit) that was locked; None if nothing was.
+        after: The version (or commit) that is locked; None if nothing is.
         bump: The level by which the version rose; None if it did not.
     """
 
@@ -96,8 +96,8 @@ class PackageStatus:
         repo: The repo.
         spec: The required spec.
         locked: The locked version (or commit).
-        allowed: The newest version that the spec allows; None if there is none.
-        newest: The newest stable version of all; None if there is none.
+        allowed: The newest version that the spec allows; None if it allows no release.
+        newest: The newest stable version of all; None for a repo without stable releases.
         allowed_bump: The level from the locked version to ``allowed``; None if that is not higher.
         newest_bump: The level from the locked version to ``newest``; None if that is not higher.
         yanked: Why the locked version was yanked; None if it was not.

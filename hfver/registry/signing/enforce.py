@@ -97,7 +97,7 @@ def check_may_release(repo: str, signer: Signer | None, *, policy: Policy | None
     """Refuse a release whose readers would reject its signature.
 
     Raises:
-        PolicyViolation: The policy requires a signature, and there is none, or one by a different signer.
+        PolicyViolation: The policy requires a signature, and the release has none, or one by a different signer.
     """
     rule = resolve_policy(policy).signature_for(repo)
     if rule is None:
