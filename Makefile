@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := requirements/$(ENV).txt
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+# Warnings are errors, except where old libraries warn of each other.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(filter oldest,$(ENV)),-W default)
 BENCH_SIZE ?= 2GB
 
 .PHONY: help install lock demo test test-more test-all test-oldest test-newest lint types format bench docs-check clean system
