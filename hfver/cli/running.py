@@ -7,6 +7,7 @@ import sys
 import warnings
 from typing import Any
 
+from hfver.core.deprecation import HfverDeprecationWarning
 from hfver.errors import HfverError
 
 __all__ = ["main"]
@@ -20,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
     warnings.showwarning = _show_warning
+    warnings.simplefilter("default", HfverDeprecationWarning)  # Python hides it outside __main__
     try:
         return _run(arguments, as_json)
     except HfverError as error:
