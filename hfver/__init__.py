@@ -65,7 +65,7 @@ _HOMES = {
     "Policy": "hfver.core.policy",
     "Pulled": "hfver.core.results",
     "Release": "hfver.core.results",
-    "SmokeReport": "hfver.core.ledger",
+    "SmokeReport": "hfver.core.smoke_report",
     "Synced": "hfver.core.lockfile.results",
     "Verified": "hfver.core.results",
     "Versions": "hfver.core.results",
