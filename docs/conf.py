@@ -8,9 +8,9 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
-from pages import expand, signature
+from pages import expand, signature  # noqa: E402 - it lies beside this file
 
-from hfver.core.about import __version__
+from hfver.core.about import __version__  # noqa: E402 - of this checkout
 
 project = "hfver"
 author = "The hfver developers"
@@ -46,6 +46,6 @@ html_last_updated_fmt = None
 
 
 def setup(app: Any) -> None:
-    """Let each page be expanded before it is parsed."""
-    app.connect("source-read", lambda _, name, source: source.__setitem__(0, expand(name, source[0])))
-    app.connect("autodoc-process-signature", lambda _, kind, name, member, options, *shown: signature(member, *shown))
+    """Let pages be expanded before they are parsed, and signatures be shown as readers want them."""
+    app.connect("source-read", lambda _app, page, source: source.__setitem__(0, expand(page, source[0])))
+    app.connect("autodoc-process-signature", lambda *event: signature(event[3], event[5], event[6]))

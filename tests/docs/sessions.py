@@ -34,7 +34,7 @@ BLOCK = re.compile(
     r"(?P<mark>(?:<!-- (?:file: [^\n]+|not run) -->\n)?)```(?P<language>\w+)\n(?P<body>.*?)```\n", re.DOTALL
 )
 SETUP = re.compile(r"<!-- session\n(.*?)-->\n", re.DOTALL)
-TOKEN = "hf_docs"  # noqa: S105 - of a Hub that lives as long as one test
+TOKEN = "hf_docs"
 ELISION = "..."
 
 
@@ -145,12 +145,10 @@ def comparable(text: str) -> list[str]:
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Return whether a document's output is what was printed, where a line ``...`` stands for any lines but an error."""
+    """Return whether a document's output is what was printed; ``...`` stands for any lines but an error."""
     if "error:" in printed and "error:" not in expected:
         return False
-    parts = [
-        list(lines) for elided, lines in groupby(comparable(expected), lambda line: line == ELISION) if not elided
-    ]
+    parts = [list(lines) for elided, lines in groupby(comparable(expected), lambda line: line == ELISION) if not elided]
     pattern = [r"(?:.*\n)*".join("".join(f"{re.escape(line)}\n" for line in part) for part in parts)]
     first = r"(?:.*\n)*" if comparable(expected)[:1] == [ELISION] else ""
     last = r"(?:.*\n)*" if comparable(expected)[-1:] == [ELISION] else ""

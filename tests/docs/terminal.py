@@ -50,14 +50,16 @@ def run_command(command: str) -> str:
         shutil.copytree(os.environ["DOCS_CHECKPOINT"], words[1], dirs_exist_ok=True)
         return ""
     if words[0] == "export":
-        os.environ.update(word.split("=", 1) for word in words[1:])
+        for word in words[1:]:
+            name, _, value = word.partition("=")
+            os.environ[name] = value
         return ""
     if words[0] == "hfver" and not SHELL.search(command.split(" #")[0]):
         return run_hfver(words[1:])
     line = command.replace("$?", os.environ.get(LAST_EXIT, "0"))
-    done = subprocess.run(["bash", "-c", line], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(["bash", "-c", line], check=False, capture_output=True, text=True)
     os.environ[LAST_EXIT] = str(done.returncode)
-    return done.stdout
+    return f"{done.stdout}{done.stderr}"
 
 
 def run_hfver(arguments: list[str]) -> str:
