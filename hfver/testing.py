@@ -16,7 +16,7 @@ __all__ = ["local_hub"]
 
 @pytest.fixture
 def local_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
-    """Run an empty embedded Hub for one test; hfver's own memory goes to a temporary folder meanwhile.
+    """Run an empty embedded Hub for one test; what hfver remembers goes to a temporary folder.
 
     Example:
         >>> def test_release(local_hub):
