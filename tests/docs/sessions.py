@@ -23,7 +23,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -128,31 +127,30 @@ def _at_home(output: str, folder: Path) -> str:
     return "\n".join(line.rstrip() for line in output.splitlines()).strip("\n")
 
 
-VARYING: tuple[tuple[str, str], ...] = (
+VARYING = (
     (r"\b[0-9a-f]{7,64}\b", "<hash>"),
     (r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|\+00:00)?)?", "<date>"),
-    (r"\b\d+(\.\d+)? (B|[kMG]i?B|bytes|ms|s|tokens/s|tokens per second)\b", r"<number> \2"),
+    (r"\b\d[\d,]*(\.\d+)?\s+([kMG]i?)?B\b", "<size>"),
+    (r"\b\d[\d,]*(\.\d+)?\s+(ms|s|tokens/s|tokens per second)\b", "<speed>"),
     (r"\d+\.\d+", "<decimal>"),
-    (r"[─ ]+", " "),
+    (r"[─\s]+", " "),
 )
 
 
-def comparable(text: str) -> list[str]:
-    """Reduce an output to what does not vary: no hashes, dates, sizes and times, no widths of columns."""
+def comparable(text: str) -> str:
+    """Reduce an output to what does not vary: no hashes, dates, sizes and times, and no layout of lines."""
     for pattern, stand_in in VARYING:
         text = re.sub(pattern, stand_in, text)
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return text.strip()
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Return whether a document's output is what was printed; ``...`` stands for any lines but an error."""
+    """Return whether a document's output is what was printed; a line ``...`` stands for any lines but an error."""
     if "error:" in printed and "error:" not in expected:
         return False
-    parts = [list(lines) for elided, lines in groupby(comparable(expected), lambda line: line == ELISION) if not elided]
-    pattern = [r"(?:.*\n)*".join("".join(f"{re.escape(line)}\n" for line in part) for part in parts)]
-    first = r"(?:.*\n)*" if comparable(expected)[:1] == [ELISION] else ""
-    last = r"(?:.*\n)*" if comparable(expected)[-1:] == [ELISION] else ""
-    return re.fullmatch(first + pattern[0] + last, "".join(f"{line}\n" for line in comparable(printed))) is not None
+    parts = re.split(rf"^{re.escape(ELISION)}$", expected, flags=re.MULTILINE)
+    pattern = r"\s*.*\s*".join(re.escape(comparable(part)) for part in parts)
+    return re.fullmatch(pattern, comparable(printed), re.DOTALL) is not None
 
 
 def differences(text: str, folder: Path, checkpoint: Path) -> list[str]:
@@ -165,25 +163,38 @@ def differences(text: str, folder: Path, checkpoint: Path) -> list[str]:
 
 
 def rewritten(text: str, folder: Path, checkpoint: Path) -> str:
-    """Return the document with the outputs that its commands print.
+    """Return the document with the outputs that its commands print; as it is if it shows those.
 
-    An output that matches stays as it is. One that was elided is elided again, with as many lines before and after.
+    All outputs come from one run, so that a commit has the same hash wherever it appears. An output that was elided is
+    elided again, with as many lines before and after.
     """
-    for step, printed in reversed(run(text, folder, checkpoint)):
-        if step.span != (0, 0) and not matches(step.expected, printed):
-            shown = _elided(step.expected.splitlines(), printed.splitlines())
-            if any(line.startswith("```") for line in shown):
-                raise ValueError(f"the output of {step.text!r} would end its block; elide it")
-            text = text[: step.span[0]] + "".join(f"{line}\n" for line in shown) + text[step.span[1] :]
+    shown = [(step, printed) for step, printed in run(text, folder, checkpoint) if step.span != (0, 0)]
+    if all(matches(step.expected, printed) for step, printed in shown):
+        return text
+    for step, printed in reversed(shown):
+        lines = _elided(step.expected.splitlines(), printed)
+        if any(line.startswith("```") for line in lines):
+            raise ValueError(f"the output of {step.text!r} would end its block; elide it")
+        text = text[: step.span[0]] + "".join(f"{line}\n" for line in lines) + text[step.span[1] :]
     return text
 
 
-def _elided(before: list[str], printed: list[str]) -> list[str]:
+def _elided(before: list[str], printed: str) -> list[str]:
+    """Leave lines out of an output where they were left out before, if what is shown still finds its place."""
+    lines = printed.splitlines()
     if ELISION not in before:
-        return printed
+        return lines
+    if matches("\n".join(before), printed):
+        return _refreshed(before, lines)
     head = before.index(ELISION)
-    tail = len(before) - before[::-1].index(ELISION)
-    return [*printed[:head], ELISION, *(printed[tail - len(before) :] if tail < len(before) else [])]
+    tail = before[::-1].index(ELISION)
+    return [*lines[:head], ELISION, *(lines[-tail:] if tail else [])]
+
+
+def _refreshed(before: list[str], lines: list[str]) -> list[str]:
+    """Take each line that was shown from the new output, where it is the same but for what varies."""
+    fresh = {comparable(line): line for line in reversed(lines) if comparable(line)}
+    return [line if line == ELISION else fresh.get(comparable(line), line) for line in before]
 
 
 @contextmanager
