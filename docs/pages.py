@@ -25,6 +25,7 @@ DOCUMENTS = {
     "ARCHITECTURE.md": "architecture",
     "STABILITY.md": "stability",
     "CONTRIBUTING.md": "contributing",
+    "STYLE.md": "style",
     "CHANGELOG.md": "changes",
 }
 """Documents at the root of the repository, and the pages that stand for them."""
