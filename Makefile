@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(filter oldest,$(ENV)),-W default)
 BENCH_SIZE ?= 2GB
 
-.PHONY: help install lock demo test test-more test-all test-oldest test-newest lint types format bench docs-check clean system
+.PHONY: help install lock demo test test-more test-all test-oldest test-newest lint types format bench docs docs-check clean system
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -88,7 +88,12 @@ bench: install ## Compare speed with git-lfs, huggingface_hub and model-signing 
 	$(BIN)/python -m benchmarks --size $(BENCH_SIZE)
 	$(BIN)/python -m benchmarks.loading --size $(BENCH_SIZE)
 
-docs-check: install ## Check that the documents' commands and links hold
+# -E: pages are made of more than their own files, so nothing of an earlier build is taken.
+docs: install ## Build the documentation site: build/site/index.html
+	$(BIN)/python -m sphinx -b html -q -E -W --keep-going -d build/doctrees docs build/site
+	@echo build/site/index.html
+
+docs-check: install ## Check the documents: their commands, their links, the site
 	$(BIN)/python -m pytest tests/docs
 
 clean: ## Remove everything that was made here

@@ -59,10 +59,12 @@ def _run(arguments: list[str], as_json: bool) -> int:
 
     from hfver.cli.app import app
     from hfver.cli.verbose import logging_to_stderr
+    from hfver.core.deprecation import HfverDeprecationWarning
     from hfver.core.platform import check_platform
 
     check_platform()
     warnings.showwarning = _show_warning
+    warnings.simplefilter("default", HfverDeprecationWarning)  # Python hides it outside __main__
     click_error: type[Exception]
     usage_error, click_error = typer.BadParameter.__mro__[1:3]
     try:

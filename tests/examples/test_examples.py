@@ -25,7 +25,7 @@ PRINTS = {
     "load_pinned.py": "demo/pinned@^1.0 is 1.1.0",
     "adapter.py": "Loaded: PeftModelForCausalLM, smoke eval passed",
 }
-LIBRARIES = {"scaffold.py", "pytest_fixture.py"}
+LIBRARIES = {"scaffold.py", "pytest_fixture.py", "tiny_model.py"}  # the tutorial runs the last
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:

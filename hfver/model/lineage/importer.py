@@ -7,14 +7,21 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from hfver.core.deprecation import warn_deprecated
+from hfver.core.plugins import check_protocol
 from hfver.errors import HfverError, PluginError
 from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["GROUP", "DirectoryImporter", "Importer", "import_all", "importers"]
+__all__ = ["GROUP", "PROTOCOL_VERSION", "DirectoryImporter", "Importer", "import_all", "importers"]
 
 GROUP = "hfver.importers"
 """The entry point group; each entry names a class that needs no arguments."""
+
+PROTOCOL_VERSION = 2
+"""The version of ``Importer``. A class may declare the one that it was written for, as ``PROTOCOL_VERSION = 2``.
+
+Version 1 is ``DirectoryImporter``. A class that declares no version is recognized by its method."""
 
 
 @runtime_checkable
@@ -45,7 +52,7 @@ class Importer(Protocol):
 
 @runtime_checkable
 class DirectoryImporter(Protocol):
-    """An importer as hfver 0.1 defined it, which reads the folder by itself. It still works.
+    """Version 1 of the Protocol, of hfver 0.1: an importer that reads the folder by itself. Deprecated.
 
     Attributes:
         strength: As for ``Importer``.
@@ -83,8 +90,13 @@ def _load(entry: EntryPoint) -> Importer | DirectoryImporter:
         member = entry.load()()
     except Exception as error:
         raise _broken(entry.name, f"cannot be loaded: {error}") from error
+    check_protocol(member, entry, PROTOCOL_VERSION)
     if not isinstance(member, Importer | DirectoryImporter):
         raise _broken(entry.name, "has no strength or no read_checkpoint(checkpoint)")
+    if not isinstance(member, Importer):
+        warn_deprecated(
+            f"read(directory) of the lineage importer {entry.name!r}", "read_checkpoint(checkpoint)", removed_in="0.3"
+        )
     return member
 
 

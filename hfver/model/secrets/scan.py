@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from re import Pattern
+from types import ModuleType
 
 __all__ = ["SecretMatch", "SecretScanner", "find_secrets", "scan_texts", "scanner_id"]
 
@@ -142,19 +145,27 @@ def _encoding(head: bytes) -> str | None:
 
 @cache
 def _patterns() -> tuple[tuple[str, Pattern[str]], ...]:
-    from hfver.model.secrets.detectors import detectors  # 0.3 s, and only a scan needs it
+    return tuple((one.secret_type, pattern) for one in _detectors().detectors() for pattern in one.denylist)
 
-    return tuple((one.secret_type, pattern) for one in detectors() for pattern in one.denylist)
+
+def _detectors() -> ModuleType:
+    """Import the detectors: that takes 0.3 s, and only a scan needs them."""
+    show = warnings.showwarning
+    from hfver.model.secrets import detectors
+
+    # Importing detect-secrets redirects the warnings of the whole process to logging, where nobody sees them.
+    if warnings.showwarning is not show:
+        logging.captureWarnings(False)
+    return detectors
 
 
 def _matches(text: str, end: int) -> Iterator[tuple[int, str, str]]:
     """Find what begins before ``end``: its position, its kind, and the text that distinguishes it."""
-    from hfver.model.secrets.detectors import HEADINGS
-
+    headings = _detectors().HEADINGS
     for start in range(0, end, STEP):
         stop = min(start + STEP, end)
         for kind, pattern in _patterns():
             for match in pattern.finditer(text, start, stop + REACH):
                 if match.start() < stop:
-                    after = _AFTER_HEADING if kind in HEADINGS else 0
+                    after = _AFTER_HEADING if kind in headings else 0
                     yield match.start(), kind, text[match.start() : match.end() + after]

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, runtime_checkable
 
+from hfver.core.plugins import check_protocol
 from hfver.core.smoke_report import SmokeCheck
 from hfver.errors import PluginError
 from hfver.model.runtime import LoadedModel
 from hfver.model.runtime.library_output import first_line
 
 GROUP = "hfver.smoke_tasks"
+
+PROTOCOL_VERSION = 1
+"""The version of ``SmokeTask``. A task may declare the one that it was written for, as ``PROTOCOL_VERSION = 1``."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def _load(point: EntryPoint) -> SmokeTask:
             f"The smoke task {point.name!r} ({point.value}) cannot be loaded: {first_line(error)}",
             f"Reinstall or remove the package {point.dist.name if point.dist else 'that provides it'}.",
         ) from error
+    check_protocol(task, point, PROTOCOL_VERSION)
     if not isinstance(task, SmokeTask):
         raise PluginError(f"The smoke task {point.name!r} ({point.value}) has no function run(loaded).")
     return task

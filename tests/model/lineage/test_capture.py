@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from hfver.core.deprecation import HfverDeprecationWarning
 from hfver.errors import PluginError
 from hfver.model.checkpoint import Checkpoint, read_checkpoint
 from hfver.model.lineage import LineageOptions, capture
@@ -198,25 +199,49 @@ def _install(site: Path, monkeypatch: pytest.MonkeyPatch, target: str, modules: 
     monkeypatch.syspath_prepend(str(site))
 
 
-@pytest.mark.parametrize(
-    ("name", "method"),
-    [
-        ("acme_new", "read_checkpoint(self, checkpoint): text = checkpoint.content['run.txt'].decode()"),
-        ("acme_old", "read(self, directory): text = (directory / 'run.txt').read_text()"),
-    ],
+RUNS = (
+    "from hfver.model.lineage.record import Lineage\n"
+    "class Runs:\n    strength = 70\n    {declared}\n"
+    "    def {method}; return Lineage(run={{'tracker': 'acme', 'id': text}})\n"
 )
-def test_importers_get_the_checkpoint_and_those_for_0_1_the_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, method: str, checkpoint: Make
+BY_CHECKPOINT = "read_checkpoint(self, checkpoint): text = checkpoint.content['run.txt'].decode()"
+BY_FOLDER = "read(self, directory): text = (directory / 'run.txt').read_text()"
+
+
+@pytest.mark.parametrize("declared", ["", "PROTOCOL_VERSION = 2"])
+def test_an_importer_reads_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: str, checkpoint: Make
 ) -> None:
     found = checkpoint(run__txt="7")
-    module = (
-        "from hfver.model.lineage.record import Lineage\n"
-        f"class Runs:\n    strength = 70\n    def {method}; return Lineage(run={{'tracker': 'acme', 'id': text}})\n"
-    )
+    name = f"acme_new_{len(declared)}"
+    module = RUNS.format(declared=declared, method=BY_CHECKPOINT)
     _install(tmp_path / "plug", monkeypatch, f"{name}:Runs", {name: module})
     run = _capture(found).run
     assert run is not None
     assert (run.tracker, run.id) == ("acme", "7")
+
+
+def test_an_importer_of_0_1_reads_the_folder_and_is_deprecated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: Make
+) -> None:
+    found = checkpoint(run__txt="7")
+    module = RUNS.format(declared="PROTOCOL_VERSION = 1", method=BY_FOLDER)
+    _install(tmp_path / "plug", monkeypatch, "acme_old:Runs", {"acme_old": module})
+    with pytest.warns(HfverDeprecationWarning, match=r"'acme'.*removed in hfver 0.3; use read_checkpoint"):
+        run = _capture(found).run
+    assert run is not None
+    assert (run.tracker, run.id) == ("acme", "7")
+
+
+def test_an_importer_for_a_later_hfver_says_to_upgrade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: Make
+) -> None:
+    found = checkpoint(run__txt="7")
+    module = RUNS.format(declared="PROTOCOL_VERSION = 3", method="read_later(self, checkpoint): pass")
+    _install(tmp_path / "plug", monkeypatch, "acme_later:Runs", {"acme_later": module})
+    with pytest.raises(PluginError, match="version 3 of its Protocol; this hfver has version 2") as caught:
+        _capture(found)
+    assert "Upgrade hfver" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -227,7 +252,7 @@ def test_a_broken_plug_in_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, said: str, checkpoint: Make
 ) -> None:
     found = checkpoint()
-    boom = "class Boom:\n    strength = 1\n    def read(self, directory): raise ValueError('boom')\n"
+    boom = "class Boom:\n    strength = 1\n    def read_checkpoint(self, found): raise ValueError('boom')\n"
     _install(tmp_path / "plug", monkeypatch, target, {"boom": boom})
     with pytest.raises(PluginError, match=f"'acme' .*{said}"):
         _capture(found)

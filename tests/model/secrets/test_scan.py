@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -182,3 +184,13 @@ def test_the_entry_in_the_hint_allows_the_secret(
         hfver.release(folder, "acme/bot", hub=local_hub, smoke="off")
     (tmp_path / "hfver.toml").write_text(caught.value.hint.partition("\n")[2])
     assert hfver.release(folder, "acme/bot", hub=local_hub, smoke="off").version == "1.0.0"
+
+
+def test_a_scan_leaves_the_warnings_of_the_process_as_they_were() -> None:
+    # A child process, because the redirection happens once, when detect-secrets is imported.
+    program = (
+        "import warnings; from hfver.model.secrets import scan_texts\n"
+        "scan_texts({'a.txt': b'text'}); warnings.warn('still here')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "UserWarning: still here" in done.stderr

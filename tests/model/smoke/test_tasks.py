@@ -63,3 +63,15 @@ def test_a_task_without_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     install(tmp_path, monkeypatch, "answer = 42")
     with pytest.raises(PluginError, match="acme-task"):
         find_task("acme-task")
+
+
+def test_a_task_declares_the_protocol_it_was_written_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, monkeypatch, f"PROTOCOL_VERSION = 1\n{TASK}")
+    assert isinstance(find_task("acme-task"), SmokeTask)
+
+
+def test_a_task_for_a_later_hfver_says_to_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, monkeypatch, f"PROTOCOL_VERSION = 2\n{TASK}")
+    with pytest.raises(PluginError, match="acme-task.*version 2 of its Protocol; this hfver has version 1") as caught:
+        find_task("acme-task")
+    assert "Upgrade hfver" in caught.value.hint
