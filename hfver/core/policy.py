@@ -141,7 +141,7 @@ class Policy(BaseModel):
 
     _files: tuple[Path, ...] = PrivateAttr(default=())
     _file: Path | None = PrivateAttr(default=None)
-    _demands: tuple[Policy, ...] | None = PrivateAttr(default=None)
+    _deciders: tuple[Policy, ...] | None = PrivateAttr(default=None)
     _required: Mapping[str, str | Alias] | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
@@ -176,8 +176,8 @@ class Policy(BaseModel):
 
     def signature_for(self, *repos: str) -> SignatureRule | None:
         """Return the rule by which releases of any of these repos must be signed; None if they need not be."""
-        demands = (self,) if self._demands is None else self._demands
-        return next((one.signature for one in demands if any(map(one.wants_signature, repos))), None)
+        deciders = (self,) if self._deciders is None else self._deciders
+        return next((one.signature for one in deciders if any(map(one.wants_signature, repos))), None)
 
     def wants_signature(self, repo: str) -> bool:
         """Return whether these rules alone require releases of a repo to be signed."""
@@ -192,15 +192,15 @@ class Policy(BaseModel):
         copy._files, copy._file = files, file
         return copy
 
-    def deciding(self, demands: tuple[Policy, ...], required: Mapping[str, str | Alias]) -> Policy:
+    def deciding(self, deciders: tuple[Policy, ...], required: Mapping[str, str | Alias]) -> Policy:
         """Return the same policy with what other files demand, and what the project itself requires.
 
         Args:
-            demands: The policies that decide about signatures, in order.
+            deciders: The policies that decide about signatures, in order.
             required: The ``[models]`` of the project itself.
         """
         copy = self.model_copy()
-        copy._demands, copy._required = demands, required
+        copy._deciders, copy._required = deciders, required
         return copy
 
 

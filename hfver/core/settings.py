@@ -134,18 +134,18 @@ def resolve_policy(policy: PolicyLike = None, *, start: Path | None = None) -> P
     layers = list(_files(project, user))
     files = tuple(Path(layer.source.name) for layer in layers if _has_policy(layer.settings))
     found = _merge(layers).policy().read_from(files, project.path if project else None)
-    others = tuple(_demands_of_others(start, project))
+    others = tuple(_signature_rules_of_others(start, project))
     if not others and user is None:
         return found
     required = layers[0].settings.models if project else {}
     return found.deciding((*others, *(layer.settings.policy() for layer in layers)), required)
 
 
-def _demands_of_others(start: Path, project: SettingsFile | None) -> Iterator[Policy]:
+def _signature_rules_of_others(start: Path, project: SettingsFile | None) -> Iterator[Policy]:
     """Read the policies that decide about signatures before the project's own does.
 
     Inside a pulled release the nearest file may be part of that release. It must not excuse the release, so the files
-    outside go first. Its own demands count too: ignoring a demand would be an error that nobody notices.
+    outside go first. Its own requirements count too: ignoring one would be an error that nobody notices.
     """
     for file in around_releases(start):
         yield validate_file("project", file).policy()

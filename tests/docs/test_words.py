@@ -14,8 +14,6 @@ import pytest
 from tests.docs.markdown import DOCUMENTS, ROOT, prose
 
 STYLE = (ROOT / "STYLE.md").read_text()
-ALLOWED = Path(__file__).with_name("words_allowed.txt")
-"""Files that still have retired words, one a line; only for as long as their authors work on them elsewhere."""
 
 CODE = sorted((ROOT / "hfver").rglob("*.py"))
 TEMPLATES = sorted((ROOT / "model_cards").rglob("*.md*"))
@@ -90,12 +88,8 @@ def offences() -> list[Offence]:
 
 
 def test_no_retired_word_is_used() -> None:
-    allowed = set(ALLOWED.read_text().split()) if ALLOWED.exists() else set()
-    found = [(path.relative_to(ROOT).as_posix(), line, word) for path, line, word in offences()]
-    new = [f"{path}:{line}: {word}" for path, line, word in found if path not in allowed]
-    assert not new, "STYLE.md says what to write instead:\n" + "\n".join(new)
-    clean = sorted(allowed - {path for path, _, _ in found})
-    assert not clean, f"these files are clean; take them out of {ALLOWED.name}:\n" + "\n".join(clean)
+    found = [f"{path.relative_to(ROOT).as_posix()}:{line}: {word}" for path, line, word in offences()]
+    assert not found, "STYLE.md says what to write instead:\n" + "\n".join(found)
 
 
 def test_the_tables_are_read() -> None:

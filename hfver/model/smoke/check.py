@@ -24,8 +24,8 @@ def check(name: str, body: Callable[[], str]) -> SmokeCheck:
 
     Args:
         name: The check's name in reports.
-        body: Returns the evidence that the model is in order, as a sentence. Raises `CheckFailed` or `CheckSkipped`
-            otherwise. Any other exception counts as a failure, because the model and its tokenizer are third-party
+        body: Returns the evidence that the model is in order, as a sentence. If it is not, raises `CheckFailed` or
+            `CheckSkipped`. Any other exception counts as a failure, because the model and its tokenizer are third-party
             code: what they raise says something about the release.
     """
     torch = import_torch()
