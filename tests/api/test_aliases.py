@@ -40,7 +40,7 @@ def test_every_function_understands_them(hub: LocalHub, tmp_path: Path, project:
     assert [(one.repo, one.spec, one.version) for one in locked.lock.packages] == [(REPO, "~1.0", "1.0.0")]
     assert [one.repo for one in hfver.outdated(hub=hub).packages] == [REPO]
     assert hfver.resolve("bot", hub=hub).version == "1.0.0"
-    with pytest.raises(Refused, match="excludes itself|at once"):
+    with pytest.raises(Refused, match="no release satisfies .* at the same time"):
         hfver.lock("bot@1.1.0", hub=hub)
     (project / "hfver.toml").write_text("")
     assert hfver.lock(remove=[REPO], hub=hub).lock.packages == ()
@@ -75,7 +75,7 @@ def test_a_name_that_is_neither_is_refused_with_what_is_near(project: Path) -> N
     with pytest.raises(BadRef) as caught:
         parse_repo("completely-different")
     assert "(bot, newest)" in caught.value.hint
-    with pytest.raises(BadRef, match="nothing after '@'"):
+    with pytest.raises(BadRef, match="nothing after the '@'"):
         hfver.resolve("bot@")
     with pytest.raises(BadRef, match="'' is not a repo id"):
         hfver.resolve("")
