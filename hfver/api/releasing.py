@@ -42,9 +42,9 @@ class ReleaseCall(ReleaseRequest):
     progress: Progress = silent
 
     def request(self, repo: str) -> ReleaseRequest:
-        """Return the request alone, for this repo."""
-        asked = {one.name: getattr(self, one.name) for one in fields(ReleaseRequest)}
-        return ReleaseRequest(**{**asked, "repo": repo})
+        """Return the request without the parameters of the call, for a repo."""
+        options = {one.name: getattr(self, one.name) for one in fields(ReleaseRequest)}
+        return ReleaseRequest(**{**options, "repo": repo})
 
 
 def _release(call: ReleaseCall) -> Release:
@@ -65,9 +65,10 @@ def _release(call: ReleaseCall) -> Release:
     from hfver.releasing.release import release as run
 
     policy = policy_of(call.policy)
-    # No alias here: what a file defines must not decide where something is created.
+    # No alias: where something may be created, a name that a file defines is not enough.
     request = call.request(check_repo(call.repo))
-    request.exact, request.signer  # noqa: B018 - they raise if they are wrong, before anything is read
+    # Both raise if they are wrong, which should be known before anything is read.
+    request.exact, request.signer  # noqa: B018
     with (
         _source(request.folder, call.convert, call.progress, call.say) as folder,
         open_hub(call.hub, call.token, create=not call.dry_run, pretend=call.dry_run) as client,

@@ -107,7 +107,7 @@ def test_the_policy_is_an_option_and_its_file_is_named_once(
     assert main([*release, "--policy", str(strict)]) == 1
     out, err = capsys.readouterr()
     assert err.count(f"Policy: {strict}") == 1
-    assert "requires signed releases" in err
+    assert "requires signed releases of" in err
     assert main(release) == 0
     assert "Policy:" not in capsys.readouterr().err
     near.write_text('[rules]\nweights = "minor"\n')
