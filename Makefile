@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(filter oldest,$(ENV)),-W default)
 BENCH_SIZE ?= 2GB
 
-.PHONY: help install lock demo test test-more test-all test-oldest test-newest lint types format bench docs docs-check clean system
+.PHONY: help install lock demo test test-more test-all test-oldest test-newest live lint types format bench docs docs-check clean system
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -65,6 +65,10 @@ test-more: install ## Run the tests that take long (FIFTH=1 to 5: a fifth of the
 
 test-all: install ## Run every test, and write down the result: before a release
 	$(PYTEST) -m '' -p tests.full_run
+
+# With HF_TOKEN and HFVER_LIVE_NAMESPACE: in private repos of that namespace, which are deleted in the end.
+live: install ## Compare what is believed of the Hub with huggingface.co (HF_TOKEN, HFVER_LIVE_NAMESPACE), see docs/live.md
+	HFVER_LIVE_REPORT=live-report.md $(BIN)/python -m pytest -m live tests/live
 
 test-oldest: ## Run the tests with the oldest libraries that pyproject.toml allows, in .venv-oldest
 	$(MAKE) test ENV=oldest

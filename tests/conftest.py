@@ -30,6 +30,9 @@ os.environ.update(
     XDG_CONFIG_HOME=f"{_HOME}/config",
     HF_HUB_DISABLE_TELEMETRY="1",
 )
+LIVE = {name: os.environ[name] for name in ("HF_TOKEN", "HF_ENDPOINT") if name in os.environ}
+LIVE |= {name: os.environ.pop(name) for name in ("HFVER_LIVE_NAMESPACE", "HFVER_LIVE_REPORT") if name in os.environ}
+"""What tests/live needs of the environment; all other tests must not see a person's token."""
 for name in ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_CACHE"):
     os.environ.pop(name, None)
 os.environ.update(GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_NOSYSTEM="1", GIT_TERMINAL_PROMPT="0")

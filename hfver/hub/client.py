@@ -258,16 +258,23 @@ class HubRepo:
             json={"tag": tag, "message": message},
         )
 
-    def upload_modes(self, branch: str, uploads: Sequence[Upload]) -> dict[str, str]:
-        """Ask the Hub which files have to be LFS objects: ``lfs`` or ``regular``, by path."""
+    def upload_modes(self, branch: str, uploads: Sequence[Upload], attributes: bytes | None = None) -> dict[str, str]:
+        """Ask the Hub which files have to be LFS objects: ``lfs`` or ``regular``, by path.
+
+        Args:
+            branch: The branch to commit to.
+            uploads: The files.
+            attributes: The ``.gitattributes`` of the commit; None for the one that the branch has.
+        """
         modes: dict[str, str] = {}
+        rules = {} if attributes is None else {"gitAttributes": attributes.decode()}
         for start in range(0, len(uploads), 256):
             files = [
                 {"path": one.path, "size": one.size, "sample": base64.b64encode(one.sample).decode()}
                 for one in uploads[start : start + 256]
             ]
             url = f"/api/{self.kind}/{self.name}/preupload/{quote(branch, safe='')}"
-            response = self.hub.session.request("POST", url, self.name, json={"files": files})
+            response = self.hub.session.request("POST", url, self.name, json={"files": files, **rules})
             with understood(self.name, self.hub.place):
                 modes.update((text(file["path"]), text(file["uploadMode"])) for file in response.json()["files"])
         return modes

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from hfver.core.ledger import Entry, Ledger
+from hfver.core.lfs import is_lfs_rule
 from hfver.core.manifest import ATTRIBUTES, MANIFEST, SIGNATURE, FileEntry, Manifest, digest_of
 from hfver.core.progress import Progress, silent
 from hfver.core.results import Release
@@ -33,6 +34,7 @@ __all__ = [
     "check_past",
     "check_tree",
     "git_blob_id",
+    "only_adds_lfs_rules",
     "read_verified",
 ]
 
@@ -258,3 +260,12 @@ def check_against_tree(
 def git_blob_id(content: bytes) -> str:
     """Return git's id of a file's content: the SHA-1 of ``blob``, its size and its bytes."""
     return hashlib.sha1(b"blob %d\x00" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def only_adds_lfs_rules(found: bytes, sent: bytes) -> bool:
+    """Return whether a ``.gitattributes`` is the one that was sent, followed by rules for Git-LFS and nothing else.
+
+    huggingface.co appends such rules to a commit, for the LFS files that by its own matcher no rule covers.
+    """
+    added = found.removeprefix(sent).split(b"\n") if found.startswith(sent) else [b"#"]
+    return all(is_lfs_rule(line) for line in added if line.strip())

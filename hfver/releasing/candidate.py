@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from hfver.core.ledger import Ledger
-from hfver.core.lfs import lfs_attributes, wants_lfs
-from hfver.core.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest, digest_of
+from hfver.core.lfs import lfs_attributes, named_alike, wants_lfs
+from hfver.core.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest, digest_of, is_content
 from hfver.core.progress import Progress
 from hfver.core.smoke_report import SmokeSummary
 from hfver.core.version import Version, parse_version
@@ -21,7 +21,7 @@ from hfver.hub.listing import Upload
 from hfver.hub.upload import Source, upload_objects
 from hfver.model.checkpoint import check_unchanged
 from hfver.registry.pull_request import release_commit_of
-from hfver.registry.release_checks import check_past, check_tree, git_blob_id
+from hfver.registry.release_checks import check_past, check_tree, git_blob_id, only_adds_lfs_rules
 from hfver.registry.resolve import candidate_release
 from hfver.registry.signing import check_signed
 from hfver.registry.state import RepoState
@@ -84,7 +84,9 @@ def commit_candidate(state: RepoState, draft: Draft, progress: Progress) -> Cand
     _create_branch(state, draft.branch)
     commit = _commit(repo, draft, operations, parent=main)
     tree = _check_candidate(repo, commit, draft.manifest, content)
-    return Candidate(commit, draft.manifest, draft.digest, tree, sent, content)
+    # The Hub may have appended to .gitattributes; main is to show the file that the release has.
+    kept = {path: data for path, data in content.items() if tree[path].blob == git_blob_id(data)}
+    return Candidate(commit, draft.manifest, draft.digest, tree, sent, kept)
 
 
 def find_candidate(state: RepoState, version: Version, commit: str) -> Candidate | None:
@@ -138,14 +140,24 @@ def _large_files(
     files: Mapping[str, FileEntry],
     base: Mapping[str, TreeFile],
 ) -> set[str]:
-    """Choose the files to store in Git-LFS: by hfver's own rules, and by the Hub's for files that are new to it."""
+    """Choose the files to store in Git-LFS: by hfver's own rules, and by the Hub's for new and changed files."""
     large = {path for path in sources if wants_lfs(path, files[path].size)}
-    unsure = [path for path in sources if path not in large and files[path].size and path not in base]
-    uploads = [Upload(path, files[path].size, _sample(sources[path])) for path in unsure]
-    modes = repo.upload_modes("main", uploads) if uploads else {}
     # A file that main has in Git-LFS stays there, so that it does not change places from release to release.
-    kept = {path for path, file in base.items() if file.sha256 and path in sources and files[path].size}
-    return large | kept | {path for path, mode in modes.items() if mode == "lfs"}
+    large |= {path for path, file in base.items() if file.sha256 and path in sources and files[path].size}
+    unsure = [path for path in sources if path not in large and files[path].size and _is_open(path, sources, base)]
+    uploads = [Upload(path, files[path].size, _sample(sources[path])) for path in unsure]
+    modes = repo.upload_modes("main", uploads, lfs_attributes(large)) if uploads else {}
+    large |= {path for path in unsure if modes.get(path) == "lfs"}
+    return large | named_alike(large, (path for path in sources if files[path].size))
+
+
+def _is_open(path: str, sources: Mapping[str, Source], base: Mapping[str, TreeFile]) -> bool:
+    """Return whether the Hub has to be asked how to store a file: it is new, or was text and may be binary now."""
+    if path not in base:
+        return True
+    if not is_content(path):  # what hfver writes is text
+        return False
+    return base[path].blob != git_blob_id(_content(sources[path]))
 
 
 def _sample(source: Source) -> bytes:
@@ -203,13 +215,18 @@ def _check_candidate(
     tree = repo.tree(commit)
     check_tree(tree, manifest, where)
     for path, data in content.items():
-        if path not in tree or tree[path].blob != git_blob_id(data):
+        if path not in tree or (tree[path].blob != git_blob_id(data) and not _has_more_rules(repo, commit, path, data)):
             found = f"git blob {tree[path].blob}" if path in tree else "no such file"
             raise VerificationError(
                 f"{where}: {path} was sent as git blob {git_blob_id(data)}, and the Hub has {found}.",
                 "Run the command again; the commit was not tagged.",
             )
     return tree
+
+
+def _has_more_rules(repo: HubRepo, commit: str, path: str, sent: bytes) -> bool:
+    """Return whether a file is ``.gitattributes``, and the Hub appended rules for LFS files and nothing else."""
+    return path == ATTRIBUTES and only_adds_lfs_rules(repo.read(commit, path), sent)
 
 
 def delete_branch(repo: HubRepo, branch: str) -> None:
