@@ -39,6 +39,7 @@ def git_environment(folder: Path, remote: Mapping[str, str] | None = None) -> di
     settings = {
         "core.hooksPath": os.devnull,
         "gc.autoDetach": "false",
+        "http.followRedirects": "false",  # git would send the token along; `git_remote` resolves renamed repos
         "http.lowSpeedLimit": "1000",  # give up below 1000 bytes per second ...
         "http.lowSpeedTime": "60",  # ... for 60 seconds
         "http.postBuffer": str(16 * 1024 * 1024),
@@ -54,8 +55,12 @@ def git_environment(folder: Path, remote: Mapping[str, str] | None = None) -> di
 
 
 def git_remote(repo: HubRepo) -> dict[str, str]:
-    """Return the settings for the remote ``origin``: the repo's address, and the token as a password."""
-    remote = {"remote.origin.url": f"{repo.hub.endpoint}/{repo}"}
+    """Return the settings for the remote ``origin``: the repo's address, and the token as a password.
+
+    Raises:
+        HubError: The Hub redirects git to a different place.
+    """
+    remote = {"remote.origin.url": repo.git_url()}
     if repo.hub.is_loopback:
         remote["remote.origin.proxy"] = ""  # a proxy cannot reach this machine's loopback
     _, _, token = repo.hub.session.headers().get("authorization", "").partition(" ")
