@@ -10,6 +10,7 @@ from hfver.api.hubs import LocalHub
 from hfver.cli import main
 from hfver.errors import HubError
 from hfver.hub import Hub
+from hfver.hub.git.clone import with_clone
 from hfver.hub.redirects import check_redirect
 from tests.conftest import MakeCheckpoint
 from tests.hostile.lying_proxy import Answer, lying_proxy
@@ -76,9 +77,15 @@ def test_where_content_may_come_from(method: str, target: str, followed: bool) -
             check_redirect(method, url, target, "x")
 
 
-def test_a_renamed_repo_is_audited_under_its_former_name(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_git_finds_a_renamed_repo(
+    hub: LocalHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     api = HfApi(endpoint=hub.url, token=hub.token)
     api.move_repo(REPO, "acme/new")
-    assert Hub(hub.url, hub.token).repo(REPO).git_url() == f"{hub.url}/acme/new"
-    main(["audit", REPO, "--hub", hub.url])
-    assert "git could not fetch" not in capsys.readouterr().err
+    monkeypatch.setenv("HF_TOKEN", str(hub.token))
+    code = main(["audit", REPO, "--hub", hub.url])
+    output = capsys.readouterr()
+    assert "git could not fetch" not in output.err, (code, output)
+    repo = Hub(hub.url, hub.token).repo(REPO)
+    assert with_clone(repo, lambda clone: clone.branches["main"]) == repo.refs().branches["main"]
+    assert repo.git_url == f"{hub.url}/acme/new"
