@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +86,9 @@ class Hub:
             return text(response.json().get("name") or "unknown")
 
 
+_REPO_NAME = re.compile(r"[A-Za-z0-9][-.\w]*/[A-Za-z0-9][-.\w]*", re.ASCII)
+
+
 class HubRepo:
     """The handle of one repo on one Hub, with what was read of its commits so far.
 
@@ -101,6 +105,7 @@ class HubRepo:
         self.hub, self.name, self.kind = hub, name, kind
         self._trees: dict[str, dict[str, TreeFile]] = {}
         self._files: dict[tuple[str, str], bytes] = {}
+        self._git_name: str | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -140,6 +145,27 @@ class HubRepo:
             return None
         with understood(self.name, self.hub.place):
             return text(response.json()["id"])
+
+    @property
+    def git_url(self) -> str:
+        """The repo's address for git, under the name that `find_git_name` found, or its own."""
+        return f"{self.hub.endpoint}/{self._git_name or self.name}"
+
+    def find_git_name(self) -> bool:
+        """Find the current name of a repo that git was redirected from; return whether there is another one.
+
+        git follows no redirect, because it would send the token along.
+
+        Raises:
+            HubError: The Hub gives a name that is none.
+        """
+        if self._git_name is not None:  # once is enough: a Hub could give other names for ever
+            return False
+        name = self.find_name() or self.name
+        if not _REPO_NAME.fullmatch(name):
+            raise HubError(f"{self.name}: {self.hub.place} gives {name[:80]!r} as its name, which is not one.")
+        self._git_name = name
+        return name != self.name
 
     def commit_of(self, revision: str) -> str:
         """Resolve a branch, tag or short commit to the commit that it points to now."""

@@ -8,8 +8,10 @@ here checks content: `hfver.registry.release_checks` does.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
 from io import FileIO
 from pathlib import Path
@@ -17,6 +19,7 @@ from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
+from hfver.core.below import holder, unlink_below
 from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
 from hfver.errors import HubNotFound
@@ -32,6 +35,9 @@ WORTH_COPYING = 1024 * 1024
 
 PROGRESS_BYTES = 1024 * 1024
 """Bytes after which a download counts as making progress, so that its next failure is its first one."""
+
+
+_BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def snapshot_folder(repo: str, commit: str) -> Path:
@@ -50,11 +56,29 @@ def cached_file(repo: str, commit: str, path: str) -> Path | None:
 
 
 def forget_cached(repo: str, commit: str, path: str) -> None:
-    """Remove a file with wrong content from the cache, so that it is downloaded again."""
-    pointer = snapshot_folder(repo, commit) / path
-    blob = pointer.resolve()
-    pointer.unlink(missing_ok=True)
-    blob.unlink(missing_ok=True)
+    """Remove a file with wrong content from the cache, so that it is downloaded again.
+
+    Its blob is removed too. Any other file that a link leads to is somebody else's, and stays.
+
+    Raises:
+        UsageError: A folder of the snapshot is a link.
+    """
+    storage = snapshot_folder(repo, commit).parents[1]
+    blob = _blob_of(storage / "snapshots" / commit / path, storage / "blobs")
+    shared = _blob_of(blob, storage.parent / "blobs") if blob else None
+    unlink_below(storage, f"snapshots/{commit}/{path}")
+    if blob is not None:
+        unlink_below(storage, f"blobs/{blob.name}")
+    if shared is not None:
+        unlink_below(storage.parent, shared.relative_to(storage.parent).as_posix())
+
+
+def _blob_of(link: Path, blobs: Path) -> Path | None:
+    """Return the file in a folder of blobs that a link names; None for anything else."""
+    if not link.is_symlink():
+        return None
+    target = Path(os.path.normpath(link.parent / link.readlink()))
+    return target if target.is_relative_to(blobs) and _BLOB.fullmatch(target.name) else None
 
 
 def download(repo: HubRepo, commit: str, files: Iterable[TreeFile], progress: Progress) -> Path:
@@ -176,14 +200,16 @@ def _store(repo: str, commit: str, file: TreeFile, write_blob: Callable[[Path], 
     storage = snapshot.parent.parent
     lock = storage.parent / ".locks" / storage.name / f"{name}.lock"
     blob, pointer = storage / "blobs" / name, snapshot / file.path
-    for folder in (lock.parent, blob.parent, pointer.parent):
-        folder.mkdir(parents=True, exist_ok=True)
+    for own in (lock.parent, blob.parent):
+        own.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(lock):
         if not blob.is_file() or blob.stat().st_size != file.size:
             write_blob(blob)
-        if not pointer.exists():
-            pointer.unlink(missing_ok=True)
-            pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+        with holder(storage, f"snapshots/{commit}/{file.path}", create=True) as (folder, link):
+            if not pointer.exists():
+                with suppress(FileNotFoundError):
+                    os.unlink(link, dir_fd=folder)
+                os.symlink(os.path.relpath(blob, pointer.parent), link, dir_fd=folder)
 
 
 def _copy_from_store(repo: HubRepo, commit: str, absent: Mapping[str, TreeFile], counter: _ByteCounter) -> list[str]:

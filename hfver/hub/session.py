@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from hfver.core.about import __version__
 from hfver.core.log import conceal, logger
 from hfver.errors import HubDenied, HubError, HubNotFound, HubUnreachable
 from hfver.hub.loopback import reach
+from hfver.hub.redirects import check_redirect, opened, origin
 from hfver.hub.responses import understood, whole
 from hfver.hub.retry import PASSING, Interrupted, RetryPolicy, asked_pause, http_library, persist
 from hfver.hub.watch import watched
@@ -80,11 +81,11 @@ class HubSession:
         Raises:
             HubError: The Hub cannot be reached, or refuses the request.
         """
-        from huggingface_hub.utils import get_session, hf_raise_for_status
+        from huggingface_hub.utils import hf_raise_for_status
 
         def send() -> Any:
-            with get_session().stream(method, self._url(path), **options) as opened:
-                response = whole(opened, what, MAX_ANSWER)
+            with opened(method, self._url(path), what, **options) as stream:
+                response = whole(stream, what, MAX_ANSWER)
             hf_raise_for_status(response)
             return response
 
@@ -96,11 +97,11 @@ class HubSession:
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[Any]:
         """Open the response to a GET to read it in pieces, without retries; errors are the client's own."""
         from huggingface_hub import constants
-        from huggingface_hub.utils import get_session, hf_raise_for_status
+        from huggingface_hub.utils import hf_raise_for_status
 
         timeout = min(self.retry_policy.timeout, constants.HF_HUB_DOWNLOAD_TIMEOUT)
         options = self._options(path, {"headers": headers, "timeout": timeout})
-        with watched(), get_session().stream("GET", self._url(path), **options) as response:
+        with watched(), opened("GET", self._url(path), path, **options) as response:
             hf_raise_for_status(whole(response, path, MAX_ANSWER) if response.is_error else response)
             yield response
 
@@ -135,7 +136,7 @@ class HubSession:
     def _options(self, path: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Fill in headers and timeout; the token goes to our own endpoint alone."""
         headers = self.headers()
-        if _origin(self._url(path)) != _origin(self.endpoint):
+        if origin(self._url(path)) != origin(self.endpoint):
             headers.pop("authorization", None)
         headers.update(options.get("headers") or {})
         return {"timeout": self.retry_policy.timeout, **options, "headers": headers}
@@ -219,6 +220,9 @@ def _stop_at_once(response: Any) -> None:
     if _lent.get() is not None and response.status_code in PASSING:
         response.read()
         hf_raise_for_status(response)
+    if _lent.get() is not None and response.has_redirect_location:
+        url = str(response.request.url)
+        check_redirect(response.request.method, url, urljoin(url, response.headers["location"]), urlsplit(url).path)
 
 
 def _printable(record: logging.LogRecord) -> bool:
@@ -227,11 +231,6 @@ def _printable(record: logging.LogRecord) -> bool:
     if not said.isprintable():
         record.msg, record.args = "".join(char if char.isprintable() else " " for char in said), ()
     return True
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
 
 
 def _when_to_return(error: Any) -> str:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from hfver.core.manifest import FileEntry
@@ -25,7 +25,7 @@ from hfver.errors import HubError
 from hfver.hub.client import Hub, HubRepo
 from hfver.hub.responses import object_id, text, understood
 
-__all__ = ["Source", "copy_file", "lfs_batch", "missing_objects", "stored_path", "upload_objects"]
+__all__ = ["Source", "copy_content", "copy_file", "lfs_batch", "missing_objects", "stored_path", "upload_objects"]
 
 COPY_TRANSFER = "hfver-copy"
 """The Git-LFS transfer of an embedded Hub that runs in this process."""
@@ -126,15 +126,20 @@ def stored_path(hub: Hub, action: Mapping[str, Any]) -> Path:
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file in the kernel, which shares the blocks if the file system can."""
     with source.open("rb") as reader, target.open("wb") as writer:
-        left = os.fstat(reader.fileno()).st_size
-        try:
-            while left > 0 and (done := os.copy_file_range(reader.fileno(), writer.fileno(), left)):
-                left -= done
-        except OSError:
-            reader.seek(0)
-            writer.seek(0)
-            while block := reader.read(8 * 1024 * 1024):
-                writer.write(block)
+        copy_content(reader, writer)
+
+
+def copy_content(reader: BinaryIO, writer: BinaryIO) -> None:
+    """Copy the content of an open file to an empty one, as `copy_file` does."""
+    left = os.fstat(reader.fileno()).st_size
+    try:
+        while left > 0 and (done := os.copy_file_range(reader.fileno(), writer.fileno(), left)):
+            left -= done
+    except OSError:
+        reader.seek(0)
+        writer.seek(0)
+        while block := reader.read(8 * 1024 * 1024):
+            writer.write(block)
 
 
 def _post_batch(repo: HubRepo, operation: str, objects: list[dict[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from hfver.hub.client import HubRepo
 from hfver.hub.download import cached_file, download, forget_cached, snapshot_folder
 from hfver.hub.memory import Memory
 from hfver.model.checkpoint import HashCache
-from hfver.registry.release_checks import check_against_tree, check_folder, check_names, check_tree
+from hfver.registry.release_checks import check_against_tree, check_folder, check_links, check_names, check_tree
 from hfver.registry.resolve import Pinned, read_tree
 
 __all__ = ["Snapshot", "fetch_snapshot", "files_in"]
@@ -93,6 +93,7 @@ def _check_if_changed(
     memory: Memory, commit: str, folder: Path, files: Mapping[str, FileEntry], where: str, progress: Progress
 ) -> None:
     """Compare files with their hashes, unless their size, times and inodes are the same as when that was last done."""
+    check_links(folder, files, where)
     check_names(files_in(folder), files, where)
     before = _stats(folder, files, where)
     if memory.verified(commit) == before:
@@ -185,6 +186,9 @@ def _remove_damaged(pinned: Pinned) -> bool:
 
 
 def files_in(folder: Path) -> list[str]:
-    """List the paths of all files below a folder."""
-    found = (Path(base, name).relative_to(folder).as_posix() for base, _, names in os.walk(folder) for name in names)
-    return list(found)
+    """List the paths of all files below a folder, and of links to folders: they are not followed, but must be seen."""
+    found: list[str] = []
+    for base, folders, names in os.walk(folder):
+        links = [name for name in folders if Path(base, name).is_symlink()]
+        found += (Path(base, name).relative_to(folder).as_posix() for name in [*names, *links])
+    return found

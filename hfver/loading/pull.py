@@ -12,13 +12,14 @@ import os
 import warnings
 from pathlib import Path
 
+from hfver.core.below import create_below, is_plain_below, replace_below, unlink_below
 from hfver.core.manifest import MANIFEST, MARK, SIGNATURE, FileEntry, safe_path
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import Ref
 from hfver.core.results import Pulled
 from hfver.errors import FileUnexpected, UsageError
 from hfver.hub import Hub
-from hfver.hub.upload import copy_file
+from hfver.hub.upload import copy_content
 from hfver.loading.fetch import Snapshot, fetch_snapshot, files_in
 from hfver.loading.verify import manifest_in
 from hfver.model.checkpoint import HashCache, hash_files, refuse_code
@@ -84,6 +85,8 @@ def _check_target(directory: Path, pinned: Pinned) -> None:
     """Refuse to write to a folder that has anything but a release of the same repo."""
     if not directory.exists() or (directory.is_dir() and _is_empty(directory)):
         return
+    if directory.is_dir():
+        is_plain_below(directory, MARK)  # refuses a linked .hfver before anything in it is believed
     repo = _repo_in(directory) if directory.is_dir() else None
     made_for = pinned.release.manifest.repo if pinned.release.manifest else pinned.release.repo
     if repo is None or repo.lower() not in (pinned.release.repo.lower(), made_for.lower()):
@@ -124,13 +127,13 @@ def _fill(directory: Path, snapshot: Snapshot, pinned: Pinned) -> Path:
     for path, entry in snapshot.files.items():
         _copy(directory, path, snapshot.path / path, entry)
     for path in stale:
-        (directory / path).unlink(missing_ok=True)
+        unlink_below(directory, path)
     check_folder(directory, snapshot.files, str(pinned.release), cache=HashCache())
     if pinned.release.manifest is not None:
         _copy_signature(directory, snapshot.path / SIGNATURE)
         _copy_manifest(directory, snapshot.path / MANIFEST, pinned)
-    (directory / PART).unlink(missing_ok=True)
-    (directory / MARK).unlink()
+    unlink_below(directory, PART)
+    unlink_below(directory, MARK)
     _remove_empty_folders(directory)
     _warn_about_other_files(directory, snapshot, pinned)
     return directory
@@ -149,8 +152,7 @@ def _copy_manifest(directory: Path, source: Path, pinned: Pinned) -> None:
         _copy(directory, MANIFEST, source, None)
     elif pinned.raw is not None:
         # The commit of an adopted release has no manifest; it was read from main.
-        (directory / PART).write_bytes(pinned.raw)
-        (directory / PART).replace(directory / MANIFEST)
+        _write(directory, MANIFEST, pinned.raw)
 
 
 def _write_mark(directory: Path, pinned: Pinned, snapshot: Snapshot) -> set[str]:
@@ -160,13 +162,18 @@ def _write_mark(directory: Path, pinned: Pinned, snapshot: Snapshot) -> set[str]
         before.update(map(str, _as_list(_read_mark(directory)["files"])))
     elif (directory / MANIFEST).is_file():
         before.update(manifest_in(directory).files)
-    mark = directory / MARK
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    part = directory / PART
-    part.write_text(json.dumps({"repo": pinned.release.repo, "files": sorted({*before, *snapshot.files})}))
-    part.replace(mark)
-    (directory / MANIFEST).unlink(missing_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    mark = {"repo": pinned.release.repo, "files": sorted({*before, *snapshot.files})}
+    _write(directory, MARK, json.dumps(mark).encode())
+    unlink_below(directory, MANIFEST)
     return before
+
+
+def _write(directory: Path, path: str, content: bytes) -> None:
+    """Write a file of the folder atomically."""
+    with create_below(directory, PART) as stream:
+        stream.write(content)
+    replace_below(directory, PART, path)
 
 
 def _as_list(value: object) -> list[object]:
@@ -175,12 +182,13 @@ def _as_list(value: object) -> list[object]:
 
 def _copy(directory: Path, path: str, source: Path, entry: FileEntry | None) -> None:
     """Copy a file to the folder atomically, unless the folder has the same file already."""
-    target, part = directory / path, directory / PART
-    if entry is not None and target.is_file() and hash_files({"": target}, cache=HashCache())[""] == entry:
+    # A link is replaced even if it leads to the same bytes: whoever owns them could change them later.
+    plain = entry is not None and is_plain_below(directory, path)
+    if plain and hash_files({"": directory / path}, cache=HashCache())[""] == entry:
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    copy_file(source, part)
-    part.replace(target)
+    with source.open("rb") as reader, create_below(directory, PART) as writer:
+        copy_content(reader, writer)
+    replace_below(directory, PART, path)
 
 
 def _copy_signature(directory: Path, source: Path) -> None:
@@ -188,7 +196,7 @@ def _copy_signature(directory: Path, source: Path) -> None:
     if source.is_file():
         _copy(directory, SIGNATURE, source, None)
     else:
-        (directory / SIGNATURE).unlink(missing_ok=True)
+        unlink_below(directory, SIGNATURE)
 
 
 def _remove_empty_folders(directory: Path) -> None:

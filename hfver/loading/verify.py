@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hfver.core.manifest import MANIFEST, MARK, Manifest, digest_of
+from hfver.core.manifest import MANIFEST, MARK, SIGNATURE, Manifest, digest_of
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import Ref
 from hfver.core.results import Verified
@@ -13,7 +13,7 @@ from hfver.errors import DigestMismatch, UsageError, VerificationError
 from hfver.hub import Hub
 from hfver.loading.fetch import Snapshot, fetch_snapshot, files_in
 from hfver.model.checkpoint import HashCache
-from hfver.registry.release_checks import check_folder, check_names
+from hfver.registry.release_checks import check_folder, check_links, check_names
 from hfver.registry.resolve import locate, warn_if_yanked
 from hfver.registry.signing import check_signed
 from hfver.registry.signing.enforce import check_folder_signed
@@ -93,6 +93,8 @@ def verify_folder(
         warn_if_yanked(release)
         commit, evidence = release.commit, "ledger"
     trusted = check_folder_signed(directory, manifest, digest, trusted, policy=trust.policy)
+    # Before the names: files below a linked folder would count as missing.
+    check_links(directory, [*manifest.files, MANIFEST, SIGNATURE], where)
     check_names((path for path in files_in(directory) if path != MARK), manifest.files, where)
     check_folder(directory, manifest.files, where, cache=None if force else HashCache(), progress=progress)
     snapshot = Snapshot(directory, manifest.files)

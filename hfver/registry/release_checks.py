@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -30,6 +32,7 @@ __all__ = [
     "check_content_digest",
     "check_digest",
     "check_folder",
+    "check_links",
     "check_names",
     "check_past",
     "check_tree",
@@ -182,8 +185,10 @@ def check_folder(
 
     Raises:
         FileMissing: A file does not exist.
+        FileUnexpected: A file is a link that leads out of the folder, or is reached through one.
         DigestMismatch: The content of a file differs.
     """
+    check_links(folder, files, where)
     missing = [path for path in files if not (folder / path).is_file()]
     if missing:
         raise FileMissing(f"{where}: {_listed(missing)} missing from {folder}.")
@@ -196,6 +201,56 @@ def check_folder(
             f"({found[path].size} bytes), expected sha256:{files[path].sha256} ({files[path].size} bytes).",
             "Delete the file and pull the release again.",
         )
+
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def check_links(folder: Path, files: Iterable[str], where: str) -> None:
+    """Check that no link leads out of a folder: whoever owns what it leads to can change that after every check.
+
+    The links of a snapshot in the Hugging Face cache lead to its blobs, and those may lead to the blobs that the repos
+    of that cache share.
+
+    Args:
+        folder: The folder, which may be reached through links itself.
+        files: The paths below it.
+        where: Names the release in error messages.
+
+    Raises:
+        FileUnexpected: A file is such a link, or one of the folders that it is in is a link.
+    """
+    top = folder.resolve()
+    homes = [top]
+    if top.parent.name == "snapshots" and _COMMIT.fullmatch(top.name):
+        homes += [top.parents[1] / "blobs", top.parents[2] / "blobs"]
+    plain: set[Path] = {top}
+    for path in files:
+        for parent in [*(top / path).parents][: path.count("/")]:
+            if parent not in plain and parent.is_symlink():
+                raise _outside(where, parent.relative_to(top).as_posix(), parent)
+            plain.add(parent)
+        if not _stays(top / path, homes):
+            raise _outside(where, path, top / path)
+
+
+def _stays(file: Path, homes: list[Path]) -> bool:
+    """Return whether a file is no link, or each link on the way to it ends in one of some folders."""
+    for _ in range(8):  # a snapshot needs two
+        if not file.is_symlink():
+            return True
+        file = Path(os.path.normpath(file.parent / file.readlink()))
+        # Of a link through linked folders, the last step must not leave either.
+        if not any(file.is_relative_to(home) for home in homes) or file.parent.resolve() != file.parent:
+            return False
+    return False
+
+
+def _outside(where: str, path: str, link: Path) -> FileUnexpected:
+    return FileUnexpected(
+        f"{where}: {path} is a link, to {str(link.readlink())[:200]!r}; it must not lead out of the folder.",
+        "Remove the link and pull the release again.",
+    )
 
 
 def _listed(paths: list[str]) -> str:
@@ -245,6 +300,7 @@ def check_against_tree(
         FileMissing: A file does not exist.
         DigestMismatch: The content of a file differs.
     """
+    check_links(folder, tree, where)
     large = {path: FileEntry(size=file.size, sha256=file.sha256) for path, file in tree.items() if file.sha256}
     check_folder(folder, large, where, cache=cache, progress=progress)
     for path, file in tree.items():

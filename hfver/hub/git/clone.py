@@ -21,7 +21,7 @@ from hfver.core.log import timed
 from hfver.core.manifest import FileEntry
 from hfver.errors import HubError, UsageError
 from hfver.hub.client import HubRepo
-from hfver.hub.git.environment import git_environment, git_remote
+from hfver.hub.git.environment import git_environment, git_remote, was_redirected
 from hfver.hub.listing import TreeFile
 
 if TYPE_CHECKING:
@@ -320,8 +320,15 @@ class Clone:
 
     def _fetch(self, *arguments: str, istream: Any = None, settings: Mapping[str, str] | None = None) -> None:
         options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]
-        environment = git_environment(Path(self._git.git_dir), {**git_remote(self._repo), **(settings or {})})
-        self._run("fetch", *options, *arguments, env=environment, istream=istream)
+        try:
+            environment = git_environment(Path(self._git.git_dir), {**git_remote(self._repo), **(settings or {})})
+            self._run("fetch", *options, *arguments, env=environment, istream=istream)
+        except _Broken as error:
+            if not (was_redirected(error.stderr) and self._repo.find_git_name()):
+                raise
+            if istream is not None:
+                istream.seek(0)
+            self._fetch(*arguments, istream=istream, settings=settings)
 
     def _run(self, *arguments: str, env: Mapping[str, str] | None = None, istream: Any = None) -> str:
         from git import GitError

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from hfver.hub.client import HubRepo
 
-__all__ = ["git_environment", "git_remote"]
+__all__ = ["git_environment", "git_remote", "was_redirected"]
 
 _NEUTRAL = {
     "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
@@ -29,6 +30,15 @@ _NEUTRAL = {
 }
 
 
+_REDIRECTED = re.compile(r"returned error: 30[1278]\b")
+"""How libcurl, and so git in every language, reports a redirect that it does not follow."""
+
+
+def was_redirected(stderr: str) -> bool:
+    """Return whether git failed because the Hub redirected it, as it does for a renamed repo."""
+    return _REDIRECTED.search(stderr) is not None
+
+
 def git_environment(folder: Path, remote: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return an environment in which git ignores the settings of the user and the calling process.
 
@@ -39,6 +49,7 @@ def git_environment(folder: Path, remote: Mapping[str, str] | None = None) -> di
     settings = {
         "core.hooksPath": os.devnull,
         "gc.autoDetach": "false",
+        "http.followRedirects": "false",  # git would send the token along
         "http.lowSpeedLimit": "1000",  # give up below 1000 bytes per second ...
         "http.lowSpeedTime": "60",  # ... for 60 seconds
         "http.postBuffer": str(16 * 1024 * 1024),
@@ -55,7 +66,7 @@ def git_environment(folder: Path, remote: Mapping[str, str] | None = None) -> di
 
 def git_remote(repo: HubRepo) -> dict[str, str]:
     """Return the settings for the remote ``origin``: the repo's address, and the token as a password."""
-    remote = {"remote.origin.url": f"{repo.hub.endpoint}/{repo}"}
+    remote = {"remote.origin.url": repo.git_url}
     if repo.hub.is_loopback:
         remote["remote.origin.proxy"] = ""  # a proxy cannot reach this machine's loopback
     _, _, token = repo.hub.session.headers().get("authorization", "").partition(" ")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from hfver.core.log import timed
 from hfver.errors import Conflict, HubError, UsageError
 from hfver.hub.client import HubRepo
-from hfver.hub.git.environment import git_environment, git_remote
+from hfver.hub.git.environment import git_environment, git_remote, was_redirected
 
 __all__ = ["advance"]
 
@@ -119,7 +119,7 @@ class _Git:
     """Runs git in a folder, with the Hub's repo as ``origin``."""
 
     def __init__(self, repo: HubRepo, folder: Path) -> None:
-        self._remote, self._folder = f"{repo} on {repo.hub.place}", folder
+        self._repo, self._remote, self._folder = repo, f"{repo} on {repo.hub.place}", folder
         self._environment = _environment(repo, folder)
 
     def __call__(self, *arguments: str) -> str:
@@ -144,6 +144,9 @@ class _Git:
                 f"git {arguments[0]} of {self._remote} took more than {TIMEOUT} seconds.",
                 "Check the network, then run the same command again: it continues where it stopped.",
             ) from None
+        if done.returncode and was_redirected(done.stderr) and self._repo.find_git_name():
+            self._environment = _environment(self._repo, self._folder)
+            return self(*arguments)
         if done.returncode:
             raise HubError(f"git {arguments[0]} of {self._remote} failed: {_reason(done.stderr)}")
         return done.stdout
