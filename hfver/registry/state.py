@@ -10,7 +10,7 @@ from hfver.core.ledger import Ledger
 from hfver.core.plural import counted
 from hfver.core.repo_paths import LEDGER
 from hfver.core.version import Version, version_of_tag
-from hfver.errors import LedgerRewritten, LedgerTruncated
+from hfver.errors import HubError, LedgerRewritten, LedgerTruncated
 from hfver.hub import Refs
 from hfver.hub.client import HubRepo
 from hfver.hub.memory import RememberedLedger
@@ -121,7 +121,14 @@ def _catch_up(repo: HubRepo, refs: Refs, remembered: RememberedLedger | None) ->
 def _read_ledger(repo: HubRepo, refs: Refs, remembered: RememberedLedger | None) -> bytes:
     if remembered is not None and remembered.main == refs.main:
         return remembered.raw
-    return repo.find(refs.main, LEDGER) or b""
+    raw = repo.find(refs.main, LEDGER)
+    # A machine without memory would start a new ledger over the old one after a single false "no such file".
+    if raw is None and LEDGER in repo.tree(refs.main):
+        raise HubError(
+            f"{repo}: {repo.hub.place} lists {LEDGER} on main, and answers that it does not exist.",
+            "Run the same command again later. If it stays so, the Hub has lost the file.",
+        )
+    return raw or b""
 
 
 def check_continues(repo: HubRepo, ledger: Ledger, remembered: RememberedLedger) -> None:

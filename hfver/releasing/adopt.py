@@ -78,13 +78,15 @@ def note_rename(repo: HubRepo, old: str) -> Adoption:
     """
     state = read_state(repo, TrustOptions(mirror_of=old))
     adoption = Adoption(repo.name, renamed_from=old)
-    if state.ledger.lines and state.ledger.lines[-1].repo.lower() == repo.name.lower():
+    if _is_named(state):
         return adoption
     if old.lower() not in state.ledger.names:
         raise Refused(
             f"The ledger of {repo} has no release of {old}.", f"See which repo it belongs to: hfver versions {repo}"
         )
-    _check_moved(state, old)
+    # The way back from a rename to a wrong name: whether a repo of that name has these releases says nothing then.
+    if repo.name.lower() not in state.ledger.names:
+        _check_moved(state, old)
     append(state, lambda now: _rename(now, old))
     return adoption
 
@@ -156,7 +158,7 @@ def _adoption(state: RepoState, adoptable: Iterable[_TaggedCommit]) -> LedgerUpd
     left = [one for one in adoptable if state.pending.get(one.version) == one.commit]
     if not left:
         return None
-    repo = state.ledger.lines[-1].repo if state.ledger.lines else state.repo.name
+    repo = state.ledger.name or state.repo.name
     digests = {entry.version: str(entry.line.digest) for entry in state.ledger.entries}
     now, lines, files = datetime.now(UTC).replace(microsecond=0), [], []
     for one in left:
@@ -213,8 +215,13 @@ def _check_moved(state: RepoState, old: str) -> None:
         )
 
 
+def _is_named(state: RepoState) -> bool:
+    """Return whether the ledger knows the repo by its present name."""
+    return (state.ledger.name or "").lower() == state.repo.name.lower()
+
+
 def _rename(state: RepoState, old: str) -> LedgerUpdate | None:
-    if state.ledger.lines[-1].repo.lower() == state.repo.name.lower():
+    if _is_named(state):
         return None
     now = datetime.now(UTC).replace(microsecond=0)
     line = Line(event="rename", repo=state.repo.name, date=now, author=state.repo.hub.user)
