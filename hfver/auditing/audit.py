@@ -234,8 +234,13 @@ def _pending(clone: Clone, state: RepoState) -> Iterator[Verdict]:
     trees = {commit: clone.tree(commit) for commit in state.pending.values()}
     clone.fetch(tree.blobs[MANIFEST] for tree in trees.values() if tree and MANIFEST in tree.blobs)
     for version, commit in state.pending.items():
-        digest, message = _unfinished(clone, state, version, commit)
-        yield Verdict(str(version), commit, digest, "pending", remarks=(Finding(None, message),))
+        try:
+            digest, message = _unfinished(clone, state, version, commit)
+        except ReleaseReplayed as error:
+            finding = Finding(ReleaseReplayed.__name__, error.message, error.hint)
+            yield Verdict(str(version), commit, None, "tampered", findings=(finding,))
+        else:
+            yield Verdict(str(version), commit, digest, "pending", remarks=(Finding(None, message),))
 
 
 def _unfinished(clone: Clone, state: RepoState, version: Version, commit: str) -> tuple[str | None, str]:
@@ -249,6 +254,8 @@ def _unfinished(clone: Clone, state: RepoState, version: Version, commit: str) -
         check_binding(manifest, state.names, str(version), where)
         files = {path: clone.tree_file(path, blob) for path, blob in tree.blobs.items()}
         check_tree({path: sized(file, manifest) for path, file in files.items()}, manifest, where)
+    except ReleaseReplayed:
+        raise
     except VerificationError as error:
         return None, f"{tag} has no line in the ledger and will not get one: {error.message}"
     return digest_of(raw), f"{tag} is an unfinished release: the next hfver release completes it."

@@ -284,21 +284,27 @@ def test_an_lfs_object_with_other_content_is_found_by_a_deep_audit(hub: LocalHub
 
 
 def test_pending_tags_and_leftover_branches_are_remarks(hub: LocalHub) -> None:
-    commit = commit_of(hub, "1.0.0")
     with Importer(bare_repo(hub, REPO)) as importer:
         plain = importer.commit("refs/heads/hfver/0123456789ab", {"config.json": b"{}"})
         importer.tag("v7.0.0", plain, "by hand")
-        importer.tag("v8.0.0", commit, "forged")
         importer.commit("refs/heads/main", {"README.md": b"edited on the web page"}, "refs/heads/main^0", keep=True)
     report = audit(hub)
     assert report.clean
     remarks = {verdict.version: verdict.remarks[0].message for verdict in report.verdicts if verdict.remarks}
     assert "hfver adopt" in remarks["7.0.0"]
-    assert "will not get one" in remarks["8.0.0"]
-    assert [verdict.version for verdict in report.verdicts if verdict.status == "pending"] == ["8.0.0", "7.0.0"]
+    assert [verdict.version for verdict in report.verdicts if verdict.status == "pending"] == ["7.0.0"]
     branch, main_files = (remark.message for remark in report.remarks)
     assert "hfver/0123456789ab" in branch
     assert "README.md" in main_files
+
+
+def test_a_replayed_tag_without_a_ledger_line_is_tampering(hub: LocalHub) -> None:
+    commit = commit_of(hub, "1.0.0")
+    with Importer(bare_repo(hub, REPO)) as importer:
+        importer.tag("v8.0.0", commit, "forged")
+    report = audit(hub)
+    assert [verdict.version for verdict in report.tampered] == ["8.0.0"]
+    assert errors(report, "8.0.0") == ["ReleaseReplayed"]
 
 
 def test_a_copied_repo_is_clean_only_with_mirror_of(hub: LocalHub) -> None:

@@ -116,7 +116,7 @@ def test_the_way_back_from_a_wrong_rename(
     if copied:  # so that the wrong name is that of a repo with the same releases
         api(local_hub).create_repo(WRONG)
         target = bare_repo(local_hub, WRONG)
-        fetch = ["git", "-C", target, "fetch", "-q", "--force", bare_repo(local_hub, OLD), "+refs/*:refs/*"]
+        fetch = ["git", "-C", str(target), "fetch", "-q", "--force", str(bare_repo(local_hub, OLD)), "+refs/*:refs/*"]
         subprocess.run(fetch, check=True)
     forget()
     assert hfver.resolve(f"{OLD}@1.0.0", hub=local_hub).version == "1.0.0"
