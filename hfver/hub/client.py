@@ -101,6 +101,7 @@ class HubRepo:
         self.hub, self.name, self.kind = hub, name, kind
         self._trees: dict[str, dict[str, TreeFile]] = {}
         self._files: dict[tuple[str, str], bytes] = {}
+        self._peeled: dict[tuple[str, str], str] = {}
 
     def __str__(self) -> str:
         return self.name
@@ -148,6 +149,20 @@ class HubRepo:
         response = self.hub.session.request("GET", path, f"{self.name}@{revision}", coded=True)
         with understood(f"{self.name}@{revision}", self.hub.place):
             return commit_id(response.json()["sha"])
+
+    def commit_of_tag(self, tag: str, target: str) -> str:
+        """Resolve a tag to its commit: refs may name an annotated tag's object instead, which nothing documents.
+
+        Args:
+            tag: The tag. No branch may have its name, because the Hub might resolve that instead.
+            target: What refs say that it points to; returned if the Hub does not know the tag.
+        """
+        if (tag, target) not in self._peeled:
+            try:
+                self._peeled[tag, target] = self.commit_of(tag)
+            except HubNotFound:
+                return target
+        return self._peeled[tag, target]
 
     def read(self, commit: str, path: str) -> bytes:
         """Read a small file of a commit, which is given as 40 hex digits.

@@ -58,7 +58,7 @@ def raise_not_found(state: RepoState, ref: Ref) -> NoReturn:
 
 def _check_not_replayed(state: RepoState, ref: Ref, version: Version) -> None:
     """Check that a pending tag is not on the commit of a different release: no release command would complete it."""
-    raw = state.repo.find(state.pending[version], MANIFEST)
+    raw = state.repo.find(state.pending_commit(version), MANIFEST)
     if raw is not None:
         check_binding(Manifest.decode(raw, str(ref)), state.names, str(version), str(ref))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hfver.core.ledger import Ledger
 from hfver.core.plural import counted
 from hfver.core.repo_paths import LEDGER
-from hfver.core.version import Version, version_of_tag
+from hfver.core.version import Version, tag_of, version_of_tag
 from hfver.errors import HubError, LedgerRewritten, LedgerTruncated
 from hfver.hub import Refs
 from hfver.hub.client import HubRepo
@@ -71,6 +71,15 @@ class RepoState:
         published = {entry.version for entry in self.ledger.entries}
         tags = {version_of_tag(tag): commit for tag, commit in self.refs.tags.items()}
         return {version: commit for version, commit in tags.items() if version and version not in published}
+
+    def pending_commit(self, version: Version) -> str:
+        """Return the commit of a pending tag, by one request."""
+        return self.commit_of_tag(tag_of(version))
+
+    def commit_of_tag(self, tag: str) -> str:
+        """Ask the Hub for the commit of a tag, in case its refs name the objects of annotated tags."""
+        target = self.refs.tags[tag]
+        return target if tag in self.refs.branches else self.repo.commit_of_tag(tag, target)
 
 
 def find_state(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> RepoState | None:

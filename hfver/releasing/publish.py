@@ -34,6 +34,8 @@ def tag_candidate(repo: HubRepo, candidate: Candidate) -> None:
     except AlreadyExists:
         # If the tag is on our commit, this request was sent again after its first answer was lost.
         found = repo.refs().tags.get(tag)
+        if found and found != candidate.commit:
+            found = repo.commit_of_tag(tag, found)
         if found != candidate.commit:
             raise Conflict(
                 f"{repo}: another writer created the tag {tag} in the meantime (on commit {found}).",
@@ -73,8 +75,8 @@ def complete_pending(state: RepoState) -> RepoState:
         LedgerTruncated: There is no ledger, although the repo had one: a new one would replace releases and yanks.
     """
     _check_not_lost(state)
-    for version, commit in sorted(state.pending.items()):
-        candidate = find_candidate(state, version, commit)
+    for version in sorted(state.pending):
+        candidate = find_candidate(state, version, state.pending_commit(version))
         if candidate is not None:
             publish(state, candidate, None)
             state = read_state(state.repo, state.trust)
@@ -91,7 +93,7 @@ def refuse_foreign_tags(state: RepoState) -> None:
     if state.ledger.lines or not state.pending:
         return
     _check_not_lost(state)
-    foreign = [version for version, sha in sorted(state.pending.items()) if not find_candidate(state, version, sha)]
+    foreign = [one for one in sorted(state.pending) if not find_candidate(state, one, state.pending_commit(one))]
     if foreign:
         names = ", ".join(tag_of(version) for version in foreign[:5]) + (", …" if len(foreign) > 5 else "")
         raise Refused(
@@ -105,8 +107,8 @@ def _check_not_lost(state: RepoState) -> None:
     if state.ledger.lines or not state.pending:
         return
     proof = next((f"{path} on main" for path in state.repo.tree(state.refs.main) if path.startswith(ADOPTED)), None)
-    for version, commit in sorted(state.pending.items()):
-        manifest = _own_manifest(state, commit)
+    for version in sorted(state.pending):
+        manifest = _own_manifest(state, state.pending_commit(version))
         if manifest and manifest.ledger_head is not None:
             proof = f"{state.repo}@{version}, which was made after line {manifest.ledger_head}"
     if proof:

@@ -153,7 +153,6 @@ def test_fifty_releases_take_two_requests_and_four_fetches(
     [
         (lambda hub: git(hub, "tag", "-d", "v1.1.0"), "is missing"),
         (lambda hub: git(hub, "tag", "-fam", message_of(hub, "1.1.0"), "v1.1.0", commit_of(hub, "1.0.0")), "points to"),
-        (lambda hub: git(hub, "tag", "-f", "v1.1.0", commit_of(hub, "1.1.0")), "not annotated"),
         (lambda hub: git(hub, "tag", "-fam", "retagged", "v1.1.0", commit_of(hub, "1.1.0")), "names no digest"),
         (
             lambda hub: git(hub, "tag", "-fam", message_of(hub, "1.0.0"), "v1.1.0", commit_of(hub, "1.1.0")),
@@ -172,6 +171,16 @@ def test_a_tag_that_was_replaced(
     assert errors(report, "1.1.0") == ["TagMoved"]
     assert expected in report.tampered[0].findings[0].message
     assert errors(report, "1.0.0") == errors(report, "1.2.0") == []
+
+
+@pytest.mark.parametrize("commit", ["1.1.0", "1.0.0"])
+def test_a_tag_without_a_message_is_a_remark_if_its_commit_is_right(hub: LocalHub, commit: str) -> None:
+    git(hub, "tag", "-f", "v1.1.0", commit_of(hub, commit))
+    report = audit(hub)
+    assert errors(report, "1.1.0") == ([] if commit == "1.1.0" else ["TagMoved"])
+    assert report.clean is (commit == "1.1.0")
+    verdict = next(one for one in report.verdicts if one.version == "1.1.0")
+    assert "tag v1.1.0 has no message" in verdict.remarks[0].message
 
 
 def test_a_tag_recreated_with_the_same_commit_and_message_is_clean(hub: LocalHub) -> None:
