@@ -147,5 +147,9 @@ class HubNotFound(HubError):
     """The repo, revision or file does not exist on the Hub, or the user has no access to it."""
 
 
+class EntryNotFound(HubNotFound):
+    """The commit exists on the Hub, and does not have the file."""
+
+
 class PluginError(HfverError):
     """An installed plug-in could not be loaded, or does not behave as its interface requires."""

@@ -24,7 +24,7 @@ from hfver.core.manifest import CARD, LEDGER, MANIFEST, FileEntry, Manifest, dig
 from hfver.core.plural import counted
 from hfver.core.progress import Progress, silent
 from hfver.core.version import Version, parse_version, tag_of
-from hfver.errors import LedgerRewritten, LedgerTruncated, VerificationError
+from hfver.errors import LedgerRewritten, LedgerTruncated, ReleaseReplayed, VerificationError
 from hfver.hub import Refs
 from hfver.hub.client import HubRepo
 from hfver.hub.git.clone import Clone, with_clone
@@ -71,7 +71,7 @@ def audit(
 
 def _audit(repo: HubRepo, trust: TrustOptions, deep: bool, progress: Progress, clone: Clone) -> Audit:
     state, findings = _read_state(clone, repo, trust)
-    findings = findings or [*_history(clone, state.ledger), *_memories(state)]
+    findings = findings or [*_history(clone, state.ledger), *_memories(state), *_names(state)]
     evidence = gather(clone, repo.name, state.ledger.entries, everything=deep)
     objects = _objects(evidence)
     missing = lacking_objects(repo, (entry for entry, _, _ in objects.values()))
@@ -169,6 +169,21 @@ def _memories(state: RepoState) -> Iterator[Finding]:
         yield Finding(type(error).__name__, error.message, error.hint)
 
 
+def _names(state: RepoState) -> Iterator[Finding]:
+    """Compare the name that the ledger gives the repo with the one that the Hub gives it."""
+    repo, name = state.repo, state.ledger.name
+    if name is None or name.lower() == repo.name.lower() or state.trust.mirror_of:
+        return
+    # An owner who moved the repo and recorded it may still audit it by its former name.
+    now = repo.find_name()
+    if now is not None and now.lower() != name.lower():
+        yield Finding(
+            ReleaseReplayed.__name__,
+            f"The ledger of {repo} says that the repo was renamed to {name}, but {repo.hub.place} calls it {now}.",
+            f"Find out who appended that line. Then record the right name: hfver adopt {now} --renamed-from {name}",
+        )
+
+
 Objects = Mapping[str, tuple[FileEntry, str, str]]
 """By SHA-256: the expected size and hash of an LFS object, and a commit and a path where it can be downloaded."""
 
@@ -219,8 +234,13 @@ def _pending(clone: Clone, state: RepoState) -> Iterator[Verdict]:
     trees = {commit: clone.tree(commit) for commit in state.pending.values()}
     clone.fetch(tree.blobs[MANIFEST] for tree in trees.values() if tree and MANIFEST in tree.blobs)
     for version, commit in state.pending.items():
-        digest, message = _unfinished(clone, state, version, commit)
-        yield Verdict(str(version), commit, digest, "pending", remarks=(Finding(None, message),))
+        try:
+            digest, message = _unfinished(clone, state, version, commit)
+        except ReleaseReplayed as error:
+            finding = Finding(ReleaseReplayed.__name__, error.message, error.hint)
+            yield Verdict(str(version), commit, None, "tampered", findings=(finding,))
+        else:
+            yield Verdict(str(version), commit, digest, "pending", remarks=(Finding(None, message),))
 
 
 def _unfinished(clone: Clone, state: RepoState, version: Version, commit: str) -> tuple[str | None, str]:
@@ -234,6 +254,8 @@ def _unfinished(clone: Clone, state: RepoState, version: Version, commit: str) -
         check_binding(manifest, state.names, str(version), where)
         files = {path: clone.tree_file(path, blob) for path, blob in tree.blobs.items()}
         check_tree({path: sized(file, manifest) for path, file in files.items()}, manifest, where)
+    except ReleaseReplayed:
+        raise
     except VerificationError as error:
         return None, f"{tag} has no line in the ledger and will not get one: {error.message}"
     return digest_of(raw), f"{tag} is an unfinished release: the next hfver release completes it."

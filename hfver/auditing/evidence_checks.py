@@ -90,6 +90,25 @@ def _failure(check: Check, context: AuditContext, release: ReleaseEvidence) -> I
 
 def remark(context: AuditContext, release: ReleaseEvidence) -> tuple[Finding, ...]:
     """Return what is odd about a release without being a sign of tampering."""
+    return (*_remark_message(context, release), *_remark_lineage(context, release))
+
+
+def _remark_message(context: AuditContext, release: ReleaseEvidence) -> Iterator[Finding]:
+    """Say that a tag has no message. It is not known whether every Hub keeps the one that hfver sends."""
+    if release.tag is not None and not _message(release) and release.entry.line.event != "adopt":
+        yield Finding(
+            None,
+            f"{context.state.repo}: tag {tag_of(release.entry.version)} has no message; hfver sends one with the "
+            "release's digest.",
+            "Either the Hub did not keep it, or somebody created the tag again, on the same commit.",
+        )
+
+
+def _message(release: ReleaseEvidence) -> str:
+    return (release.tag.message or "").strip() if release.tag else ""
+
+
+def _remark_lineage(context: AuditContext, release: ReleaseEvidence) -> tuple[Finding, ...]:
     content = context.read(release, LINEAGE)
     try:
         if content is not None:
@@ -105,14 +124,12 @@ def _tag(context: AuditContext, release: ReleaseEvidence) -> None:
 
 def _tag_message(context: AuditContext, release: ReleaseEvidence) -> None:
     """Compare the tag's message with the digest. The tag of an adopted release is its author's own and names none."""
-    tag, entry = release.tag, release.entry
-    if tag is None or entry.line.event == "adopt":
+    message, entry = _message(release), release.entry
+    if not message or entry.line.event == "adopt":
         return
     name = f"{context.state.repo}: tag {tag_of(entry.version)}"
     hint = "Somebody deleted the tag and created it again. Find out who has write access before you trust it."
-    if tag.message is None:
-        raise TagMoved(f"{name} is not annotated; hfver creates tags with a message.", hint)
-    if entry.line.digest not in (found := _DIGEST.findall(tag.message)):
+    if entry.line.digest not in (found := _DIGEST.findall(message)):
         named = f"names {', '.join(found)}" if found else "names no digest"
         raise TagMoved(f"{name}: its message {named}; the ledger says {entry.line.digest}.", hint)
 

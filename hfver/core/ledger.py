@@ -122,6 +122,12 @@ class Ledger:
         """Every name that the repo ever had, in lower case: repo ids are compared without case."""
         return frozenset(line.repo.lower() for line in self.lines)
 
+    @property
+    def name(self) -> str | None:
+        """The name that the repo has now, by its last rename; None for an empty ledger."""
+        renames = (line.repo for line in reversed(self.lines) if line.event == "rename")
+        return next(renames, self.lines[0].repo) if self.lines else None
+
     def extends(self, older_head: str | None) -> bool:
         """Return whether the ledger contains the line that was its head when it was read before."""
         return older_head is None or older_head in self.heads
@@ -176,12 +182,15 @@ class Ledger:
 
     def _check_names(self, repo: str, mirror_of: str | None) -> None:
         """Check that all lines are about one repo, under the names that it had, and that it is the expected one."""
-        current = self.lines[0].repo if self.lines else repo
+        current = self.name or repo
+        # A line may use a former name: hfver 0.1 appends such a line if it releases to the old name of a moved repo.
+        had = {line.repo.lower() for line in self.lines[:1]}
         for number, line in enumerate(self.lines, 1):
             if line.event == "rename":
-                current = line.repo
-            if line.repo.lower() != current.lower():
-                raise _broken(repo, f"line {number} is about {line.repo}, but the lines before it are about {current}")
+                had.add(line.repo.lower())
+            elif line.repo.lower() not in had:
+                before = self.lines[number - 2].repo
+                raise _broken(repo, f"line {number} is about {line.repo}, but the lines before it are about {before}")
         if self.lines and not self.names & {repo.lower(), (mirror_of or repo).lower()}:
             raise ReleaseReplayed(
                 f"The ledger of {repo} belongs to {current}: its releases were made for {current}, not for {repo}.",

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
-from hfver.errors import HubDenied, HubError, HubNotFound
+from hfver.errors import EntryNotFound, HubDenied, HubError, HubNotFound
 from hfver.hub.commits import Operation, encode_commit
 from hfver.hub.listing import Refs, TreeFile, Upload, is_file, pull_number, targets, tree_file
 from hfver.hub.loopback import is_loopback
@@ -106,6 +106,7 @@ class HubRepo:
         self._trees: dict[str, dict[str, TreeFile]] = {}
         self._files: dict[tuple[str, str], bytes] = {}
         self._git_name: str | None = None
+        self._peeled: dict[tuple[str, str], str] = {}
 
     def __str__(self) -> str:
         return self.name
@@ -122,7 +123,7 @@ class HubRepo:
     def refs(self) -> Refs:
         """List branches, tags and pull requests in one request."""
         path = f"/api/{self.kind}/{self.name}/refs?include_prs=1"
-        response = self.hub.session.request("GET", path, self.name)
+        response = self.hub.session.request("GET", path, self.name, coded=True)
         with understood(self.name, self.hub.place):
             data = response.json()
             pulls = {
@@ -140,7 +141,8 @@ class HubRepo:
     def find_name(self) -> str | None:
         """Return the current name of the repo, which differs if it was moved; None if there is no such repo."""
         try:
-            response = self.hub.session.request("GET", f"/api/{self.kind}/{self.name}?expand=sha", self.name)
+            path = f"/api/{self.kind}/{self.name}?expand=sha"
+            response = self.hub.session.request("GET", path, self.name, coded=True)
         except HubNotFound:
             return None
         with understood(self.name, self.hub.place):
@@ -170,21 +172,38 @@ class HubRepo:
     def commit_of(self, revision: str) -> str:
         """Resolve a branch, tag or short commit to the commit that it points to now."""
         path = f"/api/{self.kind}/{self.name}/revision/{quote(revision, safe='')}?expand=sha"
-        response = self.hub.session.request("GET", path, f"{self.name}@{revision}")
+        response = self.hub.session.request("GET", path, f"{self.name}@{revision}", coded=True)
         with understood(f"{self.name}@{revision}", self.hub.place):
             return commit_id(response.json()["sha"])
+
+    def commit_of_tag(self, tag: str, target: str) -> str:
+        """Resolve a tag to its commit: refs may name an annotated tag's object instead, which nothing documents.
+
+        Args:
+            tag: The tag. No branch may have its name, because the Hub might resolve that instead.
+            target: What refs say that it points to; returned if the Hub does not know the tag.
+        """
+        if (tag, target) not in self._peeled:
+            try:
+                self._peeled[tag, target] = self.commit_of(tag)
+            except HubNotFound:
+                return target
+        return self._peeled[tag, target]
 
     def read(self, commit: str, path: str) -> bytes:
         """Read a small file of a commit, which is given as 40 hex digits.
 
         Raises:
-            HubNotFound: The commit has no such file.
+            EntryNotFound: The commit has no such file.
+            HubNotFound: There is no such repo or commit.
+            HubError: The Hub answered 404 without saying what is missing.
         """
         known = self._files.get((commit, path))
         if known is not None:
             return known
         url = f"/{self.name}/resolve/{commit}/{quote(path)}"
-        content: bytes = self.hub.session.request("GET", url, f"{self.name}@{commit[:12]}: {path}").content
+        what = f"{self.name}@{commit[:12]}: {path}"
+        content: bytes = self.hub.session.request("GET", url, what, coded=True).content
         if len(content) <= KEPT_BYTES:
             self._files[commit, path] = content
         return content
@@ -193,13 +212,13 @@ class HubRepo:
         """Read ``size`` bytes of a file of a commit, from byte ``start`` on; fewer at the end of the file.
 
         Raises:
-            HubNotFound: The commit has no such file.
+            EntryNotFound: The commit has no such file.
             HubError: The Hub ignored the requested range.
         """
         what = f"{self.name}@{commit[:12]}: {path}"
         headers = {"range": f"bytes={start}-{start + size - 1}"}
         url = f"/{self.name}/resolve/{commit}/{quote(path)}"
-        response = self.hub.session.request("GET", url, what, headers=headers)
+        response = self.hub.session.request("GET", url, what, coded=True, headers=headers)
         content: bytes = response.content
         if response.status_code != 206 and start:
             raise HubError(
@@ -209,10 +228,14 @@ class HubRepo:
         return content[:size]
 
     def find(self, commit: str, path: str) -> bytes | None:
-        """Read a small file of a commit; return None if it does not exist."""
+        """Read a small file of a commit; return None if the Hub says that the commit does not have it.
+
+        Raises:
+            HubError: Any other answer, such as a 404 that does not say what is missing.
+        """
         try:
             return self.read(commit, path)
-        except HubNotFound:
+        except EntryNotFound:
             return None
 
     def tree(self, commit: str) -> dict[str, TreeFile]:
@@ -229,7 +252,7 @@ class HubRepo:
         what, url = f"{self.name}@{commit[:12]}", f"/api/{self.kind}/{self.name}/tree/{commit}?recursive=true"
         files: dict[str, TreeFile] = {}
         for _ in range(MAX_PAGES):
-            response = self.hub.session.request("GET", url, what)
+            response = self.hub.session.request("GET", url, what, coded=True)
             with understood(what, self.hub.place):
                 files.update((file.path, file) for file in map(tree_file, filter(is_file, response.json())))
                 link = response.links.get("next", {}).get("url")

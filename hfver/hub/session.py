@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from hfver.core.about import __version__
 from hfver.core.log import conceal, logger
-from hfver.errors import HubDenied, HubError, HubNotFound, HubUnreachable
+from hfver.errors import EntryNotFound, HubDenied, HubError, HubNotFound, HubUnreachable
 from hfver.hub.loopback import reach
 from hfver.hub.redirects import check_redirect, opened, origin
 from hfver.hub.responses import understood, whole
@@ -26,6 +26,9 @@ __all__ = ["AlreadyExists", "HubSession", "ParentMoved"]
 MAX_ANSWER = 256 * 1024 * 1024
 """Maximum number of bytes of a response in memory."""
 
+NOT_FOUND_CODES = frozenset({"EntryNotFound", "RepoNotFound", "RevisionNotFound"})
+"""What a Hub says in ``X-Error-Code`` when it looked and found nothing."""
+
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 T = TypeVar("T")
 
@@ -36,6 +39,10 @@ class ParentMoved(HubError):
 
 class AlreadyExists(HubError):
     """A branch, tag or repo of that name exists (HTTP 409)."""
+
+
+class UnexplainedNotFound(Interrupted):
+    """A 404 without an error code that a Hub sends: a proxy or a server in trouble answered, and proves no absence."""
 
 
 class HubSession:
@@ -66,7 +73,7 @@ class HubSession:
         conceal(headers.get("authorization", "").partition(" ")[2])
         return headers
 
-    def request(self, method: Method, path: str, what: str, **options: Any) -> Any:
+    def request(self, method: Method, path: str, what: str, *, coded: bool = False, **options: Any) -> Any:
         """Send a request and return the response.
 
         Broken connections, 429 and 5xx are retried with backoff. So a write whose first answer was lost may fail with
@@ -76,6 +83,8 @@ class HubSession:
             method: The HTTP method.
             path: A path on the endpoint, or a whole address.
             what: Names the object of the request in error messages.
+            coded: Whether a 404 is only believed if it says in ``X-Error-Code`` what is missing. Any other is retried,
+                and is not a `HubNotFound` in the end.
             options: What the client's ``request`` takes.
 
         Raises:
@@ -86,6 +95,8 @@ class HubSession:
         def send() -> Any:
             with opened(method, self._url(path), what, **options) as stream:
                 response = whole(stream, what, MAX_ANSWER)
+            if coded:
+                _refuse_unexplained(response)
             hf_raise_for_status(response)
             return response
 
@@ -102,6 +113,9 @@ class HubSession:
         timeout = min(self.retry_policy.timeout, constants.HF_HUB_DOWNLOAD_TIMEOUT)
         options = self._options(path, {"headers": headers, "timeout": timeout})
         with watched(), opened("GET", self._url(path), path, **options) as response:
+            # A storage host that a redirect led to knows no codes, so only the Hub itself has to explain a 404.
+            if origin(str(response.url)) == origin(self.endpoint):
+                _refuse_unexplained(response)
             hf_raise_for_status(whole(response, path, MAX_ANSWER) if response.is_error else response)
             yield response
 
@@ -165,6 +179,11 @@ class HubSession:
             return self._known(what, error.__cause__) or self._unreachable(what, error.__cause__ or error)
         if isinstance(error, HfHubHTTPError):
             return self._refusal(what, error)
+        if isinstance(error, UnexplainedNotFound):
+            return HubError(
+                f"{what}: {self.place} answered 404 without saying what is missing.",
+                "A proxy or a server in trouble may have answered. Run the same command again later.",
+            )
         if isinstance(error, _transport_errors()):
             return self._unreachable(what, error)
         return None
@@ -184,10 +203,11 @@ class HubSession:
         if status in (401, 403):
             return self._denied(what, status, said)
         if status == 404:
-            return HubNotFound(f"{what}: not found on {self.place} ({said}).", _NOT_FOUND)
+            kind = EntryNotFound if _error_code(error.response) == "EntryNotFound" else HubNotFound
+            return kind(f"{what}: not found on {self.place} ({said}).", _NOT_FOUND)
         # 409 and 412 decide races between writers; callers of writes catch them.
-        kind = {409: AlreadyExists, 412: ParentMoved}.get(status, HubError)
-        return kind(f"{what}: {self.place} answered {status} ({said}).")
+        other = {409: AlreadyExists, 412: ParentMoved}.get(status, HubError)
+        return other(f"{what}: {self.place} answered {status} ({said}).")
 
     def _denied(self, what: str, status: int, said: str) -> HubError:
         if status == 401 and not self.headers().get("authorization"):
@@ -231,6 +251,15 @@ def _printable(record: logging.LogRecord) -> bool:
     if not said.isprintable():
         record.msg, record.args = "".join(char if char.isprintable() else " " for char in said), ()
     return True
+
+
+def _error_code(response: Any) -> str:
+    return str(response.headers.get("x-error-code", ""))
+
+
+def _refuse_unexplained(response: Any) -> None:
+    if response.status_code == 404 and _error_code(response) not in NOT_FOUND_CODES:
+        raise UnexplainedNotFound("404 without an error code")
 
 
 def _when_to_return(error: Any) -> str:

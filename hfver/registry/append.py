@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from hfver.core.ledger import Line
+from hfver.core.ledger import Ledger, Line
 from hfver.core.manifest import LEDGER
-from hfver.errors import Conflict
+from hfver.errors import Conflict, Refused, VerificationError
 from hfver.hub import AddFile, Operation, ParentMoved
 from hfver.registry.state import RepoState, read_state
 
@@ -53,6 +53,7 @@ def append(state: RepoState, decide: Callable[[RepoState], LedgerUpdate | None])
 
     Raises:
         Conflict: Other writers moved ``main`` before every attempt.
+        Refused: Readers would refuse the ledger with these lines, or a line has a former name of the repo.
     """
     for attempt in range(ATTEMPTS):
         update = decide(state)
@@ -72,7 +73,9 @@ def append(state: RepoState, decide: Callable[[RepoState], LedgerUpdate | None])
 def _commit(state: RepoState, update: LedgerUpdate) -> RepoState:
     ledger = state.ledger
     for line in update.lines:
+        _check_name(state, ledger, line)
         ledger = ledger.append(line)
+    _check_readable(state, ledger)
     # The Hub refuses the commit if main is not at this parent: that is the compare-and-swap.
     head = state.repo.commit(
         "main",
@@ -84,3 +87,22 @@ def _commit(state: RepoState, update: LedgerUpdate) -> RepoState:
     state.repo.memory.remember_ledger(head, ledger.raw)
     refs = replace(state.refs, branches={**state.refs.branches, "main": head})
     return replace(state, refs=refs, ledger=ledger)
+
+
+def _check_name(state: RepoState, ledger: Ledger, line: Line) -> None:
+    name = ledger.name
+    if line.event != "rename" and name is not None and line.repo.lower() != name.lower():
+        raise Refused(
+            f"{state.repo}: its ledger says that it is called {name} now, and the line to append is about {line.repo}. "
+            "Nothing was appended.",
+            f"Run the command again for {name}. "
+            f"If the Hub calls it {line.repo}: hfver adopt {line.repo} --renamed-from {name}",
+        )
+
+
+def _check_readable(state: RepoState, ledger: Ledger) -> None:
+    """Decode what is about to be committed as every reader will: a ledger with a bad line can never be repaired."""
+    try:
+        Ledger.decode(ledger.raw, state.repo.name, state.trust.mirror_of)
+    except VerificationError as error:
+        raise Refused(f"Nothing was appended, because no reader would accept it: {error.message}", error.hint) from None

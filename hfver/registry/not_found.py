@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from hfver.core.ledger import Entry
+from hfver.core.manifest import MANIFEST, Manifest
 from hfver.core.ref import Latest, Ref, Stage
 from hfver.core.version import Range, Version
 from hfver.errors import HubNotFound, Refused
+from hfver.registry.release_checks import check_binding
 from hfver.registry.state import RepoState
 
 __all__ = ["raise_not_found"]
@@ -22,6 +24,7 @@ def raise_not_found(state: RepoState, ref: Ref) -> NoReturn:
 
     Raises:
         Refused: The version is pending: its tag exists, but its release was not finished.
+        ReleaseReplayed: Its tag is on the commit of another version, or of another repo's release.
         HubNotFound: In any other case.
     """
     if isinstance(ref.spec, Stage):
@@ -29,6 +32,7 @@ def raise_not_found(state: RepoState, ref: Ref) -> NoReturn:
             f"{ref.repo} has no stage {ref.spec.name!r}.", f"List its releases: hfver versions {ref.repo}"
         )
     if isinstance(ref.spec, Version) and ref.spec in state.pending:
+        _check_not_replayed(state, ref, ref.spec)
         raise Refused(
             f"{ref} is pending: its tag exists, but its release was not finished.",
             "Run the release command again, which completes pending releases. "
@@ -50,6 +54,13 @@ def raise_not_found(state: RepoState, ref: Ref) -> NoReturn:
             f"Ranges skip yanked releases. To use it anyway, name the version: {ref.repo}@{yanked.version}",
         )
     raise HubNotFound(f"{ref.repo} has {missing}.", f"Choose one of its releases: {_listed(known)}")
+
+
+def _check_not_replayed(state: RepoState, ref: Ref, version: Version) -> None:
+    """Check that a pending tag is not on the commit of a different release: no release command would complete it."""
+    raw = state.repo.find(state.pending_commit(version), MANIFEST)
+    if raw is not None:
+        check_binding(Manifest.decode(raw, str(ref)), state.names, str(version), str(ref))
 
 
 def _best_yanked(state: RepoState, ref: Ref) -> Entry | None:

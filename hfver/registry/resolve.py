@@ -128,7 +128,7 @@ def pin(state: RepoState, entry: Entry) -> Pinned:
         VerificationError: One of them does not match the ledger.
     """
     where = f"{state.repo}@{entry.version}"
-    check_tag(state.repo, state.refs.tags, entry)
+    check_tag(state.repo, state.refs.tags, entry, state.commit_of_tag)
     memory = state.repo.memory
     # Adopted versions may share a commit. Each has its own manifest, but only one of them is remembered.
     known = memory.manifest(entry.commit)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from hfver.core.ledger import Ledger
 from hfver.core.plural import counted
 from hfver.core.repo_paths import LEDGER
-from hfver.core.version import Version, version_of_tag
-from hfver.errors import LedgerRewritten, LedgerTruncated
+from hfver.core.version import Version, tag_of, version_of_tag
+from hfver.errors import HubError, LedgerRewritten, LedgerTruncated
 from hfver.hub import Refs
 from hfver.hub.client import HubRepo
 from hfver.hub.memory import RememberedLedger
@@ -72,6 +72,15 @@ class RepoState:
         tags = {version_of_tag(tag): commit for tag, commit in self.refs.tags.items()}
         return {version: commit for version, commit in tags.items() if version and version not in published}
 
+    def pending_commit(self, version: Version) -> str:
+        """Return the commit of a pending tag, by one request."""
+        return self.commit_of_tag(tag_of(version))
+
+    def commit_of_tag(self, tag: str) -> str:
+        """Ask the Hub for the commit of a tag, in case its refs name the objects of annotated tags."""
+        target = self.refs.tags[tag]
+        return target if tag in self.refs.branches else self.repo.commit_of_tag(tag, target)
+
 
 def find_state(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> RepoState | None:
     """Read refs and ledger as `read_state` does; return None if there is no such repo."""
@@ -121,7 +130,14 @@ def _catch_up(repo: HubRepo, refs: Refs, remembered: RememberedLedger | None) ->
 def _read_ledger(repo: HubRepo, refs: Refs, remembered: RememberedLedger | None) -> bytes:
     if remembered is not None and remembered.main == refs.main:
         return remembered.raw
-    return repo.find(refs.main, LEDGER) or b""
+    raw = repo.find(refs.main, LEDGER)
+    # A machine without memory would start a new ledger over the old one after a single false "no such file".
+    if raw is None and LEDGER in repo.tree(refs.main):
+        raise HubError(
+            f"{repo}: {repo.hub.place} lists {LEDGER} on main, and answers that it does not exist.",
+            "Run the same command again later. If it stays so, the Hub has lost the file.",
+        )
+    return raw or b""
 
 
 def check_continues(repo: HubRepo, ledger: Ledger, remembered: RememberedLedger) -> None:

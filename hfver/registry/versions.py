@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from hfver.core.ledger import Entry
@@ -26,20 +26,28 @@ def list_versions(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> Versio
     """
     state = read_state(repo, trust)
     for entry in state.ledger.entries:
-        check_tag(repo, state.refs.tags, entry)
+        check_tag(repo, state.refs.tags, entry, state.commit_of_tag)
     ordered = sorted(state.ledger.entries, key=lambda entry: entry.version, reverse=True)
     releases = tuple(release_of(repo, entry, None) for entry in ordered)
     return Versions(repo.name, releases, tuple(tag_of(version) for version in sorted(state.pending)))
 
 
-def check_tag(repo: HubRepo, tags: Mapping[str, str], entry: Entry) -> None:
+def check_tag(repo: HubRepo, tags: Mapping[str, str], entry: Entry, ask: Callable[[str], str] | None = None) -> None:
     """Compare a release's tag with its line in the ledger.
+
+    Args:
+        repo: The repo.
+        tags: What its tags point to.
+        entry: The release.
+        ask: Asks the Hub for the commit of a tag that points to something else; None if ``tags`` are commits for sure.
 
     Raises:
         TagMoved: The tag is missing, or points to a different commit.
     """
     tag = tag_of(entry.version)
     found = tags.get(tag)
+    if found and found != entry.commit and ask:
+        found = ask(tag)
     if found == entry.commit:
         return
     now = f"points to {found}" if found else "is missing"

@@ -31,10 +31,14 @@ __all__ = ["adopt", "note_rename"]
 
 @dataclass(frozen=True)
 class _TaggedCommit:
-    """A tagged commit that can be adopted: its files, its date and its author."""
+    """A tagged commit that can be adopted: its files, its date and its author.
+
+    ``target`` is what refs say that the tag points to: the commit, or the object of an annotated tag.
+    """
 
     version: Version
     commit: str
+    target: str
     files: Mapping[str, FileEntry] = field(repr=False)
     created_at: datetime
     created_by: str
@@ -78,20 +82,25 @@ def note_rename(repo: HubRepo, old: str) -> Adoption:
     """
     state = read_state(repo, TrustOptions(mirror_of=old))
     adoption = Adoption(repo.name, renamed_from=old)
-    if state.ledger.lines and state.ledger.lines[-1].repo.lower() == repo.name.lower():
+    if _is_named(state):
         return adoption
     if old.lower() not in state.ledger.names:
         raise Refused(
             f"The ledger of {repo} has no release of {old}.", f"See which repo it belongs to: hfver versions {repo}"
         )
-    _check_moved(state, old)
+    # The way back from a rename to a wrong name: whether a repo of that name has these releases says nothing then.
+    if repo.name.lower() not in state.ledger.names:
+        _check_moved(state, old)
     append(state, lambda now: _rename(now, old))
     return adoption
 
 
 def _read_commits(state: RepoState, clone: Clone) -> tuple[tuple[_TaggedCommit, ...], tuple[Skipped, ...]]:
     """Read every tagged commit without a ledger line: regular files by content, large ones by their LFS pointers."""
-    pending = sorted(state.pending.items())
+    pending = [
+        (version, tag.commit if (tag := clone.tags.get(tag_of(version))) else target)
+        for version, target in sorted(state.pending.items())
+    ]
     clone.fetch(commit for _, commit in pending)
     trees = {commit: clone.tree(commit) for _, commit in pending}
     reasons = {commit: _reason_to_skip(tree) for commit, tree in trees.items()}
@@ -99,7 +108,7 @@ def _read_commits(state: RepoState, clone: Clone) -> tuple[tuple[_TaggedCommit, 
     files = {commit: _files(clone, tree) for commit, tree in trees.items() if tree and not reasons[commit]}
     reasons |= _missing_objects(state.repo, clone, trees, files)
     adoptable = (
-        _TaggedCommit(version, commit, files[commit], *clone.date_and_author(commit))
+        _TaggedCommit(version, commit, state.pending[version], files[commit], *clone.date_and_author(commit))
         for version, commit in pending
         if not reasons[commit]
     )
@@ -153,10 +162,10 @@ def _missing_objects(
 def _adoption(state: RepoState, adoptable: Iterable[_TaggedCommit]) -> LedgerUpdate | None:
     """Return a ledger line and a manifest for each commit that has no line yet, lower versions first."""
     # Decided again each time main moves: another writer may have adopted some of them, or moved their tags.
-    left = [one for one in adoptable if state.pending.get(one.version) == one.commit]
+    left = [one for one in adoptable if state.pending.get(one.version) == one.target]
     if not left:
         return None
-    repo = state.ledger.lines[-1].repo if state.ledger.lines else state.repo.name
+    repo = state.ledger.name or state.repo.name
     digests = {entry.version: str(entry.line.digest) for entry in state.ledger.entries}
     now, lines, files = datetime.now(UTC).replace(microsecond=0), [], []
     for one in left:
@@ -213,8 +222,13 @@ def _check_moved(state: RepoState, old: str) -> None:
         )
 
 
+def _is_named(state: RepoState) -> bool:
+    """Return whether the ledger knows the repo by its present name."""
+    return (state.ledger.name or "").lower() == state.repo.name.lower()
+
+
 def _rename(state: RepoState, old: str) -> LedgerUpdate | None:
-    if state.ledger.lines[-1].repo.lower() == state.repo.name.lower():
+    if _is_named(state):
         return None
     now = datetime.now(UTC).replace(microsecond=0)
     line = Line(event="rename", repo=state.repo.name, date=now, author=state.repo.hub.user)

@@ -102,7 +102,8 @@ def find_candidate(state: RepoState, version: Version, commit: str) -> Candidate
         check_signed(state.repo, release, policy=state.trust.policy)
     except (VerificationError, HubNotFound):
         return None
-    ours = manifest.repo.lower() == state.repo.name.lower() and manifest.version == str(version)
+    names = {state.repo.name.lower(), (state.ledger.name or state.repo.name).lower()}
+    ours = {manifest.repo.lower()} == names and manifest.version == str(version)
     return Candidate(commit, manifest, digest_of(raw), tree) if ours else None
 
 

@@ -20,7 +20,7 @@ from hfver.registry.resolve import candidate_release, release_of
 from hfver.registry.signing import check_signed
 from hfver.registry.state import RepoState, TrustOptions, read_state
 from hfver.releasing.candidate import Candidate, check_publishable
-from hfver.releasing.publish import complete_pending, publish, tag_candidate
+from hfver.releasing.publish import complete_pending, publish, refuse_foreign_tags, tag_candidate
 
 __all__ = ["finish"]
 
@@ -47,6 +47,8 @@ def finish(repo: HubRepo, number: int, trust: TrustOptions = TrustOptions()) -> 
     state = complete_pending(state)
     entry = state.ledger.at_commit(candidate.commit)
     note = "published already" if entry else None
+    if entry is None:
+        refuse_foreign_tags(state)
     entry = entry or _publish(state, candidate)
     _comment_published(repo, number, thread, entry)
     repo.memory.remember_manifest(candidate.commit, candidate.content[MANIFEST])

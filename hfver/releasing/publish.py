@@ -7,9 +7,10 @@ answer was lost. A run that stops halfway leaves no version, and the next writer
 from __future__ import annotations
 
 from hfver.core.ledger import Entry, Line
+from hfver.core.manifest import ADOPTED, LEDGER, MANIFEST, Manifest
 from hfver.core.smoke_report import SmokeSummary
 from hfver.core.version import Version, bump_between, tag_of
-from hfver.errors import Conflict
+from hfver.errors import Conflict, LedgerTruncated, Refused, VerificationError
 from hfver.hub import AlreadyExists
 from hfver.hub.client import HubRepo
 from hfver.registry.append import LedgerUpdate, append
@@ -17,7 +18,7 @@ from hfver.registry.main_branch import CommittedRelease, main_operations
 from hfver.registry.state import RepoState, read_state
 from hfver.releasing.candidate import Candidate, find_candidate
 
-__all__ = ["complete_pending", "publish", "tag_candidate"]
+__all__ = ["complete_pending", "publish", "refuse_foreign_tags", "tag_candidate"]
 
 
 def tag_candidate(repo: HubRepo, candidate: Candidate) -> None:
@@ -33,6 +34,8 @@ def tag_candidate(repo: HubRepo, candidate: Candidate) -> None:
     except AlreadyExists:
         # If the tag is on our commit, this request was sent again after its first answer was lost.
         found = repo.refs().tags.get(tag)
+        if found and found != candidate.commit:
+            found = repo.commit_of_tag(tag, found)
         if found != candidate.commit:
             raise Conflict(
                 f"{repo}: another writer created the tag {tag} in the meantime (on commit {found}).",
@@ -67,13 +70,61 @@ def complete_pending(state: RepoState) -> RepoState:
     """Publish releases that were tagged but not finished, after the same checks as for a new release.
 
     Tags on any other commit were created without hfver, and stay as they are.
+
+    Raises:
+        LedgerTruncated: There is no ledger, although the repo had one: a new one would replace releases and yanks.
     """
-    for version, commit in sorted(state.pending.items()):
-        candidate = find_candidate(state, version, commit)
+    _check_not_lost(state)
+    for version in sorted(state.pending):
+        candidate = find_candidate(state, version, state.pending_commit(version))
         if candidate is not None:
             publish(state, candidate, None)
             state = read_state(state.repo, state.trust)
     return state
+
+
+def refuse_foreign_tags(state: RepoState) -> None:
+    """Refuse to start a ledger beside version tags that are no unfinished releases.
+
+    Raises:
+        LedgerTruncated: The repo had a ledger.
+        Refused: The tags were created without hfver.
+    """
+    if state.ledger.lines or not state.pending:
+        return
+    _check_not_lost(state)
+    foreign = [one for one in sorted(state.pending) if not find_candidate(state, one, state.pending_commit(one))]
+    if foreign:
+        names = ", ".join(tag_of(version) for version in foreign[:5]) + (", …" if len(foreign) > 5 else "")
+        raise Refused(
+            f"{state.repo} has version tags ({names}), but no ledger: a first release cannot follow them.",
+            f"Make them releases first: hfver adopt {state.repo}. Delete those that it skips.",
+        )
+
+
+def _check_not_lost(state: RepoState) -> None:
+    """Check that a repo without a ledger has nothing that only exists after a first line was appended to one."""
+    if state.ledger.lines or not state.pending:
+        return
+    proof = next((f"{path} on main" for path in state.repo.tree(state.refs.main) if path.startswith(ADOPTED)), None)
+    for version in sorted(state.pending):
+        manifest = _own_manifest(state, state.pending_commit(version))
+        if manifest and manifest.ledger_head is not None:
+            proof = f"{state.repo}@{version}, which was made after line {manifest.ledger_head}"
+    if proof:
+        raise LedgerTruncated(
+            f"{state.repo} has no ledger ({LEDGER}), but had one: there is {proof}.",
+            "Nothing was written. Restore the file from the history of main, or find out who removed it.",
+        )
+
+
+def _own_manifest(state: RepoState, commit: str) -> Manifest | None:
+    raw = state.repo.find(commit, MANIFEST)
+    try:
+        manifest = Manifest.decode(raw, f"{state.repo}@{commit[:12]}") if raw else None
+    except VerificationError:
+        return None
+    return manifest if manifest and manifest.repo.lower() in state.names else None
 
 
 def _update(state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) -> LedgerUpdate:

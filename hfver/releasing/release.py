@@ -20,7 +20,7 @@ from hfver.core.progress import Progress, silent
 from hfver.core.results import Release
 from hfver.core.smoke_report import SmokeReport
 from hfver.core.version import tag_of
-from hfver.errors import Conflict
+from hfver.errors import Conflict, Refused
 from hfver.hub import Hub
 from hfver.hub.client import HubRepo
 from hfver.hub.upload import missing_objects
@@ -33,7 +33,7 @@ from hfver.registry.state import RepoState, TrustOptions, find_state, read_state
 from hfver.releasing.base import find_base
 from hfver.releasing.candidate import Candidate, commit_candidate, delete_branch, delete_leftover_branch
 from hfver.releasing.draft import Draft, prepare_draft
-from hfver.releasing.publish import complete_pending, publish, tag_candidate
+from hfver.releasing.publish import complete_pending, publish, refuse_foreign_tags, tag_candidate
 from hfver.releasing.receipt import find_published, remember_receipt
 from hfver.releasing.request import ReleaseRequest
 from hfver.releasing.review import find_review, propose
@@ -90,6 +90,8 @@ def release(
     _refuse_secrets(checkpoint, policy)
     refuse_code(folder, allowed=request.trust_remote_code, paths=checkpoint.files, content=checkpoint.content)
     read_at, state = time.monotonic(), find_state(repo, TrustOptions(policy=policy))
+    if state:
+        _check_present_name(state)
     if published := find_published(state, checkpoint, request):
         return published
     base = find_base(hub, checkpoint, request.base)
@@ -131,9 +133,13 @@ def _run(transaction: _Transaction, state: RepoState | None) -> Release:
     repo, request, say = transaction.repo, transaction.request, transaction.say
     for attempt in range(ATTEMPTS):
         state = transaction.find_state() if attempt else state
+        if state:
+            _check_present_name(state)
         state = complete_pending(state) if state else None
         if published := find_published(state, transaction.checkpoint, request):
             return published
+        if state:
+            refuse_foreign_tags(state)
         draft = transaction.prepare_draft(state)
         state = state or _create_repo(transaction)
         say(f"{'Proposing' if request.review else 'Releasing'} {request.repo}@{draft.version} to {repo.hub.place}")
@@ -144,6 +150,26 @@ def _run(transaction: _Transaction, state: RepoState | None) -> Release:
                 raise
             say(f"{draft.version} was taken in the meantime; comparing again")
     raise AssertionError("unreachable")
+
+
+def _check_present_name(state: RepoState) -> None:
+    """Refuse a former name of the repo: the Hub redirects it, but no release may be bound to it anymore.
+
+    Raises:
+        Refused: The ledger says that the repo has a new name.
+    """
+    repo, name = state.repo, state.ledger.name
+    if name is None or name.lower() == repo.name.lower():
+        return
+    if (repo.find_name() or "").lower() == repo.name.lower():
+        raise Refused(
+            f"The ledger of {repo} says that it is called {name} now, but {repo.hub.place} calls it {repo}.",
+            f"If {repo} is right, record it: hfver adopt {repo} --renamed-from {name}",
+        )
+    raise Refused(
+        f"{repo} is called {name} now: releases are not made under a former name.",
+        f"Run the command for the present name: hfver release DIR --repo {name}",
+    )
 
 
 def _create_repo(transaction: _Transaction) -> RepoState:
@@ -194,6 +220,8 @@ def _candidate(
 def _plan(transaction: _Transaction, state: RepoState | None) -> Release:
     """Describe the release that would be published, without writing anything."""
     repo = transaction.repo
+    if state:
+        refuse_foreign_tags(state)
     draft = transaction.prepare_draft(state)
     manifest = draft.manifest
     release = candidate_release(repo, "", manifest, draft.digest)

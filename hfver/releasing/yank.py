@@ -83,7 +83,7 @@ def _update(state: RepoState, entry: Entry, reason: str | None, undo: bool) -> L
         return None
     line = Line(
         event="unyank" if undo else "yank",
-        repo=state.ledger.lines[-1].repo,
+        repo=state.ledger.name or state.repo.name,
         version=str(entry.version),
         reason=reason,
         date=datetime.now(UTC).replace(microsecond=0),

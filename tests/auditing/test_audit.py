@@ -153,7 +153,6 @@ def test_fifty_releases_take_two_requests_and_four_fetches(
     [
         (lambda hub: git(hub, "tag", "-d", "v1.1.0"), "is missing"),
         (lambda hub: git(hub, "tag", "-fam", message_of(hub, "1.1.0"), "v1.1.0", commit_of(hub, "1.0.0")), "points to"),
-        (lambda hub: git(hub, "tag", "-f", "v1.1.0", commit_of(hub, "1.1.0")), "not annotated"),
         (lambda hub: git(hub, "tag", "-fam", "retagged", "v1.1.0", commit_of(hub, "1.1.0")), "names no digest"),
         (
             lambda hub: git(hub, "tag", "-fam", message_of(hub, "1.0.0"), "v1.1.0", commit_of(hub, "1.1.0")),
@@ -172,6 +171,16 @@ def test_a_tag_that_was_replaced(
     assert errors(report, "1.1.0") == ["TagMoved"]
     assert expected in report.tampered[0].findings[0].message
     assert errors(report, "1.0.0") == errors(report, "1.2.0") == []
+
+
+@pytest.mark.parametrize("commit", ["1.1.0", "1.0.0"])
+def test_a_tag_without_a_message_is_a_remark_if_its_commit_is_right(hub: LocalHub, commit: str) -> None:
+    git(hub, "tag", "-f", "v1.1.0", commit_of(hub, commit))
+    report = audit(hub)
+    assert errors(report, "1.1.0") == ([] if commit == "1.1.0" else ["TagMoved"])
+    assert report.clean is (commit == "1.1.0")
+    verdict = next(one for one in report.verdicts if one.version == "1.1.0")
+    assert "tag v1.1.0 has no message" in verdict.remarks[0].message
 
 
 def test_a_tag_recreated_with_the_same_commit_and_message_is_clean(hub: LocalHub) -> None:
@@ -284,21 +293,27 @@ def test_an_lfs_object_with_other_content_is_found_by_a_deep_audit(hub: LocalHub
 
 
 def test_pending_tags_and_leftover_branches_are_remarks(hub: LocalHub) -> None:
-    commit = commit_of(hub, "1.0.0")
     with Importer(bare_repo(hub, REPO)) as importer:
         plain = importer.commit("refs/heads/hfver/0123456789ab", {"config.json": b"{}"})
         importer.tag("v7.0.0", plain, "by hand")
-        importer.tag("v8.0.0", commit, "forged")
         importer.commit("refs/heads/main", {"README.md": b"edited on the web page"}, "refs/heads/main^0", keep=True)
     report = audit(hub)
     assert report.clean
     remarks = {verdict.version: verdict.remarks[0].message for verdict in report.verdicts if verdict.remarks}
     assert "hfver adopt" in remarks["7.0.0"]
-    assert "will not get one" in remarks["8.0.0"]
-    assert [verdict.version for verdict in report.verdicts if verdict.status == "pending"] == ["8.0.0", "7.0.0"]
+    assert [verdict.version for verdict in report.verdicts if verdict.status == "pending"] == ["7.0.0"]
     branch, main_files = (remark.message for remark in report.remarks)
     assert "hfver/0123456789ab" in branch
     assert "README.md" in main_files
+
+
+def test_a_replayed_tag_without_a_ledger_line_is_tampering(hub: LocalHub) -> None:
+    commit = commit_of(hub, "1.0.0")
+    with Importer(bare_repo(hub, REPO)) as importer:
+        importer.tag("v8.0.0", commit, "forged")
+    report = audit(hub)
+    assert [verdict.version for verdict in report.tampered] == ["8.0.0"]
+    assert errors(report, "8.0.0") == ["ReleaseReplayed"]
 
 
 def test_a_copied_repo_is_clean_only_with_mirror_of(hub: LocalHub) -> None:

@@ -40,8 +40,8 @@ class LyingProxy:
 
 
 @contextmanager
-def lying_proxy(real: str, path: str, lie: Answer | Callable[[bytes], bytes]) -> Iterator[LyingProxy]:
-    """Proxy the Hub ``real``, with a false answer, or a change to the true body, for every path that matches."""
+def lying_proxy(real: str, path: str, lie: Answer | Callable[[bytes], bytes | Answer]) -> Iterator[LyingProxy]:
+    """Proxy the Hub ``real``, with a false answer, or a change to the true one, for every path that matches."""
     strayed: list[tuple[str, str | None]] = []
 
     class Other(_Handler):
@@ -58,7 +58,8 @@ def lying_proxy(real: str, path: str, lie: Answer | Callable[[bytes], bytes]) ->
                 return
             answer = self.forward(real)
             if matches and callable(lie):
-                answer = Answer(lie(answer.body), answer.status, answer.headers)
+                told = lie(answer.body)
+                answer = told if isinstance(told, Answer) else Answer(told, answer.status, answer.headers)
             self.reply(answer, other)
 
     with _serving(Other, "localhost") as other, _serving(Proxy, "127.0.0.1") as url:

@@ -96,7 +96,7 @@ PULL_ANSWERS: dict[str, tuple[str, Any, int]] = {
     "an object id that leaves the folder": (TREE, with_entry(lfs={"oid": "../../../outside/x", "size": 1}), 4),
     "a file that was not released": (TREE, with_entry(path="other.bin"), 3),
     "an endless listing": (TREE, as_json([], link='</api/models/acme/bot/tree/x>; rel="next"'), 4),
-    "a listing that continues on another host": (TREE, as_json([], link='<{other}/api/more>; rel="next"'), 3),
+    "a listing that continues on another host": (TREE, as_json([], link='<{other}/api/more>; rel="next"'), 4),
     "a redirect to another host": (TREE, Answer(b"", 307, {"location": "{other}/api/more"}), 4),
     "a redirect of the refs": (REFS, Answer(b"", 307, {"location": "{other}/api/models/acme/bot/refs"}), 4),
     "an endless redirect": (REFS, Answer(b"", 307, {"location": "/api/models/acme/bot/refs?x"}), 4),

@@ -254,8 +254,24 @@ def test_a_forged_tag_is_not_chosen_by_a_range(hub: LocalHub, forget: Any) -> No
     api(hub).create_tag(REPO, tag="v1.9.9", revision="v1.0.0")
     forget()
     assert hfver.resolve(f"{REPO}@^1", hub=hub).version == "1.1.0"
-    with pytest.raises(Refused, match="pending"):
+    with pytest.raises(ReleaseReplayed, match=f"its manifest is the one of {REPO}@1.0.0") as caught:
         hfver.resolve(f"{REPO}@1.9.9", hub=hub)
+    assert caught.value.exit_code == 3
+
+
+def test_a_tag_on_the_commit_of_another_repo_is_replayed(hub: LocalHub, forget: Any) -> None:
+    copy_repo(hub, "mallory/bot")
+    api(hub).delete_file(LEDGER, "mallory/bot")
+    forget()
+    with pytest.raises(ReleaseReplayed, match=f"its manifest is the one of {REPO}@1.0.0"):
+        hfver.resolve("mallory/bot@1.0.0", hub=hub)
+
+
+def test_a_tag_made_by_hand_is_pending(hub: LocalHub, forget: Any) -> None:
+    git(hub, "tag", "-a", "-m", "by hand", "v7.0.0", git(hub, "commit-tree", "-m", "x", git(hub, "mktree")))
+    forget()
+    with pytest.raises(Refused, match="pending"):
+        hfver.resolve(f"{REPO}@7.0.0", hub=hub)
 
 
 def chained(*lines: dict[str, Any]) -> bytes:
