@@ -66,9 +66,10 @@ test-more: install ## Run the tests that take long (FIFTH=1 to 5: a fifth of the
 test-all: install ## Run every test, and write down the result: before a release
 	$(PYTEST) -m '' -p tests.full_run
 
-# With HF_TOKEN and HFVER_LIVE_NAMESPACE: in private repos of that namespace, which are deleted in the end.
+# With HF_TOKEN and HFVER_LIVE_NAMESPACE: in private repos of that namespace, which are deleted in the end. A short
+# traceback does not show the arguments of calls, among which are headers with the token.
 live: install ## Compare what is believed of the Hub with huggingface.co (HF_TOKEN, HFVER_LIVE_NAMESPACE), see docs/live.md
-	HFVER_LIVE_REPORT=live-report.md $(BIN)/python -m pytest -m live tests/live
+	HFVER_LIVE_REPORT=live-report.md $(BIN)/python -m pytest -m live --tb=short tests/live
 
 test-oldest: ## Run the tests with the oldest libraries that pyproject.toml allows, in .venv-oldest
 	$(MAKE) test ENV=oldest

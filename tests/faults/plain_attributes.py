@@ -56,11 +56,12 @@ def _covered(path: str, rules: list[str]) -> bool:
 
 def _present(proxy: Proxy, exchange: Exchange, lines: list[dict[str, Any]]) -> str:
     """Read the rules of the commit that this one is made on."""
-    repo = exchange.path.removeprefix("/api/models/").partition("/commit/")[0]
+    repo, _, branch = exchange.path.removeprefix("/api/models/").partition("/commit/")
+    revision = lines[0]["value"].get("parentCommit", branch)
     link = HTTPConnection(proxy.upstream, timeout=30)
     try:
         headers = {"authorization": exchange.headers["authorization"]}
-        link.request("GET", f"/{repo}/raw/{lines[0]['value']['parentCommit']}/{ATTRIBUTES}", headers=headers)
+        link.request("GET", f"/{repo}/raw/{revision}/{ATTRIBUTES}", headers=headers)
         answer = link.getresponse()
         body = answer.read().decode()
         return body if answer.status == 200 else ""

@@ -24,6 +24,15 @@ ATTEMPTS = 6
 MAX_PAUSE = 120
 
 
+class Secret(str):
+    """A token that a traceback does not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "TOKEN"
+
+
 @dataclass
 class Target:
     """A Hub, used as one user.
@@ -37,7 +46,7 @@ class Target:
     """
 
     endpoint: str
-    token: str
+    token: Secret
     namespace: str
     embedded: bool
     made: list[str] = field(default_factory=list)
@@ -47,7 +56,7 @@ class Target:
         return HfApi(self.endpoint, token=self.token)
 
     @property
-    def place(self) -> dict[str, str]:
+    def place(self) -> dict[str, Any]:
         """The parameters by which hfver's functions are told of this Hub."""
         return {"hub": self.endpoint, "token": self.token}
 
@@ -149,8 +158,8 @@ class Target:
             sent = self.send("PUT", upload["href"], token=None, content=data, headers=upload.get("header") or {})
             assert sent.is_success, f"{sent.status_code}: {sent.text[:300]}"
         if verify := actions.get("verify"):
-            body = {"oid": oid, "size": len(data)}
-            assert self.send("POST", verify["href"], json=body, headers=verify.get("header") or {}).is_success
+            mine = {"oid": oid, "size": len(data)}
+            assert self.send("POST", verify["href"], json=mine, headers=verify.get("header") or {}).is_success
         return oid
 
     def follow(self, path: str, **options: Any) -> httpx.Response:

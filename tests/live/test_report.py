@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.live.report import NOT_SHARED, Belief, Report
+from tests.live.target import Secret, Target
 
 HERE = Path(__file__).parent
 
@@ -33,3 +34,9 @@ def test_what_the_embedded_hub_does_not_share_is_asked_for() -> None:
     forms = {"gitattributes-": ("quoted", "rooted"), "card-": ("tags-no-list", "license-unknown")}
     asked = {f"{start}{end}" for start, ends in forms.items() for end in ends if f'"{end}"' in sources}
     assert {name for name in NOT_SHARED if f'"{name}"' not in sources} <= asked
+
+
+def test_a_traceback_does_not_show_the_token() -> None:
+    target = Target("https://hub.example", Secret("hf_secret"), "acme", embedded=False)
+    assert "hf_secret" not in repr(target) + repr(target.place)
+    assert f"Bearer {target.token}" == "Bearer hf_secret"

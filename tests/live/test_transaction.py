@@ -68,7 +68,7 @@ def test_git_clones_the_files_of_a_release(target: Target, tmp_path: Path) -> No
     clone = tmp_path / "clone"
     lfs = ("filter.lfs.smudge=git-lfs smudge -- %f", "filter.lfs.process=git-lfs filter-process")
     options = [part for setting in (*lfs, "filter.lfs.required=true") for part in ("-c", setting)]
-    target.git(repo, tmp_path, *options, "clone", "-q", "-b", done.tag, f"{target.endpoint}/{repo}", str(clone))
+    target.git(repo, tmp_path, *options, "clone", "-q", "-b", str(done.tag), f"{target.endpoint}/{repo}", str(clone))
     for name in ("tokenizer.json", "training notes.txt", "training data.bin", "model.safetensors", "config.json"):
         assert (clone / name).read_bytes() == (tmp_path / "model" / name).read_bytes(), name
     status = subprocess.run(
@@ -92,7 +92,7 @@ def test_review_with_a_release_between(target: Target, tmp_path: Path) -> None:
         with pytest.raises(Refused):
             hfver.finish(f"{repo}#{number}", **target.place)
         if target.api.get_discussion_details(repo, number).status == "draft":
-            target.api.change_discussion_status(repo, number, "open")  # type: ignore[arg-type]
+            target.api.change_discussion_status(repo, number, "open")
         target.api.merge_pull_request(repo, number)
         finished = hfver.finish(f"{repo}#{number}", **target.place)
         assert listed(target, repo)[-2:] == [between.version, finished.version]
