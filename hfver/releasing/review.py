@@ -47,6 +47,10 @@ MAX_TITLE = 200
 _MARK = re.compile(r"<!-- hfver (?P<request>sha256:[0-9a-f]{64}) (?P<head>[0-9a-f]{40}) -->")
 
 
+_PREPARED = re.compile(r"`[\w./@+-]+` is being prepared\.")
+"""The description of a pull request before its release was committed."""
+
+
 @dataclass(frozen=True)
 class _OwnPull:
     """A pull request that hfver opened.
@@ -155,8 +159,21 @@ def _title_mark(draft: Draft) -> str:
 
 
 def _own_pulls(repo: HubRepo, draft: Draft) -> list[Pull]:
+    # By its marks and not by its author: the Hub does not say who a trusted publisher's token is. Anybody can open a
+    # pull request with such a title, so it must also have the description that hfver writes.
     mark = _title_mark(draft)
-    return [pull for pull in list_pulls(repo, repo.hub.user) if pull.title.endswith(mark)]
+    found = [pull for pull in list_pulls(repo) if pull.title.endswith(f" {mark}") and _has_marks(repo, pull)]
+    # Only its author can edit a description, so the caller's own come first.
+    return [pull for pull in found if pull.author == repo.hub.user] or found
+
+
+def _has_marks(repo: HubRepo, pull: Pull) -> bool:
+    first = next(iter(read_thread(repo, pull.number).comments), None)
+    if first is None:
+        return False
+    text = first.text.strip()
+    last = text.rpartition("\n")[2]
+    return bool(_MARK.fullmatch(last) or _PREPARED.fullmatch(text))
 
 
 def _find_open(repo: HubRepo, draft: Draft) -> _OwnPull | None:
