@@ -15,7 +15,7 @@ from hfver.core.results import Release, Review
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import Conflict, HubNotFound, Refused, UsageError
 from hfver.hub import ParentMoved
-from hfver.hub.client import HubRepo
+from hfver.hub.client import UNKNOWN_USER, HubRepo
 from hfver.hub.discussions import (
     Comment,
     Pull,
@@ -162,9 +162,10 @@ def _own_pulls(repo: HubRepo, draft: Draft) -> list[Pull]:
     # By its marks and not by its author: the Hub does not say who a trusted publisher's token is. Anybody can open a
     # pull request with such a title, so it must also have the description that hfver writes.
     mark = _title_mark(draft)
-    found = [pull for pull in list_pulls(repo) if pull.title.endswith(f" {mark}") and _has_marks(repo, pull)]
+    found = [pull for pull in list_pulls(repo) if pull.title.endswith(f" {mark}")]
     # Only its author can edit a description, so the caller's own come first.
-    return [pull for pull in found if pull.author == repo.hub.user] or found
+    own = [pull for pull in found if pull.author == repo.hub.user != UNKNOWN_USER]
+    return own or [pull for pull in found if _has_marks(repo, pull)]
 
 
 def _has_marks(repo: HubRepo, pull: Pull) -> bool:
