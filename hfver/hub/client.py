@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -10,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
-from hfver.errors import EntryNotFound, HubDenied, HubError, HubNotFound
+from hfver.errors import EntryNotFound, HubDenied, HubError, HubNotFound, HubUnreachable
 from hfver.hub.commits import Operation, encode_commit
 from hfver.hub.listing import Refs, TreeFile, Upload, is_file, pull_number, targets, tree_file
 from hfver.hub.loopback import is_loopback
@@ -25,6 +26,9 @@ MAX_FILES = 250_000
 
 MAX_PAGES = 1_000
 """Maximum number of pages of a listing: a Hub must not be able to keep a client busy for ever."""
+
+UNKNOWN_USER = "unknown"
+"""The author of a release where the Hub does not tell who the caller is."""
 
 KEPT_BYTES = 4 * 1024 * 1024
 """Maximum size of a file of a commit that is kept in memory, so that it is not requested again."""
@@ -74,16 +78,37 @@ class Hub:
 
     @cached_property
     def user(self) -> str:
-        """The name of the caller on this Hub.
+        """The name of the caller on this Hub, which releases record as their author.
+
+        The Hub does not tell the name behind a trusted publisher's token, and limits such requests strictly. Then it is
+        the repo that the CI job belongs to, or ``unknown``: the token may still write.
 
         Raises:
-            HubDenied: There is no token, or the Hub does not know it.
+            HubDenied: There is no token.
         """
         if not self.session.headers().get("authorization"):
             raise HubDenied(f"Writing to {self.endpoint} requires a token.", "Set HF_TOKEN, or run: hf auth login")
-        response = self.session.request("GET", "/api/whoami-v2", "your user")
+        try:
+            response = self.session.request("GET", "/api/whoami-v2", "your user")
+        except HubUnreachable:
+            raise
+        except HubError:
+            return _ci_identity() or UNKNOWN_USER
         with understood("your user", self.place):
-            return text(response.json().get("name") or "unknown")
+            return text(response.json().get("name") or UNKNOWN_USER)
+
+    def anonymous(self) -> Hub:
+        """Return the same Hub, used without a token: a token for one repo is refused even by public ones."""
+        hub = Hub(self.endpoint, None, self.identity, self.place, self.store)
+        hub.session.token = False
+        return hub
+
+
+def _ci_identity() -> str | None:
+    """Return the repo that the running CI job belongs to, from the variables of GitHub Actions and GitLab."""
+    variables = {"github": "GITHUB_REPOSITORY", "gitlab": "CI_PROJECT_PATH"}
+    found = ((ci, os.environ.get(name, "")) for ci, name in variables.items())
+    return next((f"{ci}:{path[:200]}" for ci, path in found if path and path.isprintable()), None)
 
 
 _REPO_NAME = re.compile(r"[A-Za-z0-9][-.\w]*/[A-Za-z0-9][-.\w]*", re.ASCII)

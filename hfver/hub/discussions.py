@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from hfver.errors import HubError
 from hfver.hub.client import HubRepo
@@ -77,16 +76,16 @@ def pull_url(repo: HubRepo, number: int) -> str:
     return f"{repo.url()}/discussions/{number}"
 
 
-def list_pulls(repo: HubRepo, author: str) -> Iterator[Pull]:
-    """List an author's pull requests of any status, newest first."""
+def list_pulls(repo: HubRepo) -> Iterator[Pull]:
+    """List the pull requests of all authors and of any status, newest first."""
     seen = 0
     for page in range(MAX_PAGES):
-        query = f"?type=pull_request&author={quote(author, safe='')}&p={page}"
+        query = f"?type=pull_request&p={page}"
         what = f"{repo}: pull requests"
         response = repo.hub.session.request("GET", f"/api/models/{repo}/discussions{query}", what)
         with understood(what, repo.hub.place):
             found, total = list(response.json()["discussions"]), int(response.json()["count"])
-            pulls = [_pull(item) for item in found if item["isPullRequest"] and _author(item) == author]
+            pulls = [_pull(item) for item in found if item["isPullRequest"]]
         yield from pulls
         seen += len(found)
         if not found or seen >= total:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
+from hfver.core.log import logger
 from hfver.core.ref import check_model_id, parse_ref
-from hfver.errors import BadRef, HubNotFound, UsageError
+from hfver.errors import BadRef, HubDenied, HubError, HubNotFound, UsageError
 from hfver.hub import Hub
 from hfver.model.checkpoint import Checkpoint
 from hfver.model.checkpoint.checkpoint import BaseHint
@@ -36,21 +37,31 @@ def find_base(hub: Hub, checkpoint: Checkpoint, named: str | None) -> BaseModelL
         UsageError: An adapter's base cannot be pinned.
     """
     if named:
-        relation = _relation(checkpoint, None)
-        return _look_up(hub, *_split(named), relation)
+        relation, (name, revision) = _relation(checkpoint, None), _split(named)
+        try:
+            return _look_up(hub, name, revision, relation)
+        except HubDenied as error:
+            return _unpinned(checkpoint, BaseHint(name, revision, relation), error)
     hint = _resolve_cache_path(checkpoint.base)
     if hint is None:
         _check_not_adapter(checkpoint)
         return None
     try:
         return _look_up(hub, hint.name, hint.revision, _relation(checkpoint, hint))
-    except (HubNotFound, BadRef) as error:
-        if checkpoint.kind != "adapter":
-            return BaseModelLink(name=hint.name, source=_public_id(hint.name), relation=_relation(checkpoint, hint))
+    except (HubNotFound, HubDenied, BadRef) as error:
+        return _unpinned(checkpoint, hint, error)
+
+
+def _unpinned(checkpoint: Checkpoint, hint: BaseHint, error: HubError | BadRef) -> BaseModelLink:
+    """Record a base that the Hub does not show as it was named; an adapter is useless without its exact base."""
+    if checkpoint.kind == "adapter":
         raise UsageError(
             f"{checkpoint.directory}: the adapter's base {hint.name!r} cannot be pinned: {error.message}",
             "Name the base: --base ns/name@<version or 40 hex digits>",
         ) from None
+    if isinstance(error, HubDenied):
+        logger.warning("The base %s is recorded without a commit: %s", hint.name, error.message)
+    return BaseModelLink(name=hint.name, source=_public_id(hint.name), relation=_relation(checkpoint, hint))
 
 
 def _check_not_adapter(checkpoint: Checkpoint) -> None:
@@ -67,6 +78,23 @@ def _split(named: str) -> tuple[str, str | None]:
 
 
 def _look_up(hub: Hub, name: str, revision: str | None, relation: str) -> BaseModelLink:
+    """Pin a base; one that refuses the token, because that is for one repo alone, is asked again without it.
+
+    Raises:
+        HubNotFound: The Hub does not have it.
+        HubDenied: It refuses the token, and is not public.
+    """
+    try:
+        return _look_up_once(hub, name, revision, relation)
+    except HubDenied:
+        try:
+            return _look_up_once(hub.anonymous(), name, revision, relation)
+        except HubNotFound:  # without a token, private looks like absent
+            pass
+        raise
+
+
+def _look_up_once(hub: Hub, name: str, revision: str | None, relation: str) -> BaseModelLink:
     repo = hub.repo(check_model_id(name))
     if "/" in name and state_at(repo, repo.refs()).ledger.entries:
         spec = f"@{revision}" if revision and revision != "main" else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hfver.core.log import logger
 from hfver.core.manifest import (
     CARD,
     CHANGELOG,
@@ -22,7 +23,7 @@ from hfver.core.manifest import (
 from hfver.core.policy import Policy
 from hfver.core.smoke_report import SmokeReport
 from hfver.core.version import Version
-from hfver.errors import HubNotFound
+from hfver.errors import HubDenied, HubNotFound
 from hfver.hub.client import HubRepo
 from hfver.hub.upload import Source
 from hfver.model.card import CardFacts, render_card, render_changelog, with_yanks
@@ -190,6 +191,12 @@ def _lineage(
             return repo.hub.repo(name, "datasets").commit_of(revision or "main")
         except HubNotFound:
             return None
+        except HubDenied as denied:  # a token for one repo is refused even by public ones
+            try:
+                return repo.hub.anonymous().repo(name, "datasets").commit_of(revision or "main")
+            except (HubNotFound, HubDenied):
+                logger.warning("The data set %s is recorded without a commit: %s", name, denied.message)
+                return None
 
     record = capture(checkpoint, options, base=base, resolve_dataset=resolve_dataset, now=now, author=repo.hub.user)
     return record.model_copy(update={"model_version": None, "model_name": request.repo.partition("/")[2]})

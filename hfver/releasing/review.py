@@ -15,7 +15,7 @@ from hfver.core.results import Release, Review
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import Conflict, HubNotFound, Refused, UsageError
 from hfver.hub import ParentMoved
-from hfver.hub.client import HubRepo
+from hfver.hub.client import UNKNOWN_USER, HubRepo
 from hfver.hub.discussions import (
     Comment,
     Pull,
@@ -45,6 +45,10 @@ MAX_TITLE = 200
 """Maximum length of a pull request's title in characters."""
 
 _MARK = re.compile(r"<!-- hfver (?P<request>sha256:[0-9a-f]{64}) (?P<head>[0-9a-f]{40}) -->")
+
+
+_PREPARED = re.compile(r"`[\w./@+-]+` is being prepared\.")
+"""The description of a pull request before its release was committed."""
 
 
 @dataclass(frozen=True)
@@ -155,8 +159,22 @@ def _title_mark(draft: Draft) -> str:
 
 
 def _own_pulls(repo: HubRepo, draft: Draft) -> list[Pull]:
+    # By its marks and not by its author: the Hub does not say who a trusted publisher's token is. Anybody can open a
+    # pull request with such a title, so it must also have the description that hfver writes.
     mark = _title_mark(draft)
-    return [pull for pull in list_pulls(repo, repo.hub.user) if pull.title.endswith(mark)]
+    found = [pull for pull in list_pulls(repo) if pull.title.endswith(f" {mark}")]
+    # Only its author can edit a description, so the caller's own come first.
+    own = [pull for pull in found if pull.author == repo.hub.user != UNKNOWN_USER]
+    return own or [pull for pull in found if _has_marks(repo, pull)]
+
+
+def _has_marks(repo: HubRepo, pull: Pull) -> bool:
+    first = next(iter(read_thread(repo, pull.number).comments), None)
+    if first is None:
+        return False
+    text = first.text.strip()
+    last = text.rpartition("\n")[2]
+    return bool(_MARK.fullmatch(last) or _PREPARED.fullmatch(text))
 
 
 def _find_open(repo: HubRepo, draft: Draft) -> _OwnPull | None:
