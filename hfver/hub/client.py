@@ -14,7 +14,7 @@ from hfver.hub.commits import Operation, encode_commit
 from hfver.hub.listing import Refs, TreeFile, Upload, is_file, pull_number, targets, tree_file
 from hfver.hub.loopback import is_loopback
 from hfver.hub.memory import Memory
-from hfver.hub.responses import commit_id, next_page, text, understood
+from hfver.hub.responses import commit_id, next_page, parsing, text
 from hfver.hub.session import HubSession
 
 __all__ = ["Hub", "HubRepo"]
@@ -81,7 +81,7 @@ class Hub:
         if not self.session.headers().get("authorization"):
             raise HubDenied(f"Writing to {self.endpoint} requires a token.", "Set HF_TOKEN, or run: hf auth login")
         response = self.session.request("GET", "/api/whoami-v2", "your user")
-        with understood("your user", self.place):
+        with parsing("your user", self.place):
             return text(response.json().get("name") or "unknown")
 
 
@@ -118,7 +118,7 @@ class HubRepo:
         """List branches, tags and pull requests in one request."""
         path = f"/api/{self.kind}/{self.name}/refs?include_prs=1"
         response = self.hub.session.request("GET", path, self.name)
-        with understood(self.name, self.hub.place):
+        with parsing(self.name, self.hub.place):
             data = response.json()
             pulls = {
                 pull_number(item["ref"]): commit_id(item["targetCommit"]) for item in data.get("pullRequests") or []
@@ -138,14 +138,14 @@ class HubRepo:
             response = self.hub.session.request("GET", f"/api/{self.kind}/{self.name}?expand=sha", self.name)
         except HubNotFound:
             return None
-        with understood(self.name, self.hub.place):
+        with parsing(self.name, self.hub.place):
             return text(response.json()["id"])
 
     def commit_of(self, revision: str) -> str:
         """Resolve a branch, tag or short commit to the commit that it points to now."""
         path = f"/api/{self.kind}/{self.name}/revision/{quote(revision, safe='')}?expand=sha"
         response = self.hub.session.request("GET", path, f"{self.name}@{revision}")
-        with understood(f"{self.name}@{revision}", self.hub.place):
+        with parsing(f"{self.name}@{revision}", self.hub.place):
             return commit_id(response.json()["sha"])
 
     def read(self, commit: str, path: str) -> bytes:
@@ -159,6 +159,7 @@ class HubRepo:
             return known
         url = f"/{self.name}/resolve/{commit}/{quote(path)}"
         content: bytes = self.hub.session.request("GET", url, f"{self.name}@{commit[:12]}: {path}").content
+        # At a commit, a path always has the same content. A branch or tag here would be kept wrongly.
         if len(content) <= KEPT_BYTES:
             self._files[commit, path] = content
         return content
@@ -175,6 +176,7 @@ class HubRepo:
         url = f"/{self.name}/resolve/{commit}/{quote(path)}"
         response = self.hub.session.request("GET", url, what, headers=headers)
         content: bytes = response.content
+        # A Hub that ignores the range sends the file from its beginning, which is right if that was asked for.
         if response.status_code != 206 and start:
             raise HubError(
                 f"{what}: {self.hub.place} does not support range requests.",
@@ -204,12 +206,13 @@ class HubRepo:
         files: dict[str, TreeFile] = {}
         for _ in range(MAX_PAGES):
             response = self.hub.session.request("GET", url, what)
-            with understood(what, self.hub.place):
+            with parsing(what, self.hub.place):
                 files.update((file.path, file) for file in map(tree_file, filter(is_file, response.json())))
                 link = response.links.get("next", {}).get("url")
             if not link:
                 return files
             url = next_page(self.hub.endpoint, link)
+            # More files than a release can have: a hostile Hub must not fill the memory.
             if len(files) > MAX_FILES:
                 break
         raise HubError(
@@ -261,14 +264,14 @@ class HubRepo:
     def upload_modes(self, branch: str, uploads: Sequence[Upload]) -> dict[str, str]:
         """Ask the Hub which files have to be LFS objects: ``lfs`` or ``regular``, by path."""
         modes: dict[str, str] = {}
-        for start in range(0, len(uploads), 256):
+        for start in range(0, len(uploads), 256):  # as many per request as huggingface_hub asks for
             files = [
                 {"path": one.path, "size": one.size, "sample": base64.b64encode(one.sample).decode()}
                 for one in uploads[start : start + 256]
             ]
             url = f"/api/{self.kind}/{self.name}/preupload/{quote(branch, safe='')}"
             response = self.hub.session.request("POST", url, self.name, json={"files": files})
-            with understood(self.name, self.hub.place):
+            with parsing(self.name, self.hub.place):
                 modes.update((text(file["path"]), text(file["uploadMode"])) for file in response.json()["files"])
         return modes
 
@@ -294,5 +297,5 @@ class HubRepo:
             content=encode_commit(operations, summary, description, parent),
             headers={"content-type": "application/x-ndjson"},
         )
-        with understood(f"{self.name}: commit to {branch}", self.hub.place):
+        with parsing(f"{self.name}: commit to {branch}", self.hub.place):
             return commit_id(response.json()["commitOid"])

@@ -22,7 +22,7 @@ from hfver.core.progress import Progress
 from hfver.errors import HubNotFound
 from hfver.hub.client import Hub, HubRepo
 from hfver.hub.listing import TreeFile
-from hfver.hub.retry import Interrupted, persist
+from hfver.hub.retry import Interrupted, call_with_retries
 from hfver.hub.upload import COPY_TRANSFER, WORKERS, LfsBatch, copy_file, lfs_batch, stored_path
 
 __all__ = ["cached_file", "download", "forget_cached", "snapshot_folder"]
@@ -117,7 +117,7 @@ def _download_blob(repo: HubRepo, commit: str, file: TreeFile, blob: Path, count
         return reached - before >= PROGRESS_BYTES
 
     with part.open("r+b", buffering=0) as stream, repo.hub.session.translated(what):
-        persist(
+        call_with_retries(
             lambda: _continue(repo.hub, url, file.size, stream, counter),
             repo.hub.session.retry_policy,
             progressed=progressed,
@@ -128,11 +128,12 @@ def _download_blob(repo: HubRepo, commit: str, file: TreeFile, blob: Path, count
 def _continue(hub: Hub, url: str, size: int, stream: FileIO, counter: _ByteCounter) -> None:
     """Download the rest of a file; all of it if the Hub ignores the requested range."""
     start = stream.seek(0, os.SEEK_END)
-    if start > size:
+    if start > size:  # then it is not the beginning of this file
         start = stream.truncate(0)
     if start == size:
         return
     rest = {"range": f"bytes={start}-"} if start else {}
+    # Ranges count the bytes of the file itself, so the response must not be compressed.
     with hub.session.stream(url, {"accept-encoding": "identity", **rest}) as response:
         if response.status_code != 206:
             counter.add(-start)
@@ -178,10 +179,11 @@ def _store(repo: str, commit: str, file: TreeFile, write_blob: Callable[[Path], 
     blob, pointer = storage / "blobs" / name, snapshot / file.path
     for folder in (lock.parent, blob.parent, pointer.parent):
         folder.mkdir(parents=True, exist_ok=True)
+    # The lock that huggingface_hub takes too, so that two programs do not write the same blob.
     with WeakFileLock(lock):
         if not blob.is_file() or blob.stat().st_size != file.size:
             write_blob(blob)
-        if not pointer.exists():
+        if not pointer.exists():  # there may be a link to a blob that was deleted
             pointer.unlink(missing_ok=True)
             pointer.symlink_to(os.path.relpath(blob, pointer.parent))
 

@@ -92,6 +92,7 @@ def verify_folder(
             )
         warn_if_yanked(release)
         commit, evidence = release.commit, "ledger"
+    # The signature before the files: it costs little, and without a trusted one nothing else matters.
     trusted = check_folder_signed(directory, manifest, digest, trusted, policy=trust.policy)
     check_names((path for path in files_in(directory) if path != MARK), manifest.files, where)
     check_folder(directory, manifest.files, where, cache=None if force else HashCache(), progress=progress)

@@ -131,7 +131,7 @@ def check_past(ledger: Ledger, manifest: Manifest, digest: str, where: str) -> N
     Raises:
         LedgerRewritten: The ledger lacks the line or the release that the manifest names, or has it later.
     """
-    own = ledger.digests.get(digest, len(ledger.lines))
+    own = ledger.digests.get(digest, len(ledger.lines))  # a candidate's line would be the next one
     hint = "The ledger was rewritten before this release. The history of the repo's main may show who did it, and when."
     if manifest.ledger_head is not None and ledger.heads.get(manifest.ledger_head, own) >= own:
         raise LedgerRewritten(
@@ -243,6 +243,7 @@ def check_against_tree(
         FileMissing: A file does not exist.
         DigestMismatch: The content of a file differs.
     """
+    # Without a manifest there is no SHA-256 of regular files; the tree has git's id of their content.
     large = {path: FileEntry(size=file.size, sha256=file.sha256) for path, file in tree.items() if file.sha256}
     check_folder(folder, large, where, cache=cache, progress=progress)
     for path, file in tree.items():

@@ -91,6 +91,7 @@ def note_rename(repo: HubRepo, old: str) -> Adoption:
 
 def _read_commits(state: RepoState, clone: Clone) -> tuple[tuple[_TaggedCommit, ...], tuple[Skipped, ...]]:
     """Read every tagged commit without a ledger line: regular files by content, large ones by their LFS pointers."""
+    # Two fetches for all tags together: first the commits, then the files that the first fetch left out.
     pending = sorted(state.pending.items())
     clone.fetch(commit for _, commit in pending)
     trees = {commit: clone.tree(commit) for _, commit in pending}
@@ -201,6 +202,8 @@ def _line(commit: _TaggedCommit, manifest: Manifest, digest: str, now: datetime,
 
 def _check_moved(state: RepoState, old: str) -> None:
     """Refuse a copy: the old name of a moved repo redirects here, or to a repo without these releases."""
+    # A Hub redirects the old name of a moved repo to the new one. A new repo that somebody has created under the old
+    # name since has a different ledger, or none.
     former = state.repo.hub.repo(old)
     name = former.find_name()
     if name is None or name.lower() == state.repo.name.lower():

@@ -74,6 +74,7 @@ def commit_candidate(state: RepoState, draft: Draft, progress: Progress) -> Cand
     sources: dict[str, Source] = {**draft.sources, **draft.unlisted}
     large = _large_files(repo, sources, files, base)
     sent = upload_objects(repo, {path: sources[path] for path in large}, files, progress)
+    # The upload may take hours, and the regular files are read only now.
     check_unchanged(draft.checkpoint)
     sources[ATTRIBUTES] = lfs_attributes(large)
     content = {path: _content(source) for path, source in sources.items() if path not in large}
@@ -100,6 +101,7 @@ def find_candidate(state: RepoState, version: Version, commit: str) -> Candidate
         check_signed(state.repo, release, policy=state.trust.policy)
     except (VerificationError, HubNotFound):
         return None
+    # A copied tag of another repo is not pending here, although its release may be intact.
     ours = manifest.repo.lower() == state.repo.name.lower() and manifest.version == str(version)
     return Candidate(commit, manifest, digest_of(raw), tree) if ours else None
 
@@ -149,6 +151,7 @@ def _large_files(
 
 
 def _sample(source: Source) -> bytes:
+    # The Hub decides by the first 512 bytes whether a file is text.
     if isinstance(source, bytes):
         return source[:512]
     with source.open("rb") as file:
@@ -202,6 +205,7 @@ def _check_candidate(
     where = f"{repo}@{commit[:12]}"
     tree = repo.tree(commit)
     check_tree(tree, manifest, where)
+    # The tree has no SHA-256 of regular files, so they are compared by git's id of their content.
     for path, data in content.items():
         if path not in tree or tree[path].blob != git_blob_id(data):
             found = f"git blob {tree[path].blob}" if path in tree else "no such file"
