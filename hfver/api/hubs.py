@@ -116,7 +116,7 @@ def open_hub(hub: HubLike, token: str | None = None, *, create: bool = False, pr
     if hub is None or str(hub).startswith(("http://", "https://")):
         yield Hub(None if hub is None else str(hub), token)
         return
-    if isinstance(hub, LocalHub):
+    if isinstance(hub, LocalHub):  # it runs already; its folder must not be served twice
         yield Hub(hub.url, hub.token, hub.identity, str(hub.path), hub.path)
         return
     folder = Path(hub).expanduser()

@@ -42,9 +42,9 @@ class ReleaseCall(ReleaseRequest):
     progress: Progress = silent
 
     def request(self, repo: str) -> ReleaseRequest:
-        """Return the request without the parameters of the call, for a repo."""
-        options = {one.name: getattr(self, one.name) for one in fields(ReleaseRequest)}
-        return ReleaseRequest(**{**options, "repo": repo})
+        """Return the request alone, for this repo."""
+        asked = {one.name: getattr(self, one.name) for one in fields(ReleaseRequest)}
+        return ReleaseRequest(**{**asked, "repo": repo})
 
 
 def _release(call: ReleaseCall) -> Release:
@@ -65,7 +65,7 @@ def _release(call: ReleaseCall) -> Release:
     from hfver.releasing.release import release as run
 
     policy = policy_of(call.policy)
-    # No alias: where something may be created, a name that a file defines is not enough.
+    # No alias here: what a file defines must not decide where something is created.
     request = call.request(check_repo(call.repo))
     # Both raise if they are wrong, which should be known before anything is read.
     request.exact, request.signer  # noqa: B018

@@ -28,6 +28,7 @@ def scratch_folder() -> Iterator[Path]:
 
 def _sweep(left: Path) -> None:
     """Delete a folder of this user whose lock nobody holds: the kernel releases it when its process dies."""
+    # Anybody can create a folder of that name in /tmp. So it is opened without following a link, and must be ours.
     handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         if os.fstat(handle).st_uid != os.geteuid():

@@ -102,6 +102,7 @@ class Ledger:
             raise _broken(repo, "its last line is incomplete", LedgerTruncated)
         if len(raw) > MAX_LEDGER_BYTES:
             raise _broken(repo, f"it has {len(raw)} bytes, and the limit is {MAX_LEDGER_BYTES}")
+        # The chain first: without it, no line can be trusted to be the one that was written.
         ledger = cls(raw, tuple(_read_lines(raw, repo)))
         ledger._check_versions(repo)
         ledger._check_names(repo, mirror_of)
@@ -114,6 +115,7 @@ class Ledger:
 
     def append(self, line: Line) -> Ledger:
         """Return the ledger with one more line, which names the hash of the line before."""
+        # The bytes before stay as they are, and are never encoded again: their hashes must not change.
         chained = line.model_copy(update={"before": self.head})
         return Ledger(self.raw + chained.encode() + b"\n", (*self.lines, chained))
 

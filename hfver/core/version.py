@@ -242,11 +242,13 @@ def _ceiling(numbers: list[int], index: int) -> list[Comparator]:
     if not numbers:
         return []
     raised = [*numbers[:index], numbers[index] + 1] + [0] * (2 - index)
+    # "-0" is the lowest prerelease there can be, so that 2.0.0-rc.1 is not in ^1.
     major, minor, patch = raised
     return [Comparator("<", Version(major, minor, patch, "0"))]
 
 
 def _caret(numbers: list[int], low: Version) -> list[Comparator]:
+    # The first number that is not 0 may not rise: ^0.2.3 stays below 0.3.0, and ^0.0.3 below 0.0.4.
     fixed = next((i for i, number in enumerate(numbers) if number), max(len(numbers) - 1, 0))
     return [Comparator(">=", low), *_ceiling(numbers, fixed)]
 

@@ -16,7 +16,7 @@ from hfver.hub.commits import Operation, encode_commit
 from hfver.hub.listing import Refs, TreeFile, Upload, is_file, pull_number, targets, tree_file
 from hfver.hub.loopback import is_loopback
 from hfver.hub.memory import Memory
-from hfver.hub.responses import commit_id, next_page, text, understood
+from hfver.hub.responses import commit_id, next_page, parsing, text
 from hfver.hub.session import HubSession
 
 __all__ = ["Hub", "HubRepo"]
@@ -94,7 +94,7 @@ class Hub:
             raise
         except HubError:
             return _ci_identity() or UNKNOWN_USER
-        with understood("your user", self.place):
+        with parsing("your user", self.place):
             return text(response.json().get("name") or UNKNOWN_USER)
 
     def anonymous(self) -> Hub:
@@ -149,7 +149,7 @@ class HubRepo:
         """List branches, tags and pull requests in one request."""
         path = f"/api/{self.kind}/{self.name}/refs?include_prs=1"
         response = self.hub.session.request("GET", path, self.name, coded=True)
-        with understood(self.name, self.hub.place):
+        with parsing(self.name, self.hub.place):
             data = response.json()
             pulls = {
                 pull_number(item["ref"]): commit_id(item["targetCommit"]) for item in data.get("pullRequests") or []
@@ -170,7 +170,7 @@ class HubRepo:
             response = self.hub.session.request("GET", path, self.name, coded=True)
         except HubNotFound:
             return None
-        with understood(self.name, self.hub.place):
+        with parsing(self.name, self.hub.place):
             return text(response.json()["id"])
 
     @property
@@ -198,7 +198,7 @@ class HubRepo:
         """Resolve a branch, tag or short commit to the commit that it points to now."""
         path = f"/api/{self.kind}/{self.name}/revision/{quote(revision, safe='')}?expand=sha"
         response = self.hub.session.request("GET", path, f"{self.name}@{revision}", coded=True)
-        with understood(f"{self.name}@{revision}", self.hub.place):
+        with parsing(f"{self.name}@{revision}", self.hub.place):
             return commit_id(response.json()["sha"])
 
     def commit_of_tag(self, tag: str, target: str) -> str:
@@ -245,6 +245,7 @@ class HubRepo:
         url = f"/{self.name}/resolve/{commit}/{quote(path)}"
         response = self.hub.session.request("GET", url, what, coded=True, headers=headers)
         content: bytes = response.content
+        # A Hub that ignores the range sends the file from its beginning, which is right if that was asked for.
         if response.status_code != 206 and start:
             raise HubError(
                 f"{what}: {self.hub.place} does not support range requests.",
@@ -278,12 +279,13 @@ class HubRepo:
         files: dict[str, TreeFile] = {}
         for _ in range(MAX_PAGES):
             response = self.hub.session.request("GET", url, what, coded=True)
-            with understood(what, self.hub.place):
+            with parsing(what, self.hub.place):
                 files.update((file.path, file) for file in map(tree_file, filter(is_file, response.json())))
                 link = response.links.get("next", {}).get("url")
             if not link:
                 return files
             url = next_page(self.hub.endpoint, link)
+            # More files than a release can have: a hostile Hub must not fill the memory.
             if len(files) > MAX_FILES:
                 break
         raise HubError(
@@ -349,7 +351,7 @@ class HubRepo:
             ]
             url = f"/api/{self.kind}/{self.name}/preupload/{quote(branch, safe='')}"
             response = self.hub.session.request("POST", url, self.name, json={"files": files, **rules})
-            with understood(self.name, self.hub.place):
+            with parsing(self.name, self.hub.place):
                 modes.update((text(file["path"]), text(file["uploadMode"])) for file in response.json()["files"])
         return modes
 
@@ -375,5 +377,5 @@ class HubRepo:
             content=encode_commit(operations, summary, description, parent),
             headers={"content-type": "application/x-ndjson"},
         )
-        with understood(f"{self.name}: commit to {branch}", self.hub.place):
+        with parsing(f"{self.name}: commit to {branch}", self.hub.place):
             return commit_id(response.json()["commitOid"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from hfver.errors import HubError
 from hfver.hub.client import HubRepo
-from hfver.hub.responses import text, understood
+from hfver.hub.responses import parsing, text
 from hfver.hub.session import AlreadyExists
 
 __all__ = [
@@ -83,7 +83,7 @@ def list_pulls(repo: HubRepo) -> Iterator[Pull]:
         query = f"?type=pull_request&p={page}"
         what = f"{repo}: pull requests"
         response = repo.hub.session.request("GET", f"/api/models/{repo}/discussions{query}", what)
-        with understood(what, repo.hub.place):
+        with parsing(what, repo.hub.place):
             found, total = list(response.json()["discussions"]), int(response.json()["count"])
             pulls = [_pull(item) for item in found if item["isPullRequest"]]
         yield from pulls
@@ -100,7 +100,7 @@ def read_thread(repo: HubRepo, number: int) -> Thread:
     """
     what = f"{repo}: pull request {number}"
     response = repo.hub.session.request("GET", _path(repo, number), what)
-    with understood(what, repo.hub.place):
+    with parsing(what, repo.hub.place):
         data = response.json()
         comments = tuple(_comment(event) for event in data["events"] if event["type"] == "comment")
         pull = _pull(data) if data["isPullRequest"] else None
@@ -115,7 +115,7 @@ def open_pull(repo: HubRepo, title: str, description: str) -> int:
     body = {"title": title, "description": description, "pullRequest": True}
     what = f"{repo}: pull request"
     response = repo.hub.session.request("POST", f"/api/models/{repo}/discussions", what, json=body)
-    with understood(what, repo.hub.place):
+    with parsing(what, repo.hub.place):
         return int(response.json()["num"])
 
 
@@ -153,7 +153,7 @@ def message_of(repo: HubRepo, commit: str) -> str:
     path = f"/api/models/{repo}/commits/{commit}?limit=1"
     what = f"{repo}@{commit[:12]}"
     response = repo.hub.session.request("GET", path, what)
-    with understood(what, repo.hub.place):
+    with parsing(what, repo.hub.place):
         commits = response.json()
         return text(commits[0].get("message") or "") if commits else ""
 

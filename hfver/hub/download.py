@@ -25,7 +25,7 @@ from hfver.core.progress import Progress
 from hfver.errors import HubNotFound
 from hfver.hub.client import Hub, HubRepo
 from hfver.hub.listing import TreeFile
-from hfver.hub.retry import Interrupted, persist
+from hfver.hub.retry import Interrupted, call_with_retries
 from hfver.hub.upload import COPY_TRANSFER, WORKERS, LfsBatch, copy_file, lfs_batch, stored_path
 
 __all__ = ["cached_file", "download", "forget_cached", "snapshot_folder"]
@@ -141,7 +141,7 @@ def _download_blob(repo: HubRepo, commit: str, file: TreeFile, blob: Path, count
         return reached - before >= PROGRESS_BYTES
 
     with part.open("r+b", buffering=0) as stream, repo.hub.session.translated(what):
-        persist(
+        call_with_retries(
             lambda: _continue(repo.hub, url, file.size, stream, counter),
             repo.hub.session.retry_policy,
             progressed=progressed,
@@ -152,11 +152,12 @@ def _download_blob(repo: HubRepo, commit: str, file: TreeFile, blob: Path, count
 def _continue(hub: Hub, url: str, size: int, stream: FileIO, counter: _ByteCounter) -> None:
     """Download the rest of a file; all of it if the Hub ignores the requested range."""
     start = stream.seek(0, os.SEEK_END)
-    if start > size:
+    if start > size:  # then it is not the beginning of this file
         start = stream.truncate(0)
     if start == size:
         return
     rest = {"range": f"bytes={start}-"} if start else {}
+    # Ranges count the bytes of the file itself, so the response must not be compressed.
     with hub.session.stream(url, {"accept-encoding": "identity", **rest}) as response:
         if response.status_code != 206:
             counter.add(-start)

@@ -9,8 +9,8 @@ from urllib.parse import quote
 from hfver.core.manifest import FileEntry
 from hfver.errors import HubNotFound
 from hfver.hub.client import Hub, HubRepo
-from hfver.hub.responses import text, understood
-from hfver.hub.retry import persist
+from hfver.hub.responses import parsing, text
+from hfver.hub.retry import call_with_retries
 from hfver.hub.upload import LFS_JSON
 
 __all__ = ["hash_file", "lacking_objects"]
@@ -29,14 +29,14 @@ def lacking_objects(repo: HubRepo, entries: Iterable[FileEntry]) -> set[str]:
     for start in range(0, len(objects), PER_REQUEST):
         body = {
             "operation": "download",
-            "transfers": ["basic"],
+            "transfers": ["basic"],  # nothing is transferred; the actions tell which objects exist
             "objects": objects[start : start + PER_REQUEST],
             "hash_algo": "sha256",
         }
         headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
         path = f"/{repo}.git/info/lfs/objects/batch"
         response = repo.hub.session.request("POST", path, f"{repo}: LFS objects", json=body, headers=headers)
-        with understood(repo.name, repo.hub.place):
+        with parsing(repo.name, repo.hub.place):
             items = response.json()["objects"]
             present = {text(item["oid"]) for item in items if (item.get("actions") or {}).get("download")}
         lacking |= {str(one["oid"]) for one in objects[start : start + PER_REQUEST]} - present
@@ -67,7 +67,7 @@ def hash_file(repo: HubRepo, place: tuple[str, str], size: int, on_bytes: Callab
     try:
         with repo.hub.session.translated(f"{repo}@{commit[:12]}: {path}"):
             url = f"/{repo}/resolve/{commit}/{quote(path)}"
-            return persist(lambda: _hash_once(repo.hub, url, size, on_bytes), repo.hub.session.retry_policy)
+            return call_with_retries(lambda: _hash_once(repo.hub, url, size, on_bytes), repo.hub.session.retry_policy)
     except HubNotFound:
         return None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hfver.errors import HubNotFound
-from hfver.hub.responses import commit_id, inside, object_id, size_of, text
+from hfver.hub.responses import commit_id, object_id, relative_path, size_of, text
 
 __all__ = ["Refs", "TreeFile", "Upload", "is_file", "pull_number", "targets", "tree_file"]
 
@@ -76,7 +76,7 @@ def tree_file(item: Any) -> TreeFile:
     lfs = item.get("lfs") or {}
     sha256 = lfs.get("oid") or lfs.get("sha256")
     return TreeFile(
-        path=inside(item["path"]),
+        path=relative_path(item["path"]),
         size=size_of(lfs.get("size", item["size"])),
         blob=commit_id(item["oid"]),
         sha256=object_id(sha256) if sha256 else None,

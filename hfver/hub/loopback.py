@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-__all__ = ["LOOPBACK", "is_loopback", "reach", "serving"]
+__all__ = ["LOOPBACK", "ensure_reachable", "is_loopback", "serving"]
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -35,13 +35,13 @@ def serving(url: str) -> Iterator[None]:
     place = urlsplit(url).netloc
     _served.add(place)
     try:
-        reach(url)
+        ensure_reachable(url)
         yield
     finally:
         _served.discard(place)
 
 
-def reach(url: str) -> None:
+def ensure_reachable(url: str) -> None:
     """Make sure that huggingface_hub's client reaches a URL, if it is on loopback."""
     from huggingface_hub import constants
 
@@ -55,6 +55,7 @@ def _make_clients_direct() -> None:
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http
 
+    # A program may have set a factory of its own, and only this private name tells which one is set.
     with _choosing:
         if not isinstance(_http._GLOBAL_CLIENT_FACTORY, _Direct):
             set_client_factory(_Direct(_http._GLOBAL_CLIENT_FACTORY))

@@ -39,6 +39,7 @@ class Memory:
     """What is remembered about one repo on one Hub. Failing to write it is not an error."""
 
     def __init__(self, identity: str, repo: str) -> None:
+        # The first part is for people who look into the folder; the hash keeps similar addresses apart.
         name = re.sub(r"[^A-Za-z0-9.-]+", "-", identity).strip("-")[-60:]
         hub = f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
         self.folder = default_folder() / "hubs" / hub / repo.lower().replace("/", "--")
@@ -51,6 +52,7 @@ class Memory:
 
     def remember_ledger(self, main: str, raw: bytes) -> None:
         """Remember the ledger at a head of ``main``, unless another process has remembered a longer one since."""
+        # Two processes may read different states of a growing ledger; the longer one says more.
         known = self.ledger()
         if known is not None and len(known.raw) > len(raw) and known.raw.startswith(raw):
             return
@@ -126,6 +128,7 @@ class Memory:
             return None
 
     def _write(self, name: str, data: bytes) -> None:
+        # Renamed when it is complete, so that no other process reads half of it.
         part = self.folder / f".{name}.{os.getpid()}-{threading.get_ident()}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from hfver.errors import HubError
 
-__all__ = ["commit_id", "inside", "next_page", "object_id", "size_of", "text", "understood", "whole"]
+__all__ = ["commit_id", "next_page", "object_id", "parsing", "read_response", "relative_path", "size_of", "text"]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -19,7 +19,7 @@ _OF_BODY = {b"content-encoding", b"content-length", b"transfer-encoding"}
 _LARGEST = 2**63 - 1
 
 
-def whole(response: Any, what: str, limit: int) -> Any:
+def read_response(response: Any, what: str, limit: int) -> Any:
     """Read a streamed response to its end, and return it with its decoded content.
 
     Args:
@@ -44,7 +44,7 @@ def whole(response: Any, what: str, limit: int) -> Any:
 
 
 @contextmanager
-def understood(what: str, place: str) -> Iterator[None]:
+def parsing(what: str, place: str) -> Iterator[None]:
     """Turn errors in parsing a response into an error that names the Hub.
 
     Args:
@@ -109,7 +109,7 @@ def size_of(value: Any) -> int:
     return value
 
 
-def inside(value: Any) -> str:
+def relative_path(value: Any) -> str:
     """Check a file's path, which must stay inside the folder that it is written to.
 
     Raises:

@@ -16,9 +16,17 @@ from typing import TypeVar
 from hfver.core.log import logger
 from hfver.core.settings_files import by_variables, project_file, user_file
 
-__all__ = ["PASSING", "Interrupted", "RetryPolicy", "asked_pause", "http_library", "is_lost", "persist"]
+__all__ = [
+    "TRANSIENT_STATUSES",
+    "Interrupted",
+    "RetryPolicy",
+    "call_with_retries",
+    "http_library",
+    "is_lost",
+    "requested_pause",
+]
 
-PASSING = frozenset({408, 429, 500, 502, 503, 504})
+TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """HTTP statuses of transient failures."""
 
 LONGEST_BACKOFF = 8.0
@@ -74,7 +82,7 @@ class RetryPolicy:
         return random.uniform(longest / 2, longest)  # noqa: S311 - spreads clients, guards nothing
 
 
-def persist(
+def call_with_retries(
     attempt: Callable[[], T],
     policy: RetryPolicy,
     *,
@@ -94,8 +102,9 @@ def persist(
         try:
             return attempt()
         except Exception as error:
+            # A download of hours may break many times, as long as it advances in between.
             failures = 1 if progressed() else failures + 1
-            asked = asked_pause(error) if lost or not is_lost(error) else None
+            asked = requested_pause(error) if lost or not is_lost(error) else None
             if asked is None or failures > policy.retries:
                 raise
             pause = max(asked, policy.backoff(failures))
@@ -113,10 +122,10 @@ def _say_retry(pause: float, which: str, error: BaseException) -> None:
         logger.info("Trying again in %.2f s (%s): %s", pause, which, _reason(error))
 
 
-def asked_pause(error: BaseException) -> float | None:
+def requested_pause(error: BaseException) -> float | None:
     """Return how many seconds an error asks to wait, 0 if it does not say; None for one that is permanent."""
     response = getattr(error, "response", None)
-    if response is not None and getattr(response, "status_code", 0) in PASSING:
+    if response is not None and getattr(response, "status_code", 0) in TRANSIENT_STATUSES:
         return _retry_after(response.headers)
     return 0.0 if is_lost(error) else None
 

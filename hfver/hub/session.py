@@ -15,10 +15,17 @@ from urllib.parse import urljoin, urlsplit
 from hfver.core.about import __version__
 from hfver.core.log import conceal, logger
 from hfver.errors import EntryNotFound, HubDenied, HubError, HubNotFound, HubUnreachable
-from hfver.hub.loopback import reach
+from hfver.hub.loopback import ensure_reachable
 from hfver.hub.redirects import check_redirect, opened, origin
-from hfver.hub.responses import understood, whole
-from hfver.hub.retry import PASSING, Interrupted, RetryPolicy, asked_pause, http_library, persist
+from hfver.hub.responses import parsing, read_response
+from hfver.hub.retry import (
+    TRANSIENT_STATUSES,
+    Interrupted,
+    RetryPolicy,
+    call_with_retries,
+    http_library,
+    requested_pause,
+)
 from hfver.hub.watch import watched
 
 __all__ = ["AlreadyExists", "HubSession", "ParentMoved"]
@@ -58,10 +65,11 @@ class HubSession:
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
         self.place = place or self.endpoint
         self.retry_policy = RetryPolicy.from_settings()
+        # huggingface_hub adds the stored token for None, whatever the endpoint, and no token for False.
         explicit = token or os.environ.get("HF_TOKEN")
         stored = None if self.endpoint == constants.ENDPOINT else False
         self.token: str | bool | None = explicit or stored
-        reach(self.endpoint)
+        ensure_reachable(self.endpoint)
         logger.debug("Using %s with %s", self.endpoint, self.retry_policy)
         logging.getLogger("huggingface_hub.utils._http").addFilter(_printable)  # it logs what Hubs send to be said
 
@@ -94,7 +102,7 @@ class HubSession:
 
         def send() -> Any:
             with opened(method, self._url(path), what, **options) as stream:
-                response = whole(stream, what, MAX_ANSWER)
+                response = read_response(stream, what, MAX_ANSWER)
             if coded:
                 _refuse_unexplained(response)
             hf_raise_for_status(response)
@@ -102,7 +110,7 @@ class HubSession:
 
         options = self._options(path, options)
         with self.translated(what), watched():
-            return persist(send, self.retry_policy)
+            return call_with_retries(send, self.retry_policy)
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[Any]:
@@ -116,7 +124,7 @@ class HubSession:
             # A storage host that a redirect led to knows no codes, so only the Hub itself has to explain a 404.
             if origin(str(response.url)) == origin(self.endpoint):
                 _refuse_unexplained(response)
-            hf_raise_for_status(whole(response, path, MAX_ANSWER) if response.is_error else response)
+            hf_raise_for_status(read_response(response, path, MAX_ANSWER) if response.is_error else response)
             yield response
 
     def call_client(self, what: str, call: Callable[[], T], *, lost: bool = True, silence: float = 0.0) -> T:
@@ -131,24 +139,26 @@ class HubSession:
         from huggingface_hub.utils import get_session
 
         def attempt() -> T:
+            # The client is shared by the whole process, and may have been replaced since the hooks were added.
             hooks = get_session().event_hooks
             if _stop_at_once not in hooks["response"]:
                 hooks["request"].append(_hurry)
                 hooks["response"].append(_stop_at_once)
-            lent = _lent.set(self.retry_policy.timeout + silence)
+            token = _client_timeout.set(self.retry_policy.timeout + silence)
             try:
                 return call()
             finally:
-                _lent.reset(lent)
+                _client_timeout.reset(token)
 
-        with understood(what, self.place), self.translated(what), watched():
-            return persist(attempt, self.retry_policy, lost=lost)
+        with parsing(what, self.place), self.translated(what), watched():
+            return call_with_retries(attempt, self.retry_policy, lost=lost)
 
     def _url(self, path: str) -> str:
         return path if path.startswith("http") else self.endpoint + path
 
     def _options(self, path: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Fill in headers and timeout; the token goes to our own endpoint alone."""
+        # An address in a response may lead anywhere, and the token must not follow it.
         headers = self.headers()
         if origin(self._url(path)) != origin(self.endpoint):
             headers.pop("authorization", None)
@@ -198,7 +208,7 @@ class HubSession:
     def _refusal(self, what: str, error: Any) -> HubError:
         status = getattr(error.response, "status_code", 0)
         said = (error.server_message or "").strip()[:500] or f"HTTP {status}"
-        if status in PASSING:
+        if status in TRANSIENT_STATUSES:
             return HubError(f"{what}: {self.place} answered {status} ({said}).", _when_to_return(error))
         if status in (401, 403):
             return self._denied(what, status, said)
@@ -220,13 +230,13 @@ class HubSession:
 
 _NOT_FOUND = "Check the name, and that your token has access to it (HF_TOKEN, or: hf auth login)."
 
-_lent: ContextVar[float | None] = ContextVar("_lent", default=None)
+_client_timeout: ContextVar[float | None] = ContextVar("_client_timeout", default=None)
 """Timeout in seconds while huggingface_hub sends requests on our behalf in this thread, or None."""
 
 
 def _hurry(request: Any) -> None:
     """Set a timeout on requests that huggingface_hub sends for us: it waits for ever for answers to uploads."""
-    if (seconds := _lent.get()) is not None:
+    if (seconds := _client_timeout.get()) is not None:
         limits = request.extensions.get("timeout") or {}
         request.extensions["timeout"] = {
             kind: limits.get(kind) or seconds for kind in ("connect", "read", "write", "pool")
@@ -237,10 +247,10 @@ def _stop_at_once(response: Any) -> None:
     """Raise a 429 or 5xx to us at once: huggingface_hub would sleep for as long as the Hub asks."""
     from huggingface_hub.utils import hf_raise_for_status
 
-    if _lent.get() is not None and response.status_code in PASSING:
+    if _client_timeout.get() is not None and response.status_code in TRANSIENT_STATUSES:
         response.read()
         hf_raise_for_status(response)
-    if _lent.get() is not None and response.has_redirect_location:
+    if _client_timeout.get() is not None and response.has_redirect_location:
         url = str(response.request.url)
         check_redirect(response.request.method, url, urljoin(url, response.headers["location"]), urlsplit(url).path)
 
@@ -263,7 +273,7 @@ def _refuse_unexplained(response: Any) -> None:
 
 
 def _when_to_return(error: Any) -> str:
-    seconds = asked_pause(error) or 0.0
+    seconds = requested_pause(error) or 0.0
     if not seconds:
         return "Run the same command again later: it continues where it stopped."
     then = datetime.now().astimezone() + timedelta(seconds=seconds + 1)

@@ -23,7 +23,7 @@ from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
 from hfver.errors import HubError
 from hfver.hub.client import Hub, HubRepo
-from hfver.hub.responses import object_id, text, understood
+from hfver.hub.responses import object_id, parsing, text
 
 __all__ = ["Source", "copy_content", "copy_file", "lfs_batch", "missing_objects", "stored_path", "upload_objects"]
 
@@ -69,7 +69,7 @@ def lfs_batch(repo: HubRepo, operation: str, entries: Iterable[FileEntry]) -> Lf
     transfer, actions = "basic", dict[str, Mapping[str, Any]]()
     for start in range(0, len(objects), 256):
         answer = _post_batch(repo, operation, objects[start : start + 256])
-        with understood(repo.name, repo.hub.place):
+        with parsing(repo.name, repo.hub.place):
             transfer = text(answer.get("transfer") or "basic")
             actions.update(_actions(repo, operation, answer))
     return LfsBatch(transfer, actions)
@@ -143,12 +143,13 @@ def copy_content(reader: BinaryIO, writer: BinaryIO) -> None:
 
 
 def _post_batch(repo: HubRepo, operation: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
+    # The order is that of preference; "multipart" is huggingface.co's transfer for objects of more than 5 GB.
     transfers = [*([COPY_TRANSFER] if repo.hub.store else []), "basic", "multipart"]
     body = {"operation": operation, "transfers": transfers, "objects": objects, "hash_algo": "sha256"}
     headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
     path = f"/{repo}.git/info/lfs/objects/batch"
     response = repo.hub.session.request("POST", path, repo.name, json=body, headers=headers)
-    with understood(repo.name, repo.hub.place):
+    with parsing(repo.name, repo.hub.place):
         return dict(response.json())
 
 
@@ -216,6 +217,7 @@ def _send_object(repo: HubRepo, batch: LfsBatch, source: Source, entry: FileEntr
     """Send one object by huggingface_hub. After a failure, ask for new links: old ones may have expired."""
     actions: Iterator[Mapping[str, Any] | None] = iter([batch.actions[entry.sha256]])
 
+    # lfs_upload retries broken connections itself; statuses such as 503, and expired links, are for us.
     def send() -> None:
         links = next(actions, None) or lfs_batch(repo, "upload", [entry]).actions.get(entry.sha256)
         if links is not None:

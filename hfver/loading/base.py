@@ -56,6 +56,7 @@ def base_ref(base: BaseModelLink | None, where: str) -> Ref:
 
 def _check_digest(base: BaseModelLink | None, pinned: Pinned, where: str) -> None:
     """Compare a base with the digest in the lineage, which has one if the base was an hfver release."""
+    # A lineage may name a version that is not hfver's, such as a branch or a date; only ours are compared.
     if base is None or base.digest is None or not is_canonical(base.version or ""):
         return
     if pinned.release.digest != base.digest:

@@ -123,6 +123,8 @@ def _read_mark(directory: Path) -> dict[str, object]:
 
 def _fill(directory: Path, snapshot: Snapshot, pinned: Pinned) -> Path:
     """Copy a snapshot to a folder: the mark first, then the files that differ, and the manifest last."""
+    # If this is killed, the folder has the mark, which lists what this pull and earlier ones wrote. So the next pull
+    # knows what to delete, and deletes nothing that somebody else put there.
     stale = _write_mark(directory, pinned, snapshot) - {*snapshot.files, MANIFEST}
     for path, entry in snapshot.files.items():
         _copy(directory, path, snapshot.path / path, entry)

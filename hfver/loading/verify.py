@@ -92,6 +92,7 @@ def verify_folder(
             )
         warn_if_yanked(release)
         commit, evidence = release.commit, "ledger"
+    # The signature before the files: it costs little, and without a trusted one nothing else matters.
     trusted = check_folder_signed(directory, manifest, digest, trusted, policy=trust.policy)
     # Before the names: files below a linked folder would count as missing.
     check_links(directory, [*manifest.files, MANIFEST, SIGNATURE], where)

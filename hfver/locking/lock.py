@@ -64,6 +64,7 @@ def lock(hub: Hub, path: Path, request: LockRequest, *, progress: Progress = sil
         check_signed(pinned.repo, pinned.release, policy=request.policy)
         locked += packages
         notes += _notes(requirement, pinned, packages[0])
+    # Only the Hub that was asked can say anything about its packages.
     others = [one for one in before.packages if one.hub != hub.identity]
     after = Lock(packages=Lock(packages=(*others, *_deduplicate(locked))).ordered, path=path)
     written = write_lock(path, after)

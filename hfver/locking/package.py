@@ -85,6 +85,7 @@ def _plain_files(pinned: Pinned, *, whole: bool, progress: Progress) -> dict[str
     listed = pinned.tree if pinned.tree is not None else _tree(pinned)
     _check_paths(listed, release)
     tree = {path: file for path, file in listed.items() if whole or is_loadable(path)}
+    # Regular files have to be hashed here: git only knows their SHA-1.
     small = {path: file for path, file in tree.items() if not file.sha256}
     download(pinned.repo, release.commit, small.values(), progress)
     folder = snapshot_folder(release.repo, release.commit)

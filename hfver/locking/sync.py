@@ -98,6 +98,7 @@ def _fetch(hub: Hub, package: Package, trust: TrustOptions, progress: Progress) 
     """Fetch a package after checking it against the ledger, and return the reason if it was yanked."""
     pinned = pin_locked(hub, package, trust)
     if package.digest is not None:
+        # The commit may be known without a request, but whether it was yanked or removed is not.
         state = read_state(hub.repo(package.repo), trust_for(package, trust))
         pinned = confirm(state, package, str(trust.lock.path if trust.lock else LOCK))
     if package.spec:  # a base has none, and needs no signature: the signed lineage of its adapter pins it

@@ -62,6 +62,7 @@ def append(state: RepoState, decide: Callable[[RepoState], LedgerUpdate | None])
         try:
             return _commit(state, update)
         except ParentMoved:
+            # Random and growing pauses, so that writers that collided once do not collide again.
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - spreads writers, guards nothing
             state = read_state(state.repo, state.trust)
     raise Conflict(
@@ -84,6 +85,7 @@ def _commit(state: RepoState, update: LedgerUpdate) -> RepoState:
         description=update.description,
         parent=state.refs.main,
     )
+    # The state is known without reading it again: nobody else can have changed it in this commit.
     state.repo.memory.remember_ledger(head, ledger.raw)
     refs = replace(state.refs, branches={**state.refs.branches, "main": head})
     return replace(state, refs=refs, ledger=ledger)

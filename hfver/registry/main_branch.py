@@ -42,9 +42,11 @@ def main_operations(state: RepoState, release: CommittedRelease, after: Ledger) 
     main = state.repo.tree(state.refs.main)
     for path, file in release.tree.items():
         if path == CARD and after.yanks:
+            # The card on main warns of yanked versions, so it differs from the one in the release's commit.
             yield from _card(state.repo, release, main.get(CARD), after)
         elif path not in main or main[path].blob != file.blob:
             yield _copy(state.repo, release, file)
+    # The repo's state stays: it is on main only, and part of no release.
     yield from (DeleteFile(path) for path in main if path not in release.tree and not is_state(path))
 
 

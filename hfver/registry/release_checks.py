@@ -136,7 +136,7 @@ def check_past(ledger: Ledger, manifest: Manifest, digest: str, where: str) -> N
     Raises:
         LedgerRewritten: The ledger lacks the line or the release that the manifest names, or has it later.
     """
-    own = ledger.digests.get(digest, len(ledger.lines))
+    own = ledger.digests.get(digest, len(ledger.lines))  # a candidate's line would be the next one
     hint = "The ledger was rewritten before this release. The history of the repo's main may show who did it, and when."
     if manifest.ledger_head is not None and ledger.heads.get(manifest.ledger_head, own) >= own:
         raise LedgerRewritten(

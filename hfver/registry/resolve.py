@@ -135,12 +135,13 @@ def pin(state: RepoState, entry: Entry) -> Pinned:
     raw, tree = known if known and digest_of(known) == entry.line.digest else None, None
     if raw is None:
         raw, known = _read_manifest(state, entry, where), None
-    check_digest(raw, entry, where)
+    check_digest(raw, entry, where)  # before the bytes are parsed: the ledger says which bytes they must be
     manifest = Manifest.decode(raw, where)
     check_binding(manifest, state.names, str(entry.version), where)
     check_content_digest(manifest, entry, where)
     check_past(state.ledger, manifest, digest_of(raw), where)
     if known is None:
+        # Only the first time: a commit cannot change, so a tree that matched once matches for ever.
         tree = read_tree(state.repo, entry.commit, where)
         check_tree(tree, manifest, where)
         memory.remember_manifest(entry.commit, raw)
@@ -181,6 +182,8 @@ def _pin_commit(state: RepoState, commit: str) -> Pinned:
     raw = state.repo.read(commit, MANIFEST)
     manifest = Manifest.decode(raw, where)
     check_binding(manifest, state.names, manifest.version, where)
+    # A commit with a manifest must match it. Otherwise a release to which somebody added a file would load as a plain
+    # commit, without any check.
     try:
         check_tree(tree, manifest, where)
     except VerificationError as error:

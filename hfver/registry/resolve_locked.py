@@ -60,6 +60,8 @@ def pin_locked(hub: Hub, package: Package, trust: TrustOptions = TrustOptions())
         return Pinned(repo, release, files=package.files)
     _remember_cached_manifest(repo, package)
     pinned = locate(hub, Ref(package.repo, Commit(package.commit)), trust_for(package, trust))
+    # A tree means that nothing on this machine had proven the commit, so that the ledger was read. If the ledger does
+    # not have the commit, the lock names a candidate, or a commit that somebody made to look like a release.
     if pinned.tree is not None and not pinned.release.published:
         raise _not_in_ledger(package, _name(trust.lock))
     return _check_package(pinned, package, _name(trust.lock))
@@ -153,6 +155,7 @@ def _check_package(pinned: Pinned, package: Package, name: str) -> Pinned:
                 f"If {name} was edited, restore it: git checkout -- {LOCK}. Otherwise the release was replaced: "
                 "do not use this repo until its owner has explained this.",
             )
+    # A remembered commit is not known to be published, but the ledger named it when it was locked.
     tag = tag_of(parse_version(str(package.version)))
     return replace(pinned, release=replace(release, published=True, tag=tag))
 

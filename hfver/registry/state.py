@@ -63,6 +63,7 @@ class RepoState:
     @property
     def names(self) -> frozenset[str]:
         """The repos, in lower case, whose releases count as releases of this one."""
+        # The releases of a repo that was moved name its former names, and those of a mirror name the original.
         return self.ledger.names | {self.repo.name.lower(), (self.trust.mirror_of or self.repo.name).lower()}
 
     @property
@@ -104,6 +105,8 @@ def state_at(repo: HubRepo, refs: Refs, trust: TrustOptions = TrustOptions()) ->
     memory = repo.memory
     remembered = memory.ledger()
     refs, raw = _catch_up(repo, refs, remembered)
+    # First whether the ledger is intact in itself, then whether it is the one that was seen before: whoever rewrites
+    # all of it consistently passes the first check, but not the second.
     ledger = Ledger.decode(raw, repo.name, trust.mirror_of)
     if remembered is not None:
         check_continues(repo, ledger, remembered)
@@ -128,6 +131,7 @@ def _catch_up(repo: HubRepo, refs: Refs, remembered: RememberedLedger | None) ->
 
 
 def _read_ledger(repo: HubRepo, refs: Refs, remembered: RememberedLedger | None) -> bytes:
+    # While main has not moved, its ledger cannot have changed, so no request is needed.
     if remembered is not None and remembered.main == refs.main:
         return remembered.raw
     raw = repo.find(refs.main, LEDGER)

@@ -210,6 +210,8 @@ def _line(commit: _TaggedCommit, manifest: Manifest, digest: str, now: datetime,
 
 def _check_moved(state: RepoState, old: str) -> None:
     """Refuse a copy: the old name of a moved repo redirects here, or to a repo without these releases."""
+    # A Hub redirects the old name of a moved repo to the new one. A new repo that somebody has created under the old
+    # name since has a different ledger, or none.
     former = state.repo.hub.repo(old)
     name = former.find_name()
     if name is None or name.lower() == state.repo.name.lower():

@@ -74,6 +74,7 @@ def commit_candidate(state: RepoState, draft: Draft, progress: Progress) -> Cand
     sources: dict[str, Source] = {**draft.sources, **draft.unlisted}
     large = _large_files(repo, sources, files, base)
     sent = upload_objects(repo, {path: sources[path] for path in large}, files, progress)
+    # The upload may take hours, and the regular files are read only now.
     check_unchanged(draft.checkpoint)
     sources[ATTRIBUTES] = lfs_attributes(large)
     content = {path: _content(source) for path, source in sources.items() if path not in large}
@@ -162,6 +163,7 @@ def _is_open(path: str, sources: Mapping[str, Source], base: Mapping[str, TreeFi
 
 
 def _sample(source: Source) -> bytes:
+    # The Hub decides by the first 512 bytes whether a file is text.
     if isinstance(source, bytes):
         return source[:512]
     with source.open("rb") as file:
@@ -215,6 +217,7 @@ def _check_candidate(
     where = f"{repo}@{commit[:12]}"
     tree = repo.tree(commit)
     check_tree(tree, manifest, where)
+    # The tree has no SHA-256 of regular files, so they are compared by git's id of their content.
     for path, data in content.items():
         if path not in tree or (tree[path].blob != git_blob_id(data) and not _has_more_rules(repo, commit, path, data)):
             found = f"git blob {tree[path].blob}" if path in tree else "no such file"

@@ -127,6 +127,8 @@ def prepare_draft(
     """
     now = datetime.now(UTC).replace(microsecond=0)
     lineage = _lineage(repo, checkpoint, base, request, now)
+    # The card is compared with the previous one, and the comparison decides the version. So it is rendered twice: here
+    # without the version and the changes, and with them once they are known.
     facts = _facts(repo, checkpoint, lineage, smoke, request, now)
     described = describe_checkpoint(checkpoint, lineage, render_card(facts))
     content = ReleaseContent(described, checkpoint.content_digest, metrics_of(lineage.evaluation))

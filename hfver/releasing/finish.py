@@ -43,6 +43,7 @@ def finish(repo: HubRepo, number: int, trust: TrustOptions = TrustOptions()) -> 
     thread = read_thread(repo, number)
     _check_merged(repo, number, thread)
     state = read_state(repo, trust)
+    # Before pending releases are completed, which may include this one: its checks name the pull request in errors.
     candidate = _candidate(state, number)
     state = complete_pending(state)
     entry = state.ledger.at_commit(candidate.commit)

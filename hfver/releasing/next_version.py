@@ -113,6 +113,7 @@ def _choose_after(
     if bump.height < required.height and not request.because:
         raise _too_low(difference, required, bump, version)
     _check_free(state, version, content.content_digest)
+    # A reason is only recorded where one was needed.
     because = request.because if bump.height < required.height or breaches else None
     changelog = before.read(CHANGELOG) if CHANGELOG in before.documents else None
     return VersionChoice(previous, version, bump, difference, because, changelog, old_metrics)

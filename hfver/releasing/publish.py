@@ -79,6 +79,7 @@ def complete_pending(state: RepoState) -> RepoState:
         candidate = find_candidate(state, version, state.pending_commit(version))
         if candidate is not None:
             publish(state, candidate, None)
+            # Read again, because a release names the one before it, which may be the one that was just published.
             state = read_state(state.repo, state.trust)
     return state
 
@@ -155,7 +156,7 @@ def _line(state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) ->
         because=manifest.because,
         date=manifest.created_at,
         author=manifest.created_by,
-        smoke=smoke or of_folder,
+        smoke=smoke or of_folder,  # a smoke eval of the commit says more than one of the folder
     )
 
 

@@ -27,6 +27,7 @@ def find_published(state: RepoState | None, checkpoint: Checkpoint, request: Rel
     entry = _same_content(state, checkpoint, request) if state else None
     if state is None or entry is None:
         return None
+    # With an exact version, equal content is proof enough: the command cannot mean a different release.
     receipt = state.repo.memory.receipt(checkpoint.content_digest)
     if request.exact is None and receipt != _receipt(entry.commit, request):
         return None

@@ -82,6 +82,7 @@ def release(
         Conflict: Other writers took the requested version, or every version that was tried.
         HubError: The Hub refused the request, or did not answer.
     """
+    # What can be refused without reading files comes first, then what needs the files, and last what needs the model.
     repo = hub.repo(request.repo)
     check_may_release(request.repo, request.signer, policy=policy)
     checkpoint = read_checkpoint(folder, progress=progress, cache=HashCache())
@@ -94,6 +95,7 @@ def release(
         _check_present_name(state)
     if published := find_published(state, checkpoint, request):
         return published
+    # The base must be known before the smoke eval, which loads an adapter onto it.
     base = find_base(hub, checkpoint, request.base)
     report = smoke_folder(hub, checkpoint, base, request, say, progress)
     transaction = _Transaction(repo, request, policy, checkpoint, base, report, say, progress)
@@ -146,6 +148,7 @@ def _run(transaction: _Transaction, state: RepoState | None) -> Release:
         try:
             return (_propose if request.review else _publish)(transaction, state, draft)
         except Conflict:
+            # A version that the user fixed is not replaced by another one.
             if request.version is not None or attempt == ATTEMPTS - 1:
                 raise
             say(f"{draft.version} was taken in the meantime; comparing again")
@@ -193,6 +196,7 @@ def _publish(transaction: _Transaction, state: RepoState, draft: Draft) -> Relea
 
 def _propose(transaction: _Transaction, state: RepoState, draft: Draft) -> Release:
     """Commit, check, and open a pull request."""
+    # An earlier run opened the pull request. If it was killed at the end, it left its branch.
     if waiting := find_review(state, draft, transaction.request):
         delete_leftover_branch(state, draft.branch)
         return waiting

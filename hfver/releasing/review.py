@@ -83,6 +83,7 @@ def find_review(state: RepoState, draft: Draft, request: ReleaseRequest) -> Rele
     found = _find_open(state.repo, draft)
     if found is None or found.head is None or found.request != request.identity() or found.thread.in_conflict:
         return None
+    # Somebody else pushed to it, or hfver was killed between its push and the mark: it has to be updated.
     head = state.refs.pull_requests.get(found.pull.number)
     if head != found.head:
         return None
@@ -222,7 +223,7 @@ def _is_current(manifest: Manifest, draft: Draft) -> bool:
 
 def _check_no_other_commits(repo: HubRepo, found: _OwnPull) -> None:
     """Refuse to replace what somebody else pushed to the pull request."""
-    if found.head is None:
+    if found.head is None:  # a draft without a mark: nobody was asked to review it yet
         return
     try:
         head = repo.refs().pull_requests[found.pull.number]

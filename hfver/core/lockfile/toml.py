@@ -104,6 +104,7 @@ def _parse(raw: bytes, path: Path) -> dict[str, Any]:
         text = raw.decode()
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
+    # Conflict markers are not TOML, but the parser's message about them would help nobody.
     if conflict := _CONFLICT.search(text.replace("\r\n", "\n")):
         line = text.replace("\r\n", "\n").count("\n", 0, conflict.start()) + 1
         raise BadConfig(
@@ -114,6 +115,7 @@ def _parse(raw: bytes, path: Path) -> dict[str, Any]:
 
 
 def _check_schema(table: Mapping[str, Any], path: Path) -> None:
+    # Before anything else is checked: a newer format should say "upgrade", not that a key is unknown.
     schema = table.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise BadConfig(

@@ -131,6 +131,7 @@ def _policy_signer(policy: Policy | None, *repos: str) -> TrustedSigner | None:
 
 
 def _check_signature(repo: HubRepo, release: Release, trusted: TrustedSigner, remembered: bool) -> None:
+    # The verdict names what was signed and by whom, so that it does not count for a different signer.
     memory, verdict = repo.memory, f"{release.digest} {trusted.fingerprint}"
     if remembered and release.manifest is not None and verdict in memory.signed(release.commit):
         return
