@@ -16,6 +16,7 @@ from hfver.core.about import __version__
 from hfver.core.log import conceal, logger
 from hfver.errors import HubDenied, HubError, HubNotFound, HubUnreachable
 from hfver.hub.loopback import reach
+from hfver.hub.pace import keep_pace
 from hfver.hub.redirects import check_redirect, opened, origin
 from hfver.hub.responses import understood, whole
 from hfver.hub.retry import PASSING, Interrupted, RetryPolicy, asked_pause, http_library, persist
@@ -85,6 +86,7 @@ class HubSession:
 
         def send() -> Any:
             with opened(method, self._url(path), what, **options) as stream:
+                keep_pace(stream, self.retry_policy.floor)
                 response = whole(stream, what, MAX_ANSWER)
             hf_raise_for_status(response)
             return response
@@ -102,6 +104,7 @@ class HubSession:
         timeout = min(self.retry_policy.timeout, constants.HF_HUB_DOWNLOAD_TIMEOUT)
         options = self._options(path, {"headers": headers, "timeout": timeout})
         with watched(), opened("GET", self._url(path), path, **options) as response:
+            keep_pace(response, self.retry_policy.floor)
             hf_raise_for_status(whole(response, path, MAX_ANSWER) if response.is_error else response)
             yield response
 
