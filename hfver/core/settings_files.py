@@ -39,6 +39,7 @@ VARIABLES: Mapping[str, str] = {
     "http.retries": "HFVER_HTTP_RETRIES",
     "http.pause": "HFVER_HTTP_PAUSE",
     "http.timeout": "HFVER_HTTP_TIMEOUT",
+    "http.floor": "HFVER_HTTP_FLOOR",
     "hub.url": "HF_ENDPOINT",
     "cache": "HFVER_CACHE",
 }

@@ -41,6 +41,8 @@ class HttpSettings(BaseModel):
     """Seconds before the first retry; doubled for each further one."""
     timeout: Annotated[float, Field(gt=0)] = 60.0
     """Seconds of silence after which a connection is given up."""
+    floor: Annotated[int, Field(ge=0), BeforeValidator(_whole)] = 30_000
+    """Bytes of a response in 30 seconds, below which a connection is given up; 0 for no such limit."""
 
 
 class HubSettings(BaseModel):

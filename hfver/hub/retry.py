@@ -53,11 +53,13 @@ class RetryPolicy:
         retries: How often a request is sent again.
         pause: Seconds before the first retry; doubled for each further one.
         timeout: Seconds of silence after which a connection is given up.
+        floor: Bytes of a response in 30 seconds, below which a connection is given up.
     """
 
     retries: int = 5
     pause: float = 0.5
     timeout: float = 60.0
+    floor: int = 30_000
 
     @classmethod
     def from_settings(cls) -> RetryPolicy:
@@ -74,7 +76,7 @@ class RetryPolicy:
         from hfver.core.settings import load_settings
 
         http = load_settings().settings.http
-        return cls(http.retries, http.pause, http.timeout)
+        return cls(http.retries, http.pause, http.timeout, http.floor)
 
     def backoff(self, failures: int) -> float:
         """Choose the seconds to wait after so many failures in a row; random, so that clients do not retry in step."""

@@ -16,6 +16,7 @@ from hfver.core.about import __version__
 from hfver.core.log import conceal, logger
 from hfver.errors import EntryNotFound, HubDenied, HubError, HubNotFound, HubUnreachable
 from hfver.hub.loopback import ensure_reachable
+from hfver.hub.pace import keep_pace
 from hfver.hub.redirects import check_redirect, opened, origin
 from hfver.hub.responses import parsing, read_response
 from hfver.hub.retry import (
@@ -102,6 +103,7 @@ class HubSession:
 
         def send() -> Any:
             with opened(method, self._url(path), what, **options) as stream:
+                keep_pace(stream, self.retry_policy.floor)
                 response = read_response(stream, what, MAX_ANSWER)
             if coded:
                 _refuse_unexplained(response)
@@ -121,6 +123,7 @@ class HubSession:
         timeout = min(self.retry_policy.timeout, constants.HF_HUB_DOWNLOAD_TIMEOUT)
         options = self._options(path, {"headers": headers, "timeout": timeout})
         with watched(), opened("GET", self._url(path), path, **options) as response:
+            keep_pace(response, self.retry_policy.floor)
             # A storage host that a redirect led to knows no codes, so only the Hub itself has to explain a 404.
             if origin(str(response.url)) == origin(self.endpoint):
                 _refuse_unexplained(response)

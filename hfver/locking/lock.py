@@ -16,6 +16,7 @@ from hfver.core.lockfile import LOCK, Lock, Package, read_lock, write_lock
 from hfver.core.lockfile.results import LockChange, Locked
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import Commit, Latest, Ref, Spec
+from hfver.core.shorten import shortened
 from hfver.core.version import Range, Version, bump_between, parse_version
 from hfver.errors import HubNotFound, Refused, VerificationError
 from hfver.hub import Hub
@@ -224,7 +225,7 @@ def _bump(was: Package | None, now: Package | None) -> str | None:
 
 def _notes(requirement: Requirement, pinned: Pinned, package: Package) -> Iterator[str]:
     if pinned.release.yanked is not None:
-        yield f"{package} was yanked: {pinned.release.yanked}"
+        yield f"{package} was yanked: {shortened(pinned.release.yanked)}"
     # Code is allowed for one commit: another one may have different code.
     if requirement.package is not None and requirement.package.allow_code and not package.allow_code:
         yield (

@@ -8,6 +8,7 @@ from typing import NoReturn
 from hfver.core.ledger import Entry
 from hfver.core.manifest import MANIFEST, Manifest
 from hfver.core.ref import Latest, Ref, Stage
+from hfver.core.shorten import shortened
 from hfver.core.version import Range, Version
 from hfver.errors import HubNotFound, Refused
 from hfver.registry.release_checks import check_binding
@@ -50,7 +51,7 @@ def raise_not_found(state: RepoState, ref: Ref) -> NoReturn:
     missing = "no stable release" if isinstance(ref.spec, Latest) else f"no release {ref.spec}"
     if yanked := _best_yanked(state, ref):
         raise HubNotFound(
-            f"{ref.repo} has {missing} that is not yanked. {yanked.version} was yanked: {yanked.yanked}",
+            f"{ref.repo} has {missing} that is not yanked. {yanked.version} was yanked: {shortened(yanked.yanked)}",
             f"Ranges skip yanked releases. To use it anyway, name the version: {ref.repo}@{yanked.version}",
         )
     raise HubNotFound(f"{ref.repo} has {missing}.", f"Choose one of its releases: {_listed(known)}")

@@ -15,6 +15,7 @@ from hfver.core.ledger import Entry, Ledger
 from hfver.core.manifest import ADOPTED, MANIFEST, FileEntry, Manifest, digest_of
 from hfver.core.ref import Commit, PullRequest, Ref, Stage
 from hfver.core.results import Release
+from hfver.core.shorten import shortened
 from hfver.core.version import Range, Version
 from hfver.errors import CommitGone, FileMissing, HubNotFound, VerificationError
 from hfver.hub import Hub, TreeFile
@@ -170,7 +171,7 @@ def _remembered_entry(repo: HubRepo, trust: TrustOptions, commit: str) -> Entry 
 def warn_if_yanked(release: Release) -> None:
     """Warn that a release was yanked: an exact version, a commit or a lock still loads it."""
     if release.yanked is not None:
-        warnings.warn(f"{release} was yanked: {release.yanked}", UserWarning, stacklevel=4)
+        warnings.warn(f"{release} was yanked: {shortened(release.yanked)}", UserWarning, stacklevel=4)
 
 
 def _pin_commit(state: RepoState, commit: str) -> Pinned:

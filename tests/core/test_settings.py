@@ -60,7 +60,12 @@ def test_each_place_wins_over_the_next(project: Write, user: Write, monkeypatch:
     assert found["http.retries"] == (100, "environment", "HFVER_HTTP_RETRIES")
     assert found["http.pause"] == (20.0, "project", str(theirs))
     assert found["http.timeout"] == (3.0, "user", str(mine))
-    assert load_settings().settings.http.model_dump() == {"retries": 100, "pause": 20.0, "timeout": 3.0}
+    assert load_settings().settings.http.model_dump() == {
+        "retries": 100,
+        "pause": 20.0,
+        "timeout": 3.0,
+        "floor": 30_000,
+    }
     assert load_settings().files == (theirs, mine)
     monkeypatch.setenv("HF_ENDPOINT", "https://hub.example.com")
     assert sources()["hub.url"] == ("https://hub.example.com", "environment", "HF_ENDPOINT")

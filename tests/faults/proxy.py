@@ -99,6 +99,19 @@ def slow(seconds: float) -> Fault:
     return act
 
 
+def trickle(seconds: float) -> Fault:
+    """Send the answer's body byte by byte, with a pause after each."""
+
+    def act(proxy: Proxy, exchange: Exchange, client: socket.socket) -> None:
+        with proxy.forward(exchange) as answer:
+            proxy.relay(answer, exchange, client, limit=0)
+            while (byte := answer.read(1)) and not proxy.closing.wait(seconds):
+                client.sendall(byte)
+                exchange.sent += 1
+
+    return act
+
+
 def stall(proxy: Proxy, exchange: Exchange, client: socket.socket) -> None:
     """Send nothing, and keep the connection open."""
     proxy.hold(client)

@@ -15,7 +15,7 @@ import hfver
 from hfver.api.hubs import LocalHub
 from hfver.errors import BadConfig, HubError, HubUnreachable
 from tests.faults.conftest import TOKEN, write_checkpoint
-from tests.faults.proxy import Fault, Proxy, answer, cut, drop, lose_reply, reset, slow, stall, stall_after
+from tests.faults.proxy import Fault, Proxy, answer, cut, drop, lose_reply, reset, slow, stall, stall_after, trickle
 
 TRANSIENT: dict[str, Fault] = {
     "429": answer(429),
@@ -187,8 +187,26 @@ def test_a_failed_download_is_resumed_by_the_next_command(
     assert (pulled.path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
 
+@pytest.mark.parametrize("path", ["GET .*safetensors", "GET .*/refs"])
+def test_a_response_that_trickles_is_given_up(
+    path: str, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = f"acme/trickle-{len(path)}"
+    release(proxy, write_checkpoint(tmp_path / "made", size=100_000), repo)
+    monkeypatch.setattr("hfver.hub.pace.WINDOW", 0.3)
+    monkeypatch.setenv("HFVER_HTTP_RETRIES", "1")
+    proxy.clear()
+    proxy.on(path, trickle(0.02), times=2)
+    started = time.monotonic()
+    with pytest.raises(HubUnreachable, match=r"received \d+ bytes in 0 s, fewer than 30000"):
+        hfver.pull(repo, hub=proxy.url, token=TOKEN)
+    assert time.monotonic() - started < 10
+    monkeypatch.setenv("HFVER_HTTP_FLOOR", "1")
+    assert hfver.pull(repo, hub=proxy.url, token=TOKEN).release.version == "1.0.0"
+
+
 def test_invalid_retry_settings_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"RETRIES": "many", "PAUSE": "-1", "TIMEOUT": "0"}.items():
+    for name, value in {"RETRIES": "many", "PAUSE": "-1", "TIMEOUT": "0", "FLOOR": "-1"}.items():
         with monkeypatch.context() as here, pytest.raises(BadConfig, match=f"HFVER_HTTP_{name}"):
             here.setenv(f"HFVER_HTTP_{name}", value)
             hfver.versions("acme/bot", hub="http://127.0.0.1:9")

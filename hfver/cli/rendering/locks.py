@@ -6,6 +6,7 @@ import sys
 
 from hfver.cli.rendering.basics import LEVELS, human, plain, say, shown, stdout, table_of
 from hfver.core.lockfile.results import Locked, Outdated, Synced
+from hfver.core.shorten import shortened
 
 __all__ = ["print_locked", "print_outdated", "print_synced"]
 
@@ -38,7 +39,7 @@ def print_outdated(outdated: Outdated) -> None:
     """Print how every package compares with the newest releases."""
     table = table_of("repo", "spec", "locked", "allowed", "newest", "bump", "")
     for one in outdated.packages:
-        note = f"yanked: {one.yanked}" if one.yanked is not None else ""
+        note = f"yanked: {shortened(one.yanked)}" if one.yanked is not None else ""
         cells = (one.repo, one.spec, one.locked, one.allowed or "–", one.newest or "–")
         table.add_row(*map(plain, cells), _bumps(one.allowed_bump, one.newest_bump), plain(note))
     stdout().print(table if outdated.packages else "nothing is locked")

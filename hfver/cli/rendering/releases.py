@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hfver.cli.rendering.basics import date_of, human, plain, print_facts, stdout, table_of
 from hfver.core.results import Adoption, Release, Versions
+from hfver.core.shorten import shortened
 
 __all__ = ["print_adoption", "print_release", "print_versions"]
 
@@ -49,7 +50,11 @@ def print_versions(versions: Versions) -> None:
     table = table_of("version", "bump", "released", "commit", "digest", "")
     for release in versions.releases:
         marks = ["adopted"] if release.adopted else []
-        note = f"yanked: {release.yanked}" if release.yanked is not None else ", ".join([*marks, *release.stages])
+        note = (
+            f"yanked: {shortened(release.yanked)}"
+            if release.yanked is not None
+            else ", ".join([*marks, *release.stages])
+        )
         digest = (release.digest or "").removeprefix("sha256:")[:12]
         table.add_row(
             release.version, release.bump or "–", date_of(release.date), release.commit[:12], digest, plain(note)
