@@ -24,7 +24,7 @@ from hfver.errors import Conflict
 from hfver.hub import Hub
 from hfver.hub.client import HubRepo
 from hfver.hub.upload import missing_objects
-from hfver.model.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code
+from hfver.model.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code, with_base
 from hfver.model.lineage.record import BaseModelLink
 from hfver.model.secrets import refuse_secrets
 from hfver.registry.resolve import candidate_release, release_of
@@ -93,6 +93,8 @@ def release(
     if published := find_published(state, checkpoint, request):
         return published
     base = find_base(hub, checkpoint, request.base)
+    if base is not None and base.source is not None:
+        checkpoint = with_base(checkpoint, base.source, base.revision)
     report = smoke_folder(hub, checkpoint, base, request, say, progress)
     transaction = _Transaction(repo, request, policy, checkpoint, base, report, say, progress)
     if time.monotonic() - read_at > MAX_STATE_AGE:

@@ -4,12 +4,14 @@ from hfver.model.checkpoint.checkpoint import BaseHint, Checkpoint, Exclusion, T
 from hfver.model.checkpoint.convert import convert_pickles
 from hfver.model.checkpoint.hash import hash_files
 from hfver.model.checkpoint.hash_cache import HashCache
+from hfver.model.checkpoint.portable import LOADED_FROM, with_base
 from hfver.model.checkpoint.read import check_unchanged, read_checkpoint
 from hfver.model.checkpoint.remote_code import refuse_code
 from hfver.model.checkpoint.tensors import tensor_name
 from hfver.model.checkpoint.tensors_json import decode_tensors, encode_tensors
 
 __all__ = [
+    "LOADED_FROM",
     "BaseHint",
     "Checkpoint",
     "Exclusion",
@@ -23,4 +25,5 @@ __all__ = [
     "read_checkpoint",
     "refuse_code",
     "tensor_name",
+    "with_base",
 ]
