@@ -91,7 +91,7 @@ def test_a_fine_tune_names_the_release_it_was_loaded_from(
 ) -> None:
     loaded = hfver.load("acme/base@1.0.0", hub=local_hub, device="cpu")
     with torch.no_grad():
-        next(loaded.model.parameters()).add_(1e-3)
+        loaded.model.get_input_embeddings().weight.add_(1e-3)
     save(loaded.model, tmp_path / "tuned")
     loaded.tokenizer.save_pretrained(tmp_path / "tuned")
     before = (tmp_path / "tuned/config.json").read_bytes()
@@ -123,7 +123,7 @@ def test_a_model_trained_from_a_fine_tune_names_the_fine_tune(
     for origin, target in (("acme/base@1.0.0", "acme/one"), ("acme/one", "acme/two")):
         loaded = hfver.load(origin, hub=local_hub, device="cpu")
         with torch.no_grad():
-            next(loaded.model.parameters()).add_(1e-3)
+            loaded.model.get_input_embeddings().weight.add_(1e-3)
         loaded.model.save_pretrained(tmp_path / target)
         hfver.release(tmp_path / target, target, hub=local_hub, smoke="off")
     found = base_of(published("acme/two", local_hub))
@@ -176,7 +176,7 @@ def test_an_adapter_is_published_with_the_name_of_its_base(
     assert hfver.verify(f"acme/lora@{done.version}", hub=local_hub)
     again = hfver.release(adapter, "acme/lora", hub=local_hub, smoke="require")
     assert again.version == done.version
-    assert not hfver.diff(adapter, "acme/lora", hub=local_hub).changes
+    assert not hfver.diff(str(adapter), "acme/lora", hub=local_hub).changes
 
 
 def rename_base(adapter: Path, name: str) -> None:
