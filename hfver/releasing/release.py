@@ -38,6 +38,7 @@ from hfver.releasing.receipt import find_published, remember_receipt
 from hfver.releasing.request import ReleaseRequest
 from hfver.releasing.review import find_review, propose
 from hfver.releasing.smoke_gate import smoke_candidate, smoke_folder
+from hfver.releasing.tokenizer_gate import check_tokenizer
 
 __all__ = ["release"]
 
@@ -75,7 +76,7 @@ def release(
     Raises:
         BadCheckpoint: The folder is not a checkpoint, or contains unsafe files.
         PolicyViolation: Loading the model would run code, which was not allowed; or the policy requires a signature
-            that this release would not have.
+            that this release would not have; or the release before had a tokenizer and this one has none.
         SecretFound: A file that would be published contains a secret.
         SmokeFailed: The model does not work.
         ReleaseExists: Nothing changed, or the version is taken.
@@ -92,6 +93,7 @@ def release(
     read_at, state = time.monotonic(), find_state(repo, TrustOptions(policy=policy))
     if published := find_published(state, checkpoint, request):
         return published
+    check_tokenizer(checkpoint, state, request, say)
     base = find_base(hub, checkpoint, request.base)
     if base is not None and base.source is not None:
         checkpoint = with_base(checkpoint, base.source, base.revision)

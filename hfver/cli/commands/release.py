@@ -31,6 +31,10 @@ def release(
         str | None,
         typer.Option(metavar="TEXT", help="Why the bump may be smaller than the change requires; kept in the ledger."),
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Override the refusal of this name; --because says why. Repeatable."),
+    ] = None,
     message: Annotated[str | None, typer.Option("-m", "--message", help="What changed, in your words.")] = None,
     hub: HubOption = None,
     smoke: Annotated[
@@ -90,6 +94,7 @@ def release(
             bump=bump,  # type: ignore[arg-type]  # checked by the API
             pre=pre,
             because=because,
+            allow=allow or (),
             message=message,
             hub=hub,
             smoke=smoke,  # type: ignore[arg-type]  # checked by the API
