@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_each_option_changes_the_identity_of_a_request(tmp_path: Path, one: obje
         "lineage": tmp_path / "file.json",
     }
     value = other.get(name, True if one.default is False else "other")  # type: ignore[attr-defined]
-    needed = {"because": "why"} if name == "allow" else {}
+    needed: dict[str, Any] = {"because": "why"} if name == "allow" else {}
     changed = ReleaseRequest("out", REPO, **{name: value}, **needed)  # type: ignore[arg-type]
     assert changed.identity() != ReleaseRequest("out", REPO, **needed).identity()
 
