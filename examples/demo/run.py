@@ -103,9 +103,7 @@ def _assistant(demo: Demo, number: int) -> Stage:
         base = _load(demo, "demo/base@1.0.0")
         metrics = train.train_assistant(base.model, base.tokenizer, data, demo.files.questions_heldout, out, recipe)
     message = ("Answers questions on Pride and Prejudice.", "Knows Persuasion as well.")[number - 1]
-    return _release(
-        demo, out, "demo/assistant", metrics, began, message, data=data, base=f"demo/base@{base.release.version}"
-    )
+    return _release(demo, out, "demo/assistant", metrics, began, message, data=data)
 
 
 def _release(
@@ -117,16 +115,13 @@ def _release(
     message: str,
     *,
     data: Path,
-    base: str | None = None,
 ) -> Stage:
     """Publish a folder as the next version of a repo. hfver compares it with the last one to choose the version."""
     import hfver
 
     trained = time.perf_counter()
     with _step(f"Release {_short(folder)} to {repo}") as notes:
-        release = hfver.release(
-            folder, repo, hub=demo.hub, message=message, base=base, datasets=[str(data)], smoke="require"
-        )
+        release = hfver.release(folder, repo, hub=demo.hub, message=message, datasets=[str(data)], smoke="require")
         notes.append(f"{release.bump or 'first'}: {release.version}, commit {release.commit[:8]}")
     return Stage(release, metrics, trained - began, time.perf_counter() - trained)
 
@@ -188,7 +183,7 @@ def _cells(stage: Stage) -> dict[str, str]:
         "files": str(len(release.files)),
         "total": _bytes(release.bytes_total),
         "sent": _bytes(release.bytes_sent),
-        "smoke eval": release.smoke.status if release.smoke else "not run",
+        "smoke eval": release.smoke.verdict if release.smoke else "not run",
         "held-out loss": f"{metrics['eval_loss']:.3f}",
         "perplexity": f"{metrics['eval_perplexity']:.1f}",
         "trained in": f"{stage.train_seconds:.1f} s",

@@ -137,6 +137,8 @@ class Manifest(BaseModel):
     bump: Bump | None = None
     because: str | None = None
     """Why the version is lower than the change required, in the author's words."""
+    allowed: tuple[str, ...] = ()
+    """The refusals that the author overrode, by name; ``because`` says why. hfver 0.1 ignores this key."""
     levels: Mapping[str, Bump] | None = None
     """The levels of rules that the policy changed."""
     created_at: datetime
@@ -147,7 +149,8 @@ class Manifest(BaseModel):
 
     def encode(self) -> bytes:
         """Encode the manifest: with sorted keys, two spaces of indentation, and a final newline."""
-        data = self.model_dump(mode="json", by_alias=True)
+        # Left out while empty, so that what has no overrides is encoded as hfver 0.1 does.
+        data = self.model_dump(mode="json", by_alias=True, exclude=None if self.allowed else {"allowed"})
         return (json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
 
     @classmethod

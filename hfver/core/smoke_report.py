@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from hfver.core.digests import Digest
+from hfver.core.plural import counted
 
 __all__ = ["SmokeCheck", "SmokeReport", "SmokeSummary", "Status", "worst"]
 
@@ -47,9 +48,22 @@ class SmokeReport(BaseModel):
         """The checks that failed."""
         return tuple(check for check in self.checks if check.status == "failed")
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def skipped(self) -> int:
+        """The number of checks that did not apply, or could not be made."""
+        return sum(check.status == "skipped" for check in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """The status, with the number of skipped checks if there are any."""
+        return _verdict(self.status, self.skipped, len(self.checks))
+
     def summary(self) -> SmokeSummary:
         """Reduce the report to what a ledger line keeps."""
-        return SmokeSummary(status=self.status, device=self.device, dtype=self.dtype, checks=len(self.checks))
+        return SmokeSummary(
+            status=self.status, device=self.device, dtype=self.dtype, checks=len(self.checks), skipped=self.skipped
+        )
 
 
 class SmokeSummary(BaseModel):
@@ -61,6 +75,17 @@ class SmokeSummary(BaseModel):
     device: str
     dtype: str
     checks: int
+    skipped: int | None = None
+    """The number of checks that were skipped; None in ledgers of hfver 0.1, which ignores this key."""
+
+    @property
+    def verdict(self) -> str:
+        """The status, with the number of skipped checks if there are any."""
+        return _verdict(self.status, self.skipped or 0, self.checks)
+
+
+def _verdict(status: Status, skipped: int, checks: int) -> str:
+    return f"{status}, {skipped} of {counted(checks, 'check')} skipped" if skipped else status
 
 
 def worst(statuses: Sequence[Status]) -> Status:

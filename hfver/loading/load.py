@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hfver.core.manifest import LINEAGE
 from hfver.core.plural import counted
 from hfver.core.progress import Progress, silent
@@ -12,6 +14,7 @@ from hfver.errors import BadCheckpoint, SmokeFailed
 from hfver.hub import Hub
 from hfver.loading.base import fetch_base
 from hfver.loading.fetch import Snapshot, fetch_snapshot
+from hfver.model.checkpoint import LOADED_FROM
 from hfver.model.lineage.record import Lineage
 from hfver.model.runtime import LoadedModel, load_model
 from hfver.model.smoke import examine, run_smoke
@@ -73,6 +76,7 @@ def load(
     report = examine(loaded, content_digest=pinned.release.content_digest) if smoke else None
     if report is not None and report.status == "failed":
         raise SmokeFailed(f"{pinned.release} failed its smoke eval:{_failures(report)}")
+    _note_release(loaded.model, pinned)
     return Loaded(loaded.model, loaded.tokenizer, loaded.processor, pinned.release, report)
 
 
@@ -124,6 +128,25 @@ def _base_of(hub: Hub, snapshot: Snapshot, where: str, trust: TrustOptions, prog
     record = snapshot.path / LINEAGE
     lineage = Lineage.decode(record.read_bytes(), f"{where}: {LINEAGE}") if record.is_file() else Lineage()
     return fetch_base(hub, lineage.base_model, where, lock=trust.lock, progress=progress)
+
+
+def _note_release(model: Any, pinned: Pinned) -> None:
+    """Note on the model's config which release it is, so that what is trained from it can name its base.
+
+    ``save_pretrained`` writes every attribute of a config, and copies of a model keep them; transformers 5 no longer
+    writes ``_name_or_path``. A release removes the note from the config that it publishes.
+    """
+    # A sentence-transformers pipeline has no config: it belongs to the transformer inside.
+    configs = [getattr(module, "config", None) for module in (model, *_transformers_in(model))]
+    for config in configs:
+        if hasattr(config, "save_pretrained"):
+            setattr(config, LOADED_FROM, {"repo": pinned.release.repo, "revision": pinned.release.commit})
+
+
+def _transformers_in(model: Any) -> list[Any]:
+    children = getattr(model, "children", None)
+    found = (getattr(child, "auto_model", None) for child in children()) if children else ()
+    return [module for module in found if module is not None]
 
 
 def _misfit(loaded: LoadedModel) -> str:

@@ -18,7 +18,6 @@ from hfver.registry.state import state_at
 __all__ = ["find_base"]
 
 _SHA = re.compile(r"[0-9a-f]{40}")
-_CACHE_PATH = re.compile(r"models--([^/\\]+)--([^/\\]+)[/\\]snapshots[/\\]([0-9a-f]{40})")
 
 
 def find_base(hub: Hub, checkpoint: Checkpoint, named: str | None) -> BaseModelLink | None:
@@ -42,7 +41,7 @@ def find_base(hub: Hub, checkpoint: Checkpoint, named: str | None) -> BaseModelL
             return _look_up(hub, name, revision, relation)
         except HubDenied as error:
             return _unpinned(checkpoint, BaseHint(name, revision, relation), error)
-    hint = _resolve_cache_path(checkpoint.base)
+    hint = checkpoint.base
     if hint is None:
         _check_not_adapter(checkpoint)
         return None
@@ -113,14 +112,6 @@ def _release_link(pinned: Pinned, relation: str) -> BaseModelLink:
         relation=relation,
         digest=release.digest,
     )
-
-
-def _resolve_cache_path(hint: BaseHint | None) -> BaseHint | None:
-    """Turn a path into the Hugging Face cache into the repo and commit that it stands for."""
-    match = _CACHE_PATH.search(hint.name) if hint else None
-    if hint is None or match is None:
-        return hint
-    return BaseHint(f"{match[1]}/{match[2]}", match[3], hint.relation)
 
 
 def _relation(checkpoint: Checkpoint, hint: BaseHint | None) -> str:

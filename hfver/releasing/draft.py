@@ -27,7 +27,7 @@ from hfver.errors import HubDenied, HubNotFound
 from hfver.hub.client import HubRepo
 from hfver.hub.upload import Source
 from hfver.model.card import CardFacts, render_card, render_changelog, with_yanks
-from hfver.model.checkpoint import Checkpoint, encode_tensors
+from hfver.model.checkpoint import Checkpoint, encode_tensors, lacks_tokenizer
 from hfver.model.lineage import LineageOptions, capture
 from hfver.model.lineage.record import BaseModelLink, Lineage, metrics_of
 from hfver.model.secrets import refuse_secrets, scan_texts
@@ -166,6 +166,7 @@ def _manifest(
     request: ReleaseRequest,
     now: datetime,
 ) -> Manifest:
+    allowed = tuple(sorted(set(request.allow))) if lacks_tokenizer(checkpoint) else ()
     return Manifest(
         repo=request.repo,
         version=str(choice.version),
@@ -173,7 +174,8 @@ def _manifest(
         ledger_head=state.ledger.head if state else None,
         content_digest=checkpoint.content_digest,
         bump=choice.bump,
-        because=choice.because,
+        because=choice.because or (request.because if allowed else None),
+        allowed=allowed,
         levels=policy.rules or None,
         created_at=now,
         created_by=repo.hub.user,

@@ -90,7 +90,7 @@ def choose_version(
         PolicyViolation: A metric is beyond its budget, or the requested version is lower than the change requires.
         VerificationError: The previous release does not match the ledger.
     """
-    previous = _previous(state, request.version)
+    previous = previous_release(state, request.version)
     if state is not None and previous is not None:
         _check_changed(state, previous, content.content_digest, request)
         return _choose_after(state, previous, content, request, policy)
@@ -119,7 +119,7 @@ def _choose_after(
     return VersionChoice(previous, version, bump, difference, because, changelog, old_metrics)
 
 
-def _previous(state: RepoState | None, version: Version | None) -> Entry | None:
+def previous_release(state: RepoState | None, version: Version | None) -> Entry | None:
     """Choose the release to compare with: the highest stable one, below the exact version if one was asked for."""
     # Prereleases are skipped: nobody pins them with a range, so the change is measured from the release before them.
     entries = state.ledger.entries if state else ()

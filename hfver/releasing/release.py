@@ -24,7 +24,7 @@ from hfver.errors import Conflict, Refused
 from hfver.hub import Hub
 from hfver.hub.client import HubRepo
 from hfver.hub.upload import missing_objects
-from hfver.model.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code
+from hfver.model.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code, with_base
 from hfver.model.lineage.record import BaseModelLink
 from hfver.model.secrets import refuse_secrets
 from hfver.registry.resolve import candidate_release, release_of
@@ -38,6 +38,7 @@ from hfver.releasing.receipt import find_published, remember_receipt
 from hfver.releasing.request import ReleaseRequest
 from hfver.releasing.review import find_review, propose
 from hfver.releasing.smoke_gate import smoke_candidate, smoke_folder
+from hfver.releasing.tokenizer_gate import check_tokenizer
 
 __all__ = ["release"]
 
@@ -75,7 +76,7 @@ def release(
     Raises:
         BadCheckpoint: The folder is not a checkpoint, or contains unsafe files.
         PolicyViolation: Loading the model would run code, which was not allowed; or the policy requires a signature
-            that this release would not have.
+            that this release would not have; or the release before had a tokenizer and this one has none.
         SecretFound: A file that would be published contains a secret.
         SmokeFailed: The model does not work.
         ReleaseExists: Nothing changed, or the version is taken.
@@ -95,8 +96,11 @@ def release(
         _check_present_name(state)
     if published := find_published(state, checkpoint, request):
         return published
+    check_tokenizer(checkpoint, state, request, say)
     # The base must be known before the smoke eval, which loads an adapter onto it.
     base = find_base(hub, checkpoint, request.base)
+    if base is not None and base.source is not None:
+        checkpoint = with_base(checkpoint, base.source, base.revision)
     report = smoke_folder(hub, checkpoint, base, request, say, progress)
     transaction = _Transaction(repo, request, policy, checkpoint, base, report, say, progress)
     if time.monotonic() - read_at > MAX_STATE_AGE:

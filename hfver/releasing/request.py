@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PathLike", "ReleaseRequest", "option"]
 
+OVERRIDES = ("no-tokenizer",)
+"""The names of the refusals that ``allow`` can override."""
+
 PathLike = str | os.PathLike[str]
 
 
@@ -64,6 +67,11 @@ class ReleaseRequest:
         None,
         "Why the version may be lower than the change requires, or a metric beyond its budget. Kept in the ledger.",
         metavar="TEXT",
+    )
+    allow: Sequence[str] = option(
+        (),
+        "Override the refusal of this name; because must say why. Kept in the manifest. Repeat for several.",
+        metavar="NAME",
     )
     message: str | None = option(None, "What changed, in your own words.", flag="-m/--message", metavar="TEXT")
     smoke: Literal["auto", "require", "off"] = option(
@@ -116,6 +124,11 @@ class ReleaseRequest:
             value, choices = getattr(self, one.name), one.metadata.get("choices")
             if choices and value not in choices:
                 raise BadConfig(f"{one.name} cannot be {value!r}.", f"Choose one of: {', '.join(choices)}")
+        for name in self.allow:
+            if name not in OVERRIDES:
+                raise BadConfig(f"No refusal is called {name!r}.", f"Choose one of: {', '.join(OVERRIDES)}")
+        if self.allow and not self.because:
+            raise BadConfig(f"allow {', '.join(self.allow)} has no reason.", 'Say why: --because "…"')
 
     @property
     def folder(self) -> Path:

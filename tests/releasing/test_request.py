@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,13 +50,15 @@ def test_each_option_changes_the_identity_of_a_request(tmp_path: Path, one: obje
     other = {
         "bump": "major",
         "smoke": "off",
+        "allow": ("no-tokenizer",),
         "datasets": ("a/b",),
         "metrics": tmp_path / "file.json",
         "lineage": tmp_path / "file.json",
     }
     value = other.get(name, True if one.default is False else "other")  # type: ignore[attr-defined]
-    changed = ReleaseRequest("out", REPO, **{name: value})  # type: ignore[arg-type]
-    assert changed.identity() != ReleaseRequest("out", REPO).identity()
+    needed: dict[str, Any] = {"because": "why"} if name == "allow" else {}
+    changed = ReleaseRequest("out", REPO, **{name: value}, **needed)  # type: ignore[arg-type]
+    assert changed.identity() != ReleaseRequest("out", REPO, **needed).identity()
 
 
 def test_a_file_counts_by_its_content(tmp_path: Path) -> None:

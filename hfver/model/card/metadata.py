@@ -22,14 +22,15 @@ _UNKNOWN = ("", "unknown", "none", "license")
 
 def metadata(facts: CardFacts, author: Mapping[str, Any], links: Links) -> dict[str, Any]:
     """Build the block: what the author's block says, completed and corrected by what hfver knows."""
+    base = _base(facts, author)
     ours = {
         "language": _texts(author.get("language")),
         "license": _license(author.get("license")) or _license(facts.lineage.license),
         "library_name": _text(author.get("library_name")) or facts.checkpoint.library_name,
         "pipeline_tag": pipeline_tag(facts, author),
-        **_base(facts, author),
+        **base,
         "datasets": _datasets(facts, author),
-        "tags": _unique([*_texts(author.get("tags")), "hfver"]),
+        "tags": _unique([*_tags(author, _texts(base["base_model"])), "hfver"]),
         "model-index": model_index(facts, author, links),
     }
     # TRL writes "licence: license", which is a placeholder.
@@ -61,6 +62,12 @@ def _base(facts: CardFacts, author: Mapping[str, Any]) -> dict[str, Any]:
         "base_model": names[0] if len(names) == 1 else names,
         "base_model_relation": base.relation if base.relation in RELATIONS else None,
     }
+
+
+def _tags(author: Mapping[str, Any], bases: list[str]) -> list[str]:
+    """Drop the tags of other bases than the card names: PEFT makes one of the folder that it loaded the base from."""
+    tags = _texts(author.get("tags"))
+    return [tag for tag in tags if not tag.startswith("base_model:") or tag.rpartition(":")[2] in bases]
 
 
 def _datasets(facts: CardFacts, author: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hfver.model.card.facts import CardFacts
 from hfver.model.card.links import is_hub_id
+from hfver.model.checkpoint import lacks_tokenizer
 
 __all__ = ["plain_code"]
 
@@ -37,6 +38,9 @@ def plain_code(facts: CardFacts, tag: str | None) -> str:
 def _model(facts: CardFacts, tag: str) -> str:
     model, reader = _classes(tag)
     at = f'"{facts.repo}", revision="v{facts.version}"'
+    if reader == "AutoTokenizer" and lacks_tokenizer(facts.checkpoint):
+        # AutoTokenizer would not fail: from config.json alone it makes a tokenizer with an empty vocabulary.
+        return f"from transformers import {model}\n\nmodel = {model}.from_pretrained({at})  # has no tokenizer"
     return (
         f"from transformers import {model}, {reader}\n\n"
         f"model = {model}.from_pretrained({at})\n"

@@ -6,6 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from hfver.model.checkpoint.checkpoint import BaseHint
+from hfver.model.checkpoint.portable import from_cache_path
+
+
+def prefer_exact(card: BaseHint | None, loaded_from: BaseHint | None) -> BaseHint | None:
+    """Choose between the base on the card and the release that ``hfver.load`` noted.
+
+    The card is what the author says, so it wins; where both name the same repo, the note has the commit.
+    """
+    if card is None or loaded_from is None:
+        return card or loaded_from
+    same = card.name.casefold() == loaded_from.name.casefold()
+    return BaseHint(loaded_from.name, loaded_from.revision, card.relation) if same and not card.revision else card
 
 
 def base_from_card(front: Mapping[str, Any]) -> BaseHint | None:
@@ -17,7 +29,8 @@ def base_from_card(front: Mapping[str, Any]) -> BaseHint | None:
         return None
     if not isinstance(relation, str):
         relation = "merge" if len(names) > 1 else "finetune"
-    return BaseHint(names[0], None, relation)
+    name, revision = from_cache_path(names[0]) or (names[0], None)
+    return BaseHint(name, revision, relation)
 
 
 def base_from_adapter(config: Mapping[str, Any]) -> BaseHint | None:

@@ -10,7 +10,7 @@ from typing import Any
 from hfver.core.front_matter import split_front_matter
 from hfver.core.manifest import CARD
 from hfver.errors import BadCheckpoint, BadConfig
-from hfver.model.checkpoint.base_hint import base_from_adapter, base_from_card
+from hfver.model.checkpoint.base_hint import base_from_adapter, base_from_card, prefer_exact
 from hfver.model.checkpoint.checkpoint import BaseHint, Kind
 from hfver.model.checkpoint.kind import ADAPTER_CONFIG, MODULES, module_folders
 from hfver.model.checkpoint.shards import MAX_INDEX, Index, is_index, read_indexes
@@ -66,13 +66,21 @@ def check_sizes(walk: FolderWalk) -> None:
             check_size(file.path, file.stamp.size, MAX_JSON)
 
 
-def describe(walk: FolderWalk, kind: Kind, content: Mapping[str, bytes], *, for_release: bool) -> Description:
+def describe(
+    walk: FolderWalk,
+    kind: Kind,
+    content: Mapping[str, bytes],
+    loaded_from: BaseHint | None = None,
+    *,
+    for_release: bool,
+) -> Description:
     """Parse the small files of a folder.
 
     Args:
         walk: The folder.
         kind: What wrote it.
         content: The bytes of its small files, by path.
+        loaded_from: The release that ``hfver.load`` built the model from, if a config says so.
         for_release: Whether the folder is to be released; if not, a card that cannot be parsed is ignored.
 
     Raises:
@@ -81,7 +89,7 @@ def describe(walk: FolderWalk, kind: Kind, content: Mapping[str, bytes], *, for_
     folders = module_folders(walk, content[MODULES]) if kind == "sentence-transformers" else (".",)
     indexes = read_indexes(walk, content)
     configs = {path: parse_object(walk.files[path].path, content[path]) for path in walk.files if _is_config(path)}
-    base = _base(walk, content, for_release=for_release)
+    base = prefer_exact(_base(walk, content, for_release=for_release), loaded_from)
     if kind == "adapter":
         base = base_from_adapter(configs.get(ADAPTER_CONFIG, {})) or base
     return Description(folders, indexes, configs, base)

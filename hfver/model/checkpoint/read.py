@@ -15,6 +15,7 @@ from hfver.model.checkpoint.exclusions import is_ambiguous
 from hfver.model.checkpoint.file_pass import ByteCounter, FileRead, ReadTask, read_files
 from hfver.model.checkpoint.hash_cache import FileFacts, HashCache
 from hfver.model.checkpoint.kind import ADAPTER_CONFIG, kind_of, likely_kind
+from hfver.model.checkpoint.portable import entry_of, find_loaded_from, rewrite_card, rewrite_configs
 from hfver.model.checkpoint.tensors import name_tensors
 from hfver.model.checkpoint.untrusted_files import shown, stat_regular
 from hfver.model.checkpoint.walk import (
@@ -35,7 +36,8 @@ def read_checkpoint(
     """Read a folder as ``save_pretrained``, a Trainer, PEFT or sentence-transformers writes it.
 
     For a release every file is opened once at most, several at a time, and one pass over it feeds everything that wants
-    its bytes. A large file that the cache knows is not opened at all.
+    its bytes. A large file that the cache knows is not opened at all. Configs and the card that name folders of this
+    machine are read as a release holds them; see ``portable.py``.
 
     Args:
         directory: The folder; files in it may be links to files elsewhere.
@@ -57,17 +59,21 @@ def read_checkpoint(
     # What describes the folder is read first, so that a broken one is refused before its weights are read.
     reads = read_files({path: task for path, task in tasks.items() if is_read_whole(path)}, counter, cache)
     documents = read_documents(walk, for_release=for_release)
-    described = describe(walk, kind, {**documents, **_content(reads)}, for_release=for_release)
+    small = {**documents, **_content(reads)}
+    changed = rewrite_configs(small)
+    described = describe(walk, kind, {**small, **changed}, find_loaded_from(small), for_release=for_release)
+    changed |= rewrite_card(small)
     reads |= read_files({path: task for path, task in tasks.items() if path not in reads}, counter, cache)
     walk = move_pickles(walk, {path for path, read in reads.items() if read.facts is None})
     facts = {path: reads[path].whole for path in walk.files}
+    files = {path: FileEntry(size=file.stamp.size, sha256=facts[path].sha256) for path, file in walk.files.items()}
     return Checkpoint(
         directory=directory,
         kind=kind,
-        files={path: FileEntry(size=file.stamp.size, sha256=facts[path].sha256) for path, file in walk.files.items()},
+        files=files | {path: entry_of(data) for path, data in changed.items() if path in files},
         exclusions=exclude_pickles(walk),
         tensors=name_tensors(walk, described.indexes, facts),
-        content={**documents, **_content(reads)},
+        content={**documents, **_content(reads), **changed},
         config=described.config("config.json"),
         generation_config=described.config("generation_config.json"),
         tokenizer_config=described.config("tokenizer_config.json"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hfver.errors import BadCheckpoint, UsageError
-from hfver.model.checkpoint import refuse_code
+from hfver.model.checkpoint import from_cache_path, refuse_code
 from hfver.model.runtime.classes import auto_class, pipeline_tag
 from hfver.model.runtime.config_files import read_json
 from hfver.model.runtime.loaded import LoadedModel, LoadRequest
@@ -49,8 +49,14 @@ def load_adapter(request: LoadRequest) -> LoadedModel:
         tokenizer=tokenizer,
         missing_keys=_not_supplied(base.missing_keys, shapes) + missing,
         unexpected_keys=base.unexpected_keys + unexpected,
-        notes=(*base.notes, f"adapter ({config.get('peft_type')}) on {base_request.directory}"),
+        notes=(*base.notes, f"adapter ({config.get('peft_type')}) on {_base_name(base_request.directory)}"),
     )
+
+
+def _base_name(directory: Path) -> str:
+    """Name the base in a note that the card repeats: the folder's path is nobody else's business."""
+    found = from_cache_path(str(directory.absolute()))
+    return f"{found[0]} at {found[1][:12]}" if found else directory.absolute().name
 
 
 def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:

@@ -5,19 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hfver.model.checkpoint.tokenizer_files import TOKENIZER_FILES
 from hfver.model.runtime.loaded import LoadRequest
 
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "vocab.txt",
-    "vocab.json",
-    "tekken.json",
-)
-"""A folder with any of these has a tokenizer of its own, which ``AutoTokenizer`` can load."""
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
 
 

@@ -1,0 +1,37 @@
+"""Which files make up a tokenizer, and which models are of no use without one."""
+
+from __future__ import annotations
+
+from hfver.model.checkpoint.checkpoint import Checkpoint
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.txt",
+    "vocab.json",
+    "tekken.json",
+)
+"""A folder with any of these has a tokenizer of its own, which ``AutoTokenizer`` can load."""
+
+TEXT_TASKS = frozenset(
+    {
+        "text-generation",
+        "text2text-generation",
+        "fill-mask",
+        "text-classification",
+        "token-classification",
+        "question-answering",
+        "multiple-choice",
+        "translation",
+        "summarization",
+    }
+)
+
+
+def lacks_tokenizer(checkpoint: Checkpoint) -> bool:
+    """Return whether this is a complete text model without a tokenizer; an adapter takes that of its base."""
+    is_text = checkpoint.kind == "model" and checkpoint.pipeline_tag in TEXT_TASKS
+    return is_text and not any(name in checkpoint.files for name in TOKENIZER_FILES)
