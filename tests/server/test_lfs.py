@@ -14,8 +14,9 @@ import pytest
 from huggingface_hub import HfApi
 
 from hfver.server import EmbeddedHub
+from hfver.server.storage.pointers import Pointer
 
-from .tools import REPO, batch, header, lfs_line, post_commit, sha256, upload_object, write
+from .tools import REPO, batch, git, header, lfs_line, post_commit, sha256, upload_object, write
 
 DATA = b"weights" * 100_000
 
@@ -210,3 +211,111 @@ def test_a_lost_object_is_reported_as_missing(hub: EmbeddedHub, http: httpx.Clie
     answer = http.get(f"/{REPO}/resolve/main/w.bin")
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "EntryNotFound")
     assert api.model_info(repo).safetensors is None
+
+
+def _copy_in(http: httpx.Client, data: bytes, oid: str | None = None) -> httpx.Response:
+    """Copy bytes as an object, as a client in the Hub's own process does; returns the answer to its confirmation."""
+    oid = oid or sha256(data)
+    item = _item(batch(http, oid, len(data), transfers=["hfver-copy"]))
+    Path(unquote(urlsplit(_href(item, "upload")).path)).write_bytes(data)
+    return httpx.post(_href(item, "verify"), json={"oid": oid, "size": len(data)})
+
+
+def test_a_copy_of_other_content_is_refused_and_leaves_nothing(hub: EmbeddedHub, http: httpx.Client, repo: str) -> None:
+    answer = _copy_in(http, b"x" * len(DATA), oid=sha256(DATA))
+    assert (answer.status_code, "SHA-256 mismatch" in answer.json()["error"]) == (422, True)
+    assert not _object(hub, sha256(DATA)).exists()
+    assert list((hub.root / "lfs" / "incoming").iterdir()) == []
+    assert _copy_in(http, DATA).status_code == 200
+    assert _object(hub, sha256(DATA)).read_bytes() == DATA
+
+
+def test_a_copy_with_a_second_name_is_refused(hub: EmbeddedHub, http: httpx.Client, repo: str, tmp_path: Path) -> None:
+    item = _item(batch(http, sha256(DATA), len(DATA), transfers=["hfver-copy"]))
+    place = Path(unquote(urlsplit(_href(item, "upload")).path))
+    (place.parent / "mine").write_bytes(DATA)
+    os.link(place.parent / "mine", place)
+    assert httpx.post(_href(item, "verify"), json={"oid": sha256(DATA), "size": len(DATA)}).status_code == 422
+    assert not _object(hub, sha256(DATA)).exists()
+
+
+def _damage(path: Path, data: bytes) -> None:
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damaged", [b"x" * len(DATA), DATA[:-1], b""], ids=["other", "short", "empty"])
+def test_a_damaged_object_is_set_aside_and_can_be_uploaded_again(
+    hub: EmbeddedHub, http: httpx.Client, api: HfApi, repo: str, damaged: bytes
+) -> None:
+    write(api, {"w.bin": DATA})
+    oid = sha256(DATA)
+    _damage(_object(hub, oid), damaged)
+    assert "actions" in _item(batch(http, oid, len(DATA)))
+    (aside,) = (hub.root / "lfs" / "damaged").iterdir()
+    assert (aside.name.partition("-")[0], aside.read_bytes()) == (oid, damaged)
+    assert not _object(hub, oid).exists()
+    assert upload_object(http, DATA) == oid
+    assert _object(hub, oid).read_bytes() == DATA
+    assert "actions" not in _item(batch(http, oid, len(DATA)))
+
+
+def test_an_upload_replaces_a_damaged_object_that_nobody_noticed(
+    hub: EmbeddedHub, http: httpx.Client, api: HfApi, repo: str
+) -> None:
+    oid = sha256(DATA)
+    item = _item(batch(http, oid, len(DATA)))
+    write(api, {"w.bin": DATA})
+    _damage(_object(hub, oid), b"x" * len(DATA))
+    assert httpx.put(_href(item, "upload"), content=DATA).status_code == 200
+    assert _object(hub, oid).read_bytes() == DATA
+
+
+def test_a_damaged_object_cannot_be_committed_or_pushed(
+    hub: EmbeddedHub, http: httpx.Client, api: HfApi, repo: str, tmp_path: Path
+) -> None:
+    oid = upload_object(http, DATA)
+    _damage(_object(hub, oid), b"x" * len(DATA))
+    assert post_commit(http, header(), lfs_line("w.bin", oid, size=len(DATA))).status_code == 422
+    _object(hub, oid).parent.mkdir(parents=True, exist_ok=True)
+    _object(hub, oid).write_bytes(b"x" * len(DATA))
+    url = hub.url.replace("http://", f"http://me:{hub.token}@")
+    git("clone", "-q", f"{url}/{REPO}", "clone", cwd=tmp_path)
+    clone = tmp_path / "clone"
+    (clone / "w.bin").write_bytes(Pointer(oid, len(DATA)).encode())
+    identity = ("-c", "user.name=n", "-c", "user.email=e", "-c", "filter.lfs.clean=cat", "-c", "filter.lfs.required=0")
+    git(*identity, "add", ".", cwd=clone)
+    git(*identity, "commit", "-qm", "pointer", cwd=clone)
+    pushed = git("push", "-q", "--no-verify", "origin", "main", cwd=clone, check=False)
+    assert pushed.returncode != 0
+    assert f"LFS object {oid} is missing" in pushed.stderr
+
+
+def test_an_object_is_hashed_once_for_as_long_as_it_is_the_same_file(
+    hub: EmbeddedHub, http: httpx.Client, repo: str
+) -> None:
+    oid = upload_object(http, DATA)
+    path, noted = _object(hub, oid), hub.root / "lfs" / "verified" / oid[:2] / oid[2:]
+    found = path.stat()
+    identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    assert tuple(map(int, noted.read_text().split())) == identity
+    # What is noted decides: bytes that are damaged and noted as whole are not read, ...
+    _damage(path, b"x" * len(DATA))
+    found = path.stat()
+    identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    noted.write_text(" ".join(map(str, identity)) + "\n")
+    assert "actions" not in _item(batch(http, oid, len(DATA)))
+    with EmbeddedHub(hub.root) as again, httpx.Client(base_url=again.url) as client:  # ... by no later process either
+        client.headers["Authorization"] = f"Bearer {again.token}"
+        assert "actions" not in _item(batch(client, oid, len(DATA)))
+        # ... until the file is another one, or the note is gone.
+        os.utime(path)
+        assert "actions" in _item(batch(client, oid, len(DATA)))
+
+
+def test_a_store_without_notes_works(hub: EmbeddedHub, http: httpx.Client, api: HfApi, repo: str) -> None:
+    """As an earlier version left it; nobody has to upload anything again."""
+    write(api, {"w.bin": DATA})
+    shutil.rmtree(hub.root / "lfs" / "verified")
+    assert "actions" not in _item(batch(http, sha256(DATA), len(DATA)))
+    assert httpx.get(f"{hub.url}/{REPO}/resolve/main/w.bin").content == DATA

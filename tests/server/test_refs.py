@@ -206,3 +206,54 @@ def test_a_pull_request_whose_commit_was_damaged_is_still_shown(
     assert api.get_discussion_details(repo, number).title == "Better weights"
     api.change_discussion_status(repo, number, "open")
     assert http.post(f"{URL}/discussions/{number}/merge").status_code == 409
+
+
+def _files(http: httpx.Client, revision: str) -> set[str]:
+    return {item["path"] for item in http.get(f"{URL}/tree/{revision}").json()}
+
+
+def test_a_tag_comes_before_a_branch_of_its_name(http: httpx.Client, api: HfApi, repo: str) -> None:
+    """As for ``git rev-parse``: a branch cannot take the place of what was tagged."""
+    tagged = write(api, {"released.txt": b"x"})
+    api.create_tag(repo, tag="v1.0.0")
+    api.create_branch(repo, branch="v1.0.0")
+    other = write(api, {"other.txt": b"x"}, revision="v1.0.0")
+    assert api.list_repo_refs(repo).tags[0].target_commit == tagged
+    for url in (f"{URL}/revision/v1.0.0", f"{URL}/revision/refs%2Ftags%2Fv1.0.0"):
+        assert http.get(url).json()["sha"] == tagged
+    assert http.get(f"{URL}/revision/refs%2Fheads%2Fv1.0.0").json()["sha"] == other
+    assert "other.txt" not in _files(http, "v1.0.0")
+    assert http.get(f"/{REPO}/resolve/v1.0.0/other.txt").status_code == 404
+    assert http.get(f"/{REPO}/resolve/v1.0.0/released.txt").headers["X-Repo-Commit"] == tagged
+    assert next(iter(api.list_repo_commits(repo, revision="v1.0.0"))).commit_id == tagged
+    # Started from and tagged is what the name stands for; committed to is the branch.
+    api.create_branch(repo, branch="from", revision="v1.0.0")
+    api.create_tag(repo, tag="again", revision="v1.0.0")
+    assert http.get(f"{URL}/revision/from").json()["sha"] == http.get(f"{URL}/revision/again").json()["sha"] == tagged
+    last = write(api, {"more.txt": b"x"}, revision="v1.0.0")
+    assert http.get(f"{URL}/revision/refs%2Fheads%2Fv1.0.0").json()["sha"] == last
+    assert http.get(f"{URL}/revision/v1.0.0").json()["sha"] == tagged
+
+
+def test_a_commit_to_a_branch_looks_at_that_branch(http: httpx.Client, api: HfApi, repo: str) -> None:
+    api.create_tag(repo, tag="v1")
+    api.create_branch(repo, branch="v1")
+    write(api, {"a.txt": b"on the branch"}, revision="v1")
+    plan = http.post(f"{URL}/preupload/v1", json={"files": [{"path": "a.txt", "size": 1, "sample": ""}]}).json()
+    assert "oid" in plan["files"][0]
+    copied = {"key": "copyFile", "value": {"path": "b.txt", "srcPath": "a.txt"}}
+    assert post_commit(http, header(), copied, revision="v1").status_code == 200
+    assert http.get(f"/{REPO}/resolve/refs%2Fheads%2Fv1/b.txt").content == b"on the branch"
+
+
+def test_a_tag_called_main_is_not_the_branch(http: httpx.Client, api: HfApi, repo: str) -> None:
+    old = head_of(api)
+    api.create_tag(repo, tag="main")
+    new = write(api, {"a.txt": b"x"})
+    assert head_of(api) == new
+    api.create_branch(repo, branch="dev")
+    assert head_of(api, "dev") == new
+    assert http.get(f"{URL}").json()["sha"] == new
+    number = api.create_pull_request(repo, title="title").num
+    assert http.get(f"{URL}/revision/refs%2Fpr%2F{number}").json()["sha"] == new
+    assert http.get(f"{URL}/revision/refs%2Ftags%2Fmain").json()["sha"] == old

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hfver.server.storage.pointers import MAX_POINTER, UPLOADED, Pointer, parse_pointer
+from hfver.server.storage.verified import VERIFIED, VerifiedFiles, matches_name
 
 MAX_FILE = 10 * 1024 * 1024
 _FAMILIES = ("refs/heads/", "refs/tags/", "refs/pr/")
@@ -119,11 +120,15 @@ def _known_before(oids: list[str]) -> set[str]:
 
 
 def _is_stored(pointer: Pointer) -> bool:
+    """Return whether the store has the object, and it matches its name."""
     store = Path(os.environ["HFVER_LFS_OBJECTS"])
+    path = store / pointer.oid[:2] / pointer.oid[2:4] / pointer.oid
     try:
-        return (store / pointer.oid[:2] / pointer.oid[2:4] / pointer.oid).stat().st_size == pointer.size
+        if path.stat().st_size != pointer.size:
+            return False
     except FileNotFoundError:
         return False
+    return matches_name(path, VerifiedFiles(store.parent / VERIFIED)) is True
 
 
 def _git(arguments: list[str], lines: Iterable[str], environment: Mapping[str, str] | None = None) -> bytes:

@@ -23,15 +23,23 @@ class RefMovedError(Exception):
     """The ref is not where the caller expected it to be."""
 
 
-def full_ref_name(git: pygit2.Repository, revision: str) -> str | None:
-    """Find the full name of the ref that a revision stands for; None if there is no such ref."""
-    if revision == "HEAD":
+def full_ref_name(git: pygit2.Repository, revision: str, *, to_write: bool = False) -> str | None:
+    """Find the full name of the ref that a revision stands for; None if there is no such ref.
+
+    Args:
+        git: The repository.
+        revision: The full name of a ref, or the name of a tag or branch.
+        to_write: Whether to commit there: that goes to branches, so a tag of the same name does not count.
+    """
+    # A tag of this name must not hide the branch: clients ask for `main` where people name no revision at all.
+    if revision in ("HEAD", "main"):
         return MAIN
     if revision.startswith("refs/"):
         known = revision.startswith(_FAMILIES) and is_ref(revision.split("/", 2)[2])
         return revision if known and git.references.get(revision) is not None else None
-    # A branch comes before a tag of the same name.
-    names = [family + revision for family in ("refs/heads/", "refs/tags/")] if is_ref(revision) else []
+    # As for `git rev-parse`, a tag comes before a branch: what was tagged stays under its name.
+    families = ("refs/heads/", "refs/tags/") if to_write else ("refs/tags/", "refs/heads/")
+    names = [family + revision for family in families] if is_ref(revision) else []
     return next((name for name in names if git.references.get(name) is not None), None)
 
 

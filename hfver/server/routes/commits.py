@@ -38,7 +38,7 @@ def preupload(request: Request, fields: dict[str, Any]) -> Response:
     """Respond for each file whether it goes to Git-LFS, whether it is ignored, and what its path contains now."""
     with repo_context(request, _right(request)) as context:
         _check_revision(request, context)
-        commit = resolve_revision(context.git, segment(request, "revision"))
+        commit = resolve_revision(context.git, _target(request, context.git))
         attributes = AttributeRules(_rules(context, commit, fields, "gitAttributes", ".gitattributes"))
         ignores = IgnoreRules(_rules(context, commit, fields, "gitIgnore", ".gitignore"))
         files = fields.get("files")
@@ -104,7 +104,7 @@ async def commit(request: Request) -> Response:
 
 
 async def _commit(request: Request, context: RepoContext, staged: StagedObjects) -> Response:
-    body = CommitBody(context, staged, segment(request, "revision"))
+    body = CommitBody(context, staged, _target(request, context.git))
     async for line in lines_of(request.stream()):
         await run_in_threadpool(body.add_line, line)
     return await run_in_threadpool(_finish, request, context, staged, body)
@@ -113,22 +113,27 @@ async def _commit(request: Request, context: RepoContext, staged: StagedObjects)
 def _finish(request: Request, context: RepoContext, staged: StagedObjects, body: CommitBody) -> Response:
     new = body.finish()
     page = f"{base_url(request)}/{context.row.repo.page}"
-    revision, number = segment(request, "revision"), None
+    revision, number = _target(request, context.git), None
     if flag(request, "create_pr"):
         number, oid = open_pull_request_with(context, staged, resolve_revision(staged.git, revision), new)
     else:
-        oid = commit_to_ref(staged, _branch(context.git, revision), new)
+        oid = commit_to_ref(staged, _branch(revision), new)
     combine_packs(context.git)
     answer = {"success": True, "commitOid": oid, "commitUrl": f"{page}/commit/{oid}", "hookOutput": ""}
     return json_response({**answer, "pullRequestUrl": f"{page}/discussions/{number}" if number else None})
 
 
-def _branch(git: pygit2.Repository, revision: str) -> str:
-    """Find the ref to commit to: a branch or a pull request, never a tag or a bare commit."""
-    name = full_ref_name(git, revision)
-    if name is None or not name.startswith(("refs/heads/", "refs/pr/")):
+def _target(request: Request, git: pygit2.Repository) -> str:
+    """Return the full name of the ref that the request wants to commit to, or the revision if there is no such ref."""
+    revision = segment(request, "revision")
+    return full_ref_name(git, revision, to_write=True) or revision
+
+
+def _branch(revision: str) -> str:
+    """Require the ref to commit to: a branch or a pull request, never a tag or a bare commit."""
+    if not revision.startswith(("refs/heads/", "refs/pr/")):
         raise revision_not_found(revision)
-    return name
+    return revision
 
 
 def history(request: Request) -> Response:

@@ -1,7 +1,7 @@
 """Git-LFS: the batch endpoint, and the objects behind its signed links.
 
 Transfers: ``basic`` for every client, and ``hfver-copy`` for the process that runs the Hub itself. The latter gets
-file:// links into the Hub's folder; `LfsStore.accept_copy` says what is trusted.
+file:// links into the Hub's folder. By either, an object is hashed before it enters the store.
 
 An object can be read only through a repo that the caller may read and that contains, or once contained, a pointer to
 it. Writing follows the rule in `storage.lfs_access`. Knowing a SHA-256 is not enough for either, and no response
@@ -96,7 +96,7 @@ def _upload(common: _Batch, pointer: Pointer, present: Set[Pointer]) -> dict[str
         return _object(pointer, {})
     store = common.context.server.lfs
     # Any other caller would learn from this that the store has an object with that hash.
-    size = store.size(pointer.oid) if common.context.caller.is_owner else None
+    size = store.intact_size(pointer.oid) if common.context.caller.is_owner else None
     if size is not None and size != pointer.size:
         return _error(pointer, 422, f"The object has {size} bytes, not {pointer.size}")
     if not common.copies:
@@ -210,8 +210,7 @@ def verify(request: Request, fields: dict[str, Any]) -> Response:
     if _pointer(fields) != link.pointer:
         raise unprocessable("The link was made for another object")
     if link.ticket:
-        if not store.has(link.pointer):
-            store.accept_copy(link.ticket, link.pointer)
+        store.accept_copy(link.ticket, link.pointer)
         _record_upload(request, link)
     with server_of(request).open_repo_by_number(link.repo) as git:
         if not store.has(link.pointer) or not may_refer(git, link.pointer):

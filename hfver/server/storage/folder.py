@@ -10,6 +10,9 @@
     repos/.libgit2               settings for libgit2 on top of each repository's own
     lfs/objects/aa/bb/<sha256>   contents of large files
     lfs/incoming/                uploads in progress
+    lfs/verified/aa/<sha256>     what the file of an object looked like when it was hashed; may be deleted
+    lfs/damaged/                 files that do not hold what their names said, for the operator to look at
+    lfs/store.lock               held while a file is renamed into or out of the store
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hfver.server.errors import NotAHubError
+from hfver.server.storage.verified import VERIFIED
 
 _MARKER = '{"hub": "hfver", "format": 1}\n'
 # The server passes the module's name, because modules move between versions. 0.1 passes none and has it at this path.
@@ -58,6 +62,21 @@ class HubFolder:
     def incoming(self) -> Path:
         """Uploads in progress. On the same file system as the objects, so that a rename is atomic."""
         return self.root / "lfs" / "incoming"
+
+    @property
+    def verified(self) -> Path:
+        """What is remembered of objects that were hashed."""
+        return self.root / "lfs" / VERIFIED
+
+    @property
+    def damaged(self) -> Path:
+        """Files that were taken out of the store, because they do not hold what their names said."""
+        return self.root / "lfs" / "damaged"
+
+    @property
+    def store_lock(self) -> Path:
+        """The lock of renames into and out of the store."""
+        return self.root / "lfs" / "store.lock"
 
     @property
     def unfinished(self) -> Path:
@@ -96,7 +115,8 @@ def open_folder(path: str | os.PathLike[str]) -> HubFolder:
         _mark_as_hub(root)
     folder = HubFolder(root)
     # A folder that was copied without its empty folders, or made by an older version, is completed.
-    for part in (folder.objects, folder.incoming, folder.unfinished, folder.trash, folder.hooks):
+    parts = (folder.objects, folder.incoming, folder.verified, folder.damaged, folder.unfinished, folder.trash)
+    for part in (*parts, folder.hooks):
         part.mkdir(parents=True, exist_ok=True)
     _write_once(root / "secret", secrets.token_bytes(32), 0o600)  # whoever reads it can sign links
     _write_once(folder.settings, _SETTINGS.encode(), 0o644)

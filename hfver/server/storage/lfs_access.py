@@ -60,14 +60,16 @@ def link_objects(
         others: Other repos of the caller, opened one after the other and only as far as needed.
 
     Returns:
-        The objects that are stored and that the repo may refer to.
+        The objects that are stored, match their names, and that the repo may refer to.
     """
     stored = {pointer for pointer in pointers if store.has(pointer)}
     own = {pointer for pointer in stored if may_refer(git, pointer)}
     linked = stored - own if reads_all else _found_in(others, stored - own)
-    for pointer in linked:
+    # Only now, because nobody may make the Hub read the objects of others, or learn from the time it takes.
+    intact = store.intact(own | linked)
+    for pointer in linked & intact:
         record_upload(git, pointer)
-    return own | linked
+    return intact
 
 
 def _found_in(others: Iterable[pygit2.Repository], pointers: set[Pointer]) -> set[Pointer]:

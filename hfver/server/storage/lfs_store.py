@@ -1,23 +1,36 @@
-"""The LFS store: files named by their SHA-256. A file that has a name is complete and on disk."""
+"""The LFS store: files named by their SHA-256. A file that has a name is complete, on disk, and was compared with it.
+
+What enters the store is hashed on the way, whatever the transport. A file that was there before, put there by an
+earlier version or from a backup, is hashed before a repo may refer to it anew, once for as long as it stays the same
+file (see `verified`). What does not match its name is set aside, so that the right bytes can be uploaded again.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
+import logging
 import os
 import re
 import secrets
+import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hfver.server.problems import unprocessable
+from hfver.server.problems import Problem, unprocessable
 from hfver.server.storage.folder import HubFolder, sync_folder
 from hfver.server.storage.pointers import Pointer
+from hfver.server.storage.verified import FileIdentity, VerifiedFiles, matches_name, open_object
+
+logger = logging.getLogger("hfver.server")
 
 # Bytes between two syncs in the background: without them, the final fsync of a large file takes many seconds.
 _SYNC_BYTES = 16 * 1024 * 1024
 _TICKET = re.compile(r"[0-9a-f]{32}")
+_TURNS = 256
 
 
 class Upload:
@@ -92,7 +105,11 @@ class LfsStore:
     """
 
     def __init__(self, folder: HubFolder) -> None:
-        self._objects, self._incoming = folder.objects, folder.incoming
+        self._objects, self._incoming, self._damaged = folder.objects, folder.incoming, folder.damaged
+        self._verified = VerifiedFiles(folder.verified)
+        self._lock_path = folder.store_lock
+        # An object is hashed by one request at a time: a client that lost patience and asks again does not add to it.
+        self._turns = tuple(threading.Lock() for _ in range(_TURNS))
 
     def path(self, oid: str) -> Path:
         """Return the path of an object, whether it exists or not; `oid` must be a SHA-256."""
@@ -106,14 +123,67 @@ class LfsStore:
             return None
 
     def has(self, pointer: Pointer) -> bool:
-        """Return whether the store has the object with exactly this size."""
+        """Return whether the store has a file for the object, with exactly this size. The file is not read."""
         return self.size(pointer.oid) == pointer.size
+
+    def intact(self, pointers: Collection[Pointer]) -> set[Pointer]:
+        """Find the objects that are stored and match their names. Files that were never compared are read."""
+        present = [pointer for pointer in pointers if self.has(pointer)]
+        unknown = [pointer for pointer in present if not self._is_known(pointer)]
+        with ThreadPoolExecutor(min(len(unknown), os.cpu_count() or 1) or 1) as pool:
+            sound = dict(zip(unknown, pool.map(lambda pointer: self._verify(pointer.oid), unknown), strict=True))
+        return {pointer for pointer in present if sound.get(pointer, True)}
+
+    def intact_size(self, oid: str) -> int | None:
+        """Return the size of an object that matches its name; None if the store has none."""
+        size = self.size(oid)
+        return size if size is not None and self._verify(oid) else None
+
+    def _is_known(self, pointer: Pointer) -> bool:
+        """Return whether the object is stored and was compared with its name before."""
+        try:
+            identity = FileIdentity.of(self.path(pointer.oid).lstat())
+        except FileNotFoundError:
+            return False
+        return identity.size == pointer.size and self._verified.includes(pointer.oid, identity)
+
+    def _verify(self, oid: str) -> bool:
+        """Compare an object with its name, unless that was done for this very file before.
+
+        One that does not match is moved out of the store, where it would be served under a name that is not its own
+        and keep the right bytes out. It is kept for the operator to look at.
+        """
+        with self._turn(oid):
+            result = matches_name(self.path(oid), self._verified)
+        if isinstance(result, FileIdentity):
+            self._set_aside(oid, result)
+        return result is True
+
+    def _set_aside(self, oid: str, damaged: FileIdentity) -> None:
+        path = self.path(oid)
+        with self._renaming():
+            # Another process may have replaced it with the right one in the meantime.
+            if path.exists() and FileIdentity.of(path.lstat()) == damaged:
+                target = self._damaged / f"{oid}-{secrets.token_hex(4)}"
+                path.rename(target)
+                sync_folder(path.parent)
+                logger.error("LFS object %s does not hold what its name says; it was moved to %s", oid, target)
+
+    def _turn(self, oid: str) -> threading.Lock:
+        return self._turns[int(oid[:2], 16) % _TURNS]
+
+    @contextlib.contextmanager
+    def _renaming(self) -> Iterator[None]:
+        """Exclude every process that renames a file into or out of the store."""
+        with self._lock_path.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     @contextlib.contextmanager
     def open_upload(self, expected: Pointer) -> Iterator[Upload]:
         """Open an upload, which is discarded at the end unless it was published."""
         # Even an object that is stored has to be sent: the caller must prove to have it, see `lfs_access`.
-        upload = Upload(None if self.has(expected) else self._incoming / secrets.token_hex(16))
+        upload = Upload(None if self._is_known(expected) else self._incoming / secrets.token_hex(16))
         try:
             yield upload
         finally:
@@ -132,6 +202,7 @@ class LfsStore:
             raise unprocessable(f"SHA-256 mismatch: expected {expected.oid}, got {upload.digest()}")
         upload.wait_for_disk()
         if upload.path is not None:
+            _seal(upload.path)
             self._install(upload.path, expected.oid)
 
     def new_ticket(self) -> str:
@@ -151,26 +222,76 @@ class LfsStore:
     def accept_copy(self, ticket: str, expected: Pointer) -> None:
         """Add a file to the store that a client in this process has copied to the path of its ticket.
 
-        The size is checked, the hash is trusted. Only the holder of this process's owner token gets a ticket; that
-        caller runs as the user who owns the folder and could write to the store anyway.
+        The client's word counts for nothing: what it copied may have been written to or exchanged since it was hashed.
 
         Raises:
-            Problem: 422 if the file is missing, is not a regular file, or has another size.
+            Problem: 422 if the file is missing, is not a regular file of its own, or has another size or hash.
+            OSError: The disk failed.
         """
         path = self.incoming(ticket)
-        if path.is_symlink() or not path.is_file() or path.stat().st_size != expected.size:
-            raise unprocessable(f"No copied file of {expected.size} bytes for {expected.oid}")
-        self._install(path, expected.oid)
+        with self._turn(expected.oid):
+            # The answer to an earlier request of the client may have been lost.
+            if self.has(expected) and matches_name(self.path(expected.oid), self._verified) is True:
+                path.unlink(missing_ok=True)
+                return
+            _check_copy(path, expected)
+            own = self._incoming / secrets.token_hex(16)
+            path.rename(own)  # from here on nobody knows its name
+            try:
+                _seal_copy(own, expected)
+                self._install(own, expected.oid)
+            finally:
+                own.unlink(missing_ok=True)
 
     def _install(self, source: Path, oid: str) -> None:
-        """Sync a file to disk and only then rename it, so that a name always stands for a complete file."""
+        """Rename a file that is sealed, so that a name always stands for a complete file."""
         final = self.path(oid)
-        with source.open("rb") as file:
-            os.fchmod(file.fileno(), 0o444)  # an object never changes
-            os.fsync(file.fileno())
         _make_durable_folder(final.parent, self._objects)
-        source.rename(final)
+        with self._renaming():
+            source.rename(final)
+            identity = FileIdentity.of(final.lstat())  # the time of its last change is that of the rename
         sync_folder(final.parent)
+        self._verified.add(oid, identity)
+
+
+def _seal(path: Path) -> None:
+    """Make a file read-only, because an object never changes, and sync it to disk."""
+    with path.open("rb") as file:
+        os.fchmod(file.fileno(), 0o444)
+        os.fsync(file.fileno())
+
+
+def _seal_copy(path: Path, expected: Pointer) -> None:
+    """Seal a copy, and hash it at the same time: the one keeps the disk busy, the other the processor.
+
+    Raises:
+        Problem: 422 if it is another object.
+        OSError: The disk failed.
+    """
+    with ThreadPoolExecutor(1) as pool, open_object(path) as file:
+        if file is None:
+            raise _no_copy(expected)
+        sealing = pool.submit(_seal, path)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        sealing.result()
+        if os.fstat(file.fileno()).st_size != expected.size:
+            raise _no_copy(expected)
+    if digest != expected.oid:
+        raise unprocessable(f"SHA-256 mismatch: expected {expected.oid}, got {digest}")
+
+
+def _check_copy(path: Path, expected: Pointer) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        raise _no_copy(expected) from None
+    # Through a second name the file could still be changed later.
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size != expected.size:
+        raise _no_copy(expected)
+
+
+def _no_copy(expected: Pointer) -> Problem:
+    return unprocessable(f"No copied file of {expected.size} bytes for {expected.oid}")
 
 
 def _make_durable_folder(folder: Path, top: Path) -> None:
