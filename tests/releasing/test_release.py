@@ -17,7 +17,7 @@ import hfver
 from hfver.api.hubs import LocalHub, open_hub
 from hfver.core.manifest import ATTRIBUTES, LEDGER, MANIFEST
 from hfver.core.policy import Policy
-from hfver.errors import BadCheckpoint, Conflict, HfverError, ReleaseExists, SmokeFailed
+from hfver.errors import BadCheckpoint, Conflict, HfverError, ReleaseExists, ReleaseReplayed, SmokeFailed
 from hfver.registry.state import read_state
 from hfver.releasing.candidate import commit_candidate
 from hfver.releasing.publish import tag_candidate
@@ -301,7 +301,7 @@ def test_tags_made_without_hfver_stay_unchanged(local_hub: LocalHub, checkpoint:
     assert release(checkpoint(2), local_hub).version == "1.2.0"
     with pytest.raises(ReleaseExists, match="not an hfver release"):
         release(checkpoint(3), local_hub, version="1.1.0")
-    with pytest.raises(HfverError, match="pending"):
+    with pytest.raises(ReleaseReplayed, match=r"its manifest is the one of acme/bot@1\.0\.0"):
         hfver.resolve(f"{REPO}@1.1.0", hub=local_hub)
 
 
