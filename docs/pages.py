@@ -112,14 +112,19 @@ def _api(name: str) -> str:
 
 
 def _commands() -> Iterator[str]:
-    """Write the reference of every command: how it is called, its options, an example."""
+    """Write the reference of every command, in the groups of the help: how it is called, its options, an example."""
     import typer
 
     from hfver.cli.app import app
+    from hfver.cli.groups import GROUPS
 
     root: Any = typer.main.get_command(app)
-    for path, command in _leaves(root, ("hfver",)):
-        yield from _command(" ".join(path), command)
+    for group, commands in GROUPS.items():
+        if commands:
+            yield f"## {group}\n"
+        for name in commands:
+            for path, command in _leaves(root.get_command(None, name), ("hfver", name)):
+                yield from _command(" ".join(path), command)
 
 
 def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -135,7 +140,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
     parameters = [one for one in command.params if one.name != "help" and not getattr(one, "hidden", False)]
     arguments = [one for one in parameters if one.param_type_name == "argument"]
     usage = " ".join([name, *(_argument(one) for one in arguments), "[OPTIONS]"])
-    yield f"## {name}\n\n{command.help}\n\n```text\n{usage}\n```\n"
+    yield f"### {name}\n\n{command.help}\n\n```text\n{usage}\n```\n"
     rows = [*((_argument(one), one) for one in arguments), *((_option(one), one) for one in parameters)]
     yield "| | |\n|---|---|"
     for shown, one in rows:

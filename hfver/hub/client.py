@@ -184,7 +184,7 @@ class HubRepo:
         git follows no redirect, because it would send the token along.
 
         Raises:
-            HubError: The Hub gives a name that is none.
+            HubError: The Hub gives something that is not a repo name.
         """
         if self._git_name is not None:  # once is enough: a Hub could give other names for ever
             return False

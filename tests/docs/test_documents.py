@@ -18,9 +18,6 @@ from tests.docs.markdown import DOCUMENTS, ROOT, anchors, links
 SESSIONS = [document for document in DOCUMENTS if sessions.is_session(document.read_text())]
 
 
-"""Targets that documents name before the Makefile has them."""
-
-
 def commands(text: str) -> list[list[str]]:
     """List the hfver commands in a document's shell blocks."""
     blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)

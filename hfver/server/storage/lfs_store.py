@@ -1,7 +1,7 @@
 """The LFS store: files named by their SHA-256. A file that has a name is complete, on disk, and was compared with it.
 
 What enters the store is hashed on the way, whatever the transport. A file that was there before, put there by an
-earlier version or from a backup, is hashed before a repo may refer to it anew, once for as long as it stays the same
+earlier version or from a backup, is hashed before a repo may refer to it again, once for as long as it stays the same
 file (see `verified`). What does not match its name is set aside, so that the right bytes can be uploaded again.
 """
 

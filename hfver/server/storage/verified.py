@@ -88,8 +88,8 @@ def matches_name(path: Path, verified: VerifiedFiles) -> FileIdentity | bool:
     """Compare an object with the SHA-256 that is its name, unless that was done for this very file before.
 
     Returns:
-        True if they match; False if there is no such file, or it changed meanwhile; the identity of the file if it
-        holds something else.
+        True if they match; False if there is no such file, or it changed in the meantime; the identity of the file if
+        it holds something else.
     """
     with open_object(path) as file:
         if file is None:
