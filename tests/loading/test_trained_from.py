@@ -176,7 +176,7 @@ def test_an_adapter_is_published_with_the_name_of_its_base(
     assert hfver.verify(f"acme/lora@{done.version}", hub=local_hub)
     again = hfver.release(adapter, "acme/lora", hub=local_hub, smoke="require")
     assert again.version == done.version
-    assert not hfver.diff(str(adapter), "acme/lora", hub=local_hub).changes
+    assert {change.rule for change in hfver.diff(str(adapter), "acme/lora", hub=local_hub).changes} <= {"docs"}
 
 
 def rename_base(adapter: Path, name: str) -> None:

@@ -84,7 +84,15 @@ def test_a_yank_that_was_undone_is_not_shown(hub: LocalHub) -> None:
 
 
 def test_yanked_prereleases_are_left_out_like_all_prereleases(hub: LocalHub, tmp_path: Path) -> None:
-    hfver.release(model(tmp_path / "model"), REPO, hub=hub, smoke="off", version="2.0.0-rc.1")
+    hfver.release(
+        model(tmp_path / "model"),
+        REPO,
+        hub=hub,
+        smoke="off",
+        allow=["no-tokenizer"],
+        because="a test",
+        version="2.0.0-rc.1",
+    )
     hfver.yank(f"{REPO}@2.0.0-rc.1", "too early", hub=hub)
     assert versions(hfver.changelog(REPO, hub=hub)) == ["1.3.0", "1.2.0", "1.1.0", "1.0.0"]
 

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def moved(local_hub: LocalHub, folder: Path) -> LocalHub:
     """A repo with a release, moved, and the move recorded."""
-    hfver.release(folder, OLD, hub=local_hub, smoke="off")
+    hfver.release(folder, OLD, hub=local_hub, smoke="off", allow=["no-tokenizer"], because="a test")
     api(local_hub).move_repo(OLD, NEW)
     hfver.adopt(NEW, renamed_from=OLD, hub=local_hub)
     config(folder, initializer_range=0.5)
@@ -71,12 +71,12 @@ def test_a_release_under_a_former_name_is_refused(
     options: dict[str, object], moved: LocalHub, folder: Path, forget: Callable[[], None]
 ) -> None:
     with pytest.raises(Refused, match=f"{OLD} is called {NEW} now") as caught:
-        hfver.release(folder, OLD, hub=moved, smoke="off", **options)  # type: ignore[arg-type]
+        hfver.release(folder, OLD, hub=moved, smoke="off", allow=["no-tokenizer"], because="a test", **options)  # type: ignore[arg-type]
     assert caught.value.hint.endswith(f"hfver release DIR --repo {NEW}")
     forget()
     for name in (OLD, NEW):
         assert [release.version for release in hfver.versions(name, hub=moved).releases] == ["1.0.0"]
-    hfver.release(folder, NEW, hub=moved, smoke="off")
+    hfver.release(folder, NEW, hub=moved, smoke="off", allow=["no-tokenizer"], because="a test")
     assert hfver.audit(NEW, hub=moved).clean
     assert hfver.audit(OLD, hub=moved).clean
 
@@ -89,7 +89,7 @@ def test_a_ledger_with_a_line_under_a_former_name_is_readable(
     for name in (OLD, NEW):
         assert hfver.versions(name, hub=moved).releases[0].yanked == "x"
     hfver.yank(f"{NEW}@1.0.0", undo=True, hub=moved)
-    released = hfver.release(folder, NEW, hub=moved, smoke="off")
+    released = hfver.release(folder, NEW, hub=moved, smoke="off", allow=["no-tokenizer"], because="a test")
     assert hfver.resolve(f"{NEW}@{released.version}", hub=moved).repo == NEW
     assert hfver.audit(NEW, hub=moved).clean
     state = read_state(Hub(moved.url, moved.token).repo(NEW))
@@ -125,13 +125,13 @@ def test_the_way_back_from_a_wrong_rename(
     back = f"hfver adopt {OLD} --renamed-from {WRONG}"
     assert back in report.findings[0].hint
     with pytest.raises(Refused, match=f"says that it is called {WRONG} now") as caught:
-        hfver.release(folder, OLD, hub=local_hub, smoke="off")
+        hfver.release(folder, OLD, hub=local_hub, smoke="off", allow=["no-tokenizer"], because="a test")
     assert back in caught.value.hint
     hfver.adopt(OLD, renamed_from=WRONG, hub=local_hub)
     hfver.adopt(OLD, renamed_from=WRONG, hub=local_hub)
     forget()
     assert hfver.audit(OLD, hub=local_hub).clean
-    hfver.release(folder, OLD, hub=local_hub, smoke="off")
+    hfver.release(folder, OLD, hub=local_hub, smoke="off", allow=["no-tokenizer"], because="a test")
     state = read_state(Hub(local_hub.url, local_hub.token).repo(OLD))
     assert [line.event for line in state.ledger.lines] == ["release", "release", "rename", "rename", "release"]
 
