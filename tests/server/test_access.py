@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
+from contextlib import closing
 
 import httpx
 import pytest
@@ -133,7 +134,7 @@ def test_a_user_has_one_token_and_who_is_not_named_any_more_has_none(hub: Embedd
             assert httpx.get(f"{url}/api/whoami-v2", headers={"Authorization": "Bearer bob-token"}).status_code == 401
         owner = {"Authorization": f"Bearer {hub.token}"}
         assert httpx.get(f"{second.url}/api/whoami-v2", headers=owner).status_code == 401
-    with sqlite3.connect(hub.root / "hub.db") as db:
+    with closing(sqlite3.connect(hub.root / "hub.db")) as db, db:
         assert db.execute("SELECT count(*) FROM tokens").fetchone() == (1,)
     db.close()
 

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -322,7 +323,7 @@ def test_a_merge_that_was_not_recorded_is_found_on_main(hub: EmbeddedHub, api: H
     """The state that a process leaves if it dies between moving main and updating the row."""
     number = propose(api, {"a.txt": b"a"})
     api.merge_pull_request(repo, number)
-    with sqlite3.connect(hub.root / "hub.db") as db:
+    with closing(sqlite3.connect(hub.root / "hub.db")) as db, db:
         db.execute("UPDATE discussions SET status = 'open'")
         db.execute("DELETE FROM events WHERE kind = 'status-change'")
     assert status_of(lambda: api.merge_pull_request(repo, number)) == 409
@@ -334,7 +335,7 @@ def test_a_merge_that_was_not_recorded_is_found_on_main(hub: EmbeddedHub, api: H
 def test_a_merge_that_did_not_reach_main_can_be_repeated(hub: EmbeddedHub, api: HfApi, repo: str) -> None:
     number = propose(api, {"a.txt": b"a"})
     head = head_of(api, "main")
-    with sqlite3.connect(hub.root / "hub.db") as db:
+    with closing(sqlite3.connect(hub.root / "hub.db")) as db, db:
         db.execute("UPDATE discussions SET merge_commit = ?, merge_base = ?", ("1" * 40, head))
     assert api.get_discussion_details(repo, number).status == "open"
     api.merge_pull_request(repo, number)
@@ -347,7 +348,7 @@ def test_pull_requests_of_a_folder_without_discussions_are_found(hub_root: Path)
         api = HfApi(endpoint=hub.url, token=hub.token)
         api.create_repo(REPO)
         propose(api, {"a.txt": b"a"}, commit_description="Why.")
-    with sqlite3.connect(hub_root / "hub.db") as db:
+    with closing(sqlite3.connect(hub_root / "hub.db")) as db, db:
         db.execute("DROP TABLE events")
         db.execute("DROP TABLE discussions")
     bare = pygit2.Repository(str(hub_root / "repos" / "models" / f"{REPO}.git"))
@@ -372,5 +373,5 @@ def test_discussions_are_moved_and_deleted_with_their_repo(api: HfApi, hub: Embe
     api.delete_repo("demo/moved")
     api.create_repo(repo)
     assert list(api.get_repo_discussions(repo)) == []
-    with sqlite3.connect(hub.root / "hub.db") as db:
+    with closing(sqlite3.connect(hub.root / "hub.db")) as db, db:
         assert db.execute("SELECT count(*) FROM events").fetchone() == (0,)
