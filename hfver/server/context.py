@@ -14,6 +14,7 @@ import pygit2
 from hfver.server.auth import Authenticator, Caller
 from hfver.server.errors import HubSetupError
 from hfver.server.git.first_commit import write_first_commit
+from hfver.server.git.refs import break_stale_locks
 from hfver.server.git.rename import finish_move, start_move, undo_interrupted_moves, undo_move
 from hfver.server.git.repository import RepositoryPool, install_repository
 from hfver.server.names import RepoId, is_namespace
@@ -62,6 +63,8 @@ class ServerContext:
         self.lfs = LfsStore(self.folder)
         self.allows_copies = allows_copies
         undo_interrupted_moves(self.folder, self.database)  # before any request looks for a repo
+        for repository in self.folder.all_repos():
+            break_stale_locks(repository)
         if users is not None:
             self.database.set_users({name: self.auth.hash(token) for name, token in users.items()})
 

@@ -140,7 +140,7 @@ def _break_stale_lock(path: Path, name: str) -> None:
 
 
 def break_stale_locks(path: Path) -> None:
-    """Remove the locks that killed processes left on refs, before a push: git would give up at once."""
+    """Remove the locks that killed processes left on refs: at the start, and before a push, as git gives up at once."""
     with (path / "api.lock").open("wb") as file, contextlib.suppress(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with _exclude_pushes(path) as excluded:

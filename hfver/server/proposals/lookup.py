@@ -43,10 +43,23 @@ def find_row(context: RepoContext, number: int) -> Discussion:
     found = context.server.discussions.find(context.row.number, number)
     if found is None:
         raise Problem(404, f"Discussion {number} does not exist")
-    if _was_merged(context.git, found):
-        context.server.discussions.change_status(context.row.number, found, "merged", found.merger)
+    if _complete_merge(context, found):
         return context.server.discussions.find(context.row.number, number) or found
     return found
+
+
+def repair_rows(context: RepoContext) -> None:
+    """Complete what a crash interrupted in any pull request, so that a list shows each as a lookup would."""
+    add_missing_rows(context)
+    for pull in context.server.discussions.interrupted_merges(context.row.number):
+        _complete_merge(context, pull)
+
+
+def _complete_merge(context: RepoContext, found: Discussion) -> bool:
+    if not _was_merged(context.git, found):
+        return False
+    context.server.discussions.change_status(context.row.number, found, "merged", found.merger)
+    return True
 
 
 def _was_merged(git: pygit2.Repository, found: Discussion) -> bool:

@@ -21,7 +21,7 @@ from hfver.server.http.repo_context import RepoContext, repo_context
 from hfver.server.http.requests import base_url, flag, json_endpoint, text_field
 from hfver.server.problems import Problem, bad_request, conflict, forbidden
 from hfver.server.proposals.create import open_discussion, open_pull_request
-from hfver.server.proposals.lookup import MAX_TITLE, add_missing_rows, find_discussion
+from hfver.server.proposals.lookup import MAX_TITLE, find_discussion, repair_rows
 from hfver.server.proposals.merge import merge_pull_request
 from hfver.server.proposals.merge_commit import conflicts_of, diff_of, merge_sides
 from hfver.server.proposals.view import describe_changes, describe_discussion, describe_event, timeline
@@ -60,7 +60,7 @@ def listing(request: Request) -> Response:
     )
     start = _number(query.get("p", "0"), "page") * _PAGE
     with repo_context(request) as context:
-        add_missing_rows(context)
+        repair_rows(context)
         found, total = context.server.discussions.page(context.row.number, selected, start, _PAGE)
         items = [describe_discussion(one, context.row) for one in found]
     return json_response({"discussions": items, "count": total, "start": start})

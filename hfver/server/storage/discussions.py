@@ -110,6 +110,11 @@ class DiscussionStore:
         """List all pull requests, newest first."""
         return self.page(repo, DiscussionFilter(is_pull_request=True), 0, -1)[0]
 
+    def interrupted_merges(self, repo: int) -> list[Discussion]:
+        """List the open pull requests for which a merge commit is recorded: their merge was refused, or interrupted."""
+        wanted = DiscussionFilter(is_pull_request=True, statuses=OPEN_STATUSES)
+        return [pull for pull in self.page(repo, wanted, 0, -1)[0] if pull.merge_commit]
+
     def last_number(self, repo: int) -> int:
         """Return the highest number in use; 0 if there is none."""
         ((number,),) = self._database.read("SELECT max(number) FROM discussions WHERE repo = ?", repo)

@@ -22,6 +22,7 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,10 @@ class HubFolder:
     def repo(self, key: str) -> Path:
         """Return the path of a bare repository, by the repo's key (validated, in lower case)."""
         return self.root / "repos" / f"{key}.git"
+
+    def all_repos(self) -> Iterator[Path]:
+        """List the bare repositories that are in place."""
+        return (self.root / "repos").glob("[!.]*/*/*.git")
 
     def secret(self) -> bytes:
         """Read the Hub's key."""
