@@ -54,8 +54,9 @@ def _base(facts: CardFacts, author: Mapping[str, Any]) -> dict[str, Any]:
             "base_model": names[0] if len(names) == 1 else names,
             "base_model_relation": relation if relation in RELATIONS and names else None,
         }
-    if not is_hub_id(base.source):
+    if not is_hub_id(base.source):  # the Hub rejects metadata with a base that is not an id
         return {"base_model": None, "base_model_relation": None}
+    # The lineage pins one base; of a merge, the author's list names the others.
     merged = [name for name in _texts(author.get("base_model")) if is_hub_id(name)]
     names = merged if base.relation == "merge" and base.source in merged else [str(base.source)]
     return {

@@ -21,6 +21,7 @@ SOURCE = "hfver"
 _UNNAMED = {"name": "evaluation data", "type": "unknown"}
 """The Hub requires the name of a dataset. A metrics file has none, and the training data would be a guess."""
 
+# Names such as mmlu_accuracy or gsm8k/exact_match; any other benchmark is listed as a score of its own.
 _BENCHMARK = re.compile(
     r"(?P<dataset>.+?)[_/](?P<metric>accuracy|acc|acc_norm|f1|exact_match|em|bleu|chrf|rouge\w*|wer|cer|pass@\d+)"
 )
@@ -29,6 +30,7 @@ _BENCHMARK = re.compile(
 def model_index(facts: CardFacts, author: Mapping[str, Any], links: Links) -> list[dict[str, Any]]:
     """List the author's results and hfver's; empty if nothing was measured."""
     theirs = author_results(author)
+    # A result that the author lists must not appear twice.
     said = [(metric.get("name"), metric["value"]) for result in theirs for metric in result["metrics"]]
     results = [*theirs, *_results(facts, author, links, said)]
     return [{"name": facts.repo.partition("/")[2], "results": results}] if results else []
@@ -47,6 +49,7 @@ def _listed(value: Any) -> list[dict[str, Any]]:
 
 
 def _complete(result: Mapping[str, Any]) -> bool:
+    # huggingface_hub refuses the whole card for one incomplete result.
     task, dataset = result.get("task"), result.get("dataset")
     metrics = _listed(result.get("metrics"))
     return (

@@ -58,7 +58,7 @@ class ReviewFacts:
 def render_review(facts: ReviewFacts) -> str:
     """Write the description as Markdown. Text from the checkpoint is escaped, so it cannot break out of its place."""
     sections = [*_head(facts), *_changes(facts.difference), *_metrics(facts), *_smoke(facts), *_next(facts)]
-    whole = "\n\n".join(sections)
+    whole = "\n\n".join(sections)  # without the tables if they are too long: the head and the next steps must stay
     return whole if len(whole) <= MAX_LENGTH else "\n\n".join([*_head(facts), *_smoke(facts), *_next(facts)])
 
 

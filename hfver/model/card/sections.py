@@ -13,9 +13,11 @@ from dataclasses import dataclass
 __all__ = ["Prose", "mark", "read_prose"]
 
 _BEGIN = re.compile(r"<!-- hfver:begin (?P<name>[a-z]{1,20})\b[^>\n]{0,200}-->[ \t]*")
+# A mark without its counterpart is dropped: left in the prose, it could pair up with one of ours.
 _ANY = re.compile(r"<!--\s*hfver:(?:begin|end)\b.*")
 _FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})(?P<info>.*)")
 _NOTE = "written by hfver at every release; write outside these marks"
+# Elements that swallow or hide what follows until they are closed.
 _CLOSED = ("details", "table", "div", "center", "pre", "script", "style", "textarea", "title", "blockquote")
 _TAG = re.compile(rf"<(?P<slash>/?)(?P<tag>{'|'.join(_CLOSED)})\b[^>]*>", re.IGNORECASE)
 
@@ -90,6 +92,7 @@ def _find_end(lines: list[str], start: int, name: str) -> int | None:
 
 def _fence_after(fence: str, line: str) -> str:
     """Return the characters of the code fence that is open after a line, or nothing."""
+    # As CommonMark defines it: a fence is closed by at least as many of its own characters, with nothing after them.
     match = _FENCE.match(line)
     if match is None:
         return fence
@@ -111,7 +114,7 @@ def _closed(prose: str) -> str:
 
 
 def _comment_after(comment: bool, line: str) -> bool:
-    rest = re.sub(r"`[^`]*`", "", line)
+    rest = re.sub(r"`[^`]*`", "", line)  # a comment inside a code span is text
     while rest:
         _, found, rest = rest.partition("-->" if comment else "<!--")
         comment = comment != bool(found)

@@ -26,6 +26,7 @@ _AUTO = {
     "audio-classification": "ForAudioClassification",
     "automatic-speech-recognition": "ForSpeechSeq2Seq",
 }
+# Tasks whose input is not text alone need a processor instead of a tokenizer.
 _OTHER_SENSES = ("image", "audio", "speech", "video", "object", "visual", "depth", "document")
 
 

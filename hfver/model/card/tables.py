@@ -72,6 +72,7 @@ def _place_rows(facts: CardFacts) -> Iterator[Row]:
     infrastructure = facts.lineage.training.infrastructure
     framework = infrastructure.get("training_framework")
     packages = facts.lineage.environment.packages if facts.lineage.environment else {}
+    # PyTorch is part of the framework's name, and the rest of the packages is in a table of its own.
     names = [name for name in ("transformers", "peft", "sentence-transformers") if name in packages]
     known = ([str(framework)] if framework else []) + [f"{name}-{packages[name]}" for name in names]
     if known:
@@ -109,12 +110,14 @@ def _dataset_cell(dataset: Dataset, links: Links) -> Markup:
 
 def _short_hash(value: str) -> str:
     kind, colon, digest = plain(value).rpartition(":")
+    # Long enough to compare by eye; the full hash is in lineage.yaml.
     return f"{kind}{colon}{digest[:12]}…" if len(digest) > 16 else plain(value)
 
 
 def _code_cell(origin: Code) -> Markup:
     label = code(origin.repository) if origin.repository else Markup("commit")
     address = (origin.repository or "").removesuffix(".git")
+    # GitHub, GitLab and the Hub all show a commit at this address; an ssh address is not one for browsers.
     url = f"{address}/tree/{origin.commit}" if address.startswith("https://") and origin.commit else None
     parts = [link(label, url)]
     if origin.commit:

@@ -17,6 +17,7 @@ _TEMPLATE = "[More Information Needed]"
 _COMMENT = re.compile(r"<!--(?:(?!-->).)*-->[ \t]*\n?", re.DOTALL)
 _HEADING = re.compile(r"(?P<level>#{1,6})\s+(?P<title>.*)")
 _EMPTY = re.compile(r"\s*(?:- )?(?:\*\*[^*]+:\*\*)?\s*\[?More information needed\]?\s*", re.IGNORECASE)
+# Sentences of PEFT's template that stay behind when its placeholders are removed.
 _FILLER = (
     "Users (both direct and downstream) should be made aware of the risks",
     "Use the code below to get started with the model.",
@@ -54,7 +55,7 @@ def _uncommented(body: str) -> str:
 
 def _sections(body: str) -> list[_Section]:
     sections = [_Section(0, "", "", "")]
-    fenced = False
+    fenced = False  # a line that begins with # inside a code block is not a heading
     for line in body.split("\n"):
         fenced ^= line.startswith(("```", "~~~"))
         match = None if fenced else _HEADING.fullmatch(line)
@@ -74,6 +75,7 @@ def _kept(sections: list[_Section]) -> list[_Section]:
     """Drop what is superseded, then every heading with nothing under it, and the title that the library chose."""
     rest = [section for section in sections if section.title.lower() not in _SUPERSEDED]
     kept: list[_Section] = []
+    # From the bottom up, because a heading without text stays if a deeper one below it stays.
     for section in reversed(rest):
         parent_of_kept = bool(kept) and kept[0].level > section.level
         if section.body.strip() or (parent_of_kept and section.level > 1):

@@ -55,6 +55,7 @@ class Tensor:
     @property
     def is_extra(self) -> bool:
         """Whether it is in a file beside the main weights, such as a variant in another precision."""
+        # No tensor of the main weights can have such a name: it would have to repeat the path of its own file.
         return self.name.startswith(f"{self.file}:")
 
 
@@ -145,7 +146,7 @@ class Checkpoint:
     @property
     def model_type(self) -> str | None:
         """``model_type`` of the config, such as ``llama``."""
-        value = self.config.get("model_type")
+        value = self.config.get("model_type")  # nobody checks what authors write into a config
         return value if isinstance(value, str) else None
 
     @property
@@ -162,6 +163,7 @@ class Checkpoint:
     @property
     def pipeline_tag(self) -> str | None:
         """The Hub's name of the task, if the folder shows it."""
+        # The class in such a folder is that of the bare encoder, which would be called feature-extraction.
         if self.kind == "sentence-transformers":
             return "sentence-similarity"
         return pipeline_tag_of(self.architectures, self.model_type, self.adapter_config.get("task_type"))

@@ -52,6 +52,7 @@ def is_kept(path: str, size: int, *, for_release: bool) -> bool:
         size: Its size in bytes.
         for_release: Whether the folder is to be released.
     """
+    # Even a small safetensors file is read through its header, which checks it and digests its tensors.
     if size > MAX_KEPT or path.endswith(".safetensors"):
         return False
     return is_read_whole(path) or (for_release and not wants_lfs(path, size))

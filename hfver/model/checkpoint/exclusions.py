@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+# The first pattern that matches gives the reason, so the general ones come last.
 _FOLDERS = (
     (r"checkpoint-\d+", "an intermediate checkpoint of the Trainer; release that folder by itself"),
     (r"global_step\d+", "training state of DeepSpeed"),
@@ -14,7 +15,7 @@ _FOLDERS = (
 )
 
 _FILES = (
-    (r"training_args\.bin", "a pickle that may hold your token"),
+    (r"training_args\.bin", "a pickle that may hold your token"),  # hub_token is one of the TrainingArguments
     (r"optimizer\.(pt|bin)|optimizer_\d+\.(pt|bin)", "optimizer state"),
     (r"(lr_)?scheduler\.(pt|bin)", "learning rate scheduler state"),
     (r"rng_state.*\.pth|random_states_.*\.pkl", "random generator state"),
@@ -34,6 +35,7 @@ HEAD = 4096
 _PICKLES = re.compile(r".*\.(pt|pth|ckpt|pkl|pickle|joblib|distcp|dill)", re.IGNORECASE)
 # A zip as torch.save writes it, or the opcode PROTO with one of the protocols 2 to 5.
 _PICKLE_MAGIC = re.compile(rb"PK\x03\x04|\x80[\x02-\x05]")
+# The header of an .npy file spells the dtype out; objects (O) are pickled, also as fields of a record.
 _NUMPY_OBJECTS = re.compile(rb"'[|<>=]?O\d*'")
 _OTHER_WEIGHTS = re.compile(r"tf_model.*\.h5|.*\.(h5|hdf5)|flax_model.*\.msgpack")
 _CONVERTIBLE = re.compile(r"(pytorch_model([.-].+)?|adapter_model|model)\.bin|pytorch_model\.(pt|pth)|model\.(pt|pth)")

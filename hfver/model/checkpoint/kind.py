@@ -23,6 +23,7 @@ def kind_of(walk: FolderWalk) -> Kind:
     Raises:
         BadCheckpoint: It is not a checkpoint, or two at once; the message says what is missing.
     """
+    # Folders of the first two kinds may have a config.json as well, so the most specific file decides.
     if MODULES in walk.files:
         return "sentence-transformers"
     if ADAPTER_CONFIG in walk.files:
@@ -91,7 +92,7 @@ def _is_module(module: Any) -> bool:
     if not isinstance(module, dict) or not isinstance(module.get("type"), str):
         return False
     path = module.get("path")
-    if path == "":
+    if path == "":  # the checkpoint's own folder
         return True
     try:
         return isinstance(path, str) and bool(safe_path(path.removesuffix("/")))
@@ -119,6 +120,7 @@ def _has_weights(walk: FolderWalk, folder: str) -> bool:
 
 
 def _no_weights(walk: FolderWalk, folder: str) -> BadCheckpoint:
+    # The folder is refused either way; opening the ambiguous files now makes the reason exact.
     for path in find_pickles(walk).pickles:
         if str(PurePosixPath(path).parent) == folder:
             return pickled_only(walk.directory / path)
@@ -146,7 +148,7 @@ def _inner_checkpoint(walk: FolderWalk) -> str | None:
     """Find the folder inside that the user probably meant; of the Trainer's checkpoints, the latest."""
     folders = [PurePosixPath(path).parent for path in walk.files if path.endswith(".safetensors")]
     trainer = [item.path for item in walk.exclusions if item.path.startswith("checkpoint-")]
-    trainer.sort(key=lambda path: (len(path), path))
+    trainer.sort(key=lambda path: (len(path), path))  # by number: checkpoint-1000 comes after checkpoint-500
     names = [str(folder) for folder in folders if str(folder) != "."] + trainer
     return shown(walk.directory / names[-1]) if names else None
 

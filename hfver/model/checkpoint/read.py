@@ -52,6 +52,7 @@ def read_checkpoint(
     """
     walk = walk_folder(directory) if for_release else with_pickles(find_pickles(walk_folder(directory)))
     kind = kind_of(walk) if for_release else likely_kind(walk)
+    # All that the names and sizes show is checked before the first byte is read.
     check_weights(walk)
     check_sizes(walk)
     tasks = {path: _task(path, file, for_release=for_release) for path, file in walk.files.items()}
@@ -64,6 +65,7 @@ def read_checkpoint(
     described = describe(walk, kind, {**small, **changed}, find_loaded_from(small), for_release=for_release)
     changed |= rewrite_card(small)
     reads |= read_files({path: task for path, task in tasks.items() if path not in reads}, counter, cache)
+    # Only the first bytes of a .bin or .npy file show whether it is a pickle; the pass over it stopped there.
     walk = move_pickles(walk, {path for path, read in reads.items() if read.facts is None})
     facts = {path: reads[path].whole for path in walk.files}
     files = {path: FileEntry(size=file.stamp.size, sha256=facts[path].sha256) for path, file in walk.files.items()}
@@ -118,6 +120,7 @@ def _secrets(facts: Mapping[str, FileFacts], documents: Mapping[str, bytes]) -> 
     found = {path: fact.secrets for path, fact in facts.items()}
     if CARD in documents:
         found[CARD] = find_secrets(documents[CARD])
+    # A file without a verdict must not pass for a file without secrets.
     unsearched = [path for path, secrets in found.items() if secrets is None]
     if unsearched:
         raise AssertionError(f"not searched for secrets: {unsearched}")

@@ -60,7 +60,7 @@ def refuse_code(
     if allowed:
         return
     inside = paths if paths is not None else (p.relative_to(directory).as_posix() for p in directory.rglob("*"))
-    for path in sorted(path for path in inside if is_config(path)):
+    for path in sorted(path for path in inside if is_config(path)):  # sorted, so that errors do not vary
         where = f"{name}: {shown(path)}" if name else shown(directory / path)
         data = content[path] if content and path in content else _read(directory / path, where)
         for key in sorted(set(_settings(path, _parse(data, where)))):
@@ -91,7 +91,8 @@ def _read(path: Path, where: str) -> bytes:
 def _parse(data: bytes, where: str) -> Any:
     """Parse a config with all of its keys; None for what is not JSON, which no library reads either."""
     try:
-        # Numbers of any length are accepted: whether Python reads them depends on a setting.
+        # From bytes, so that neither UTF-16 nor a byte order mark hides a key. Numbers of any length are accepted,
+        # because whether Python reads them depends on a setting.
         return json.loads(data, object_pairs_hook=_Object, parse_int=lambda _: 0)
     except RecursionError:
         raise BadCheckpoint(f"{where}: nested too deeply.", "Save the model again.") from None
@@ -100,6 +101,7 @@ def _parse(data: bytes, where: str) -> Any:
 
 
 def _settings(path: str, config: Any) -> Iterator[str]:
+    # A stack instead of recursion: a key must not hide below the depth that Python can recurse to.
     is_modules = PurePosixPath(path).name.lower() == MODULES
     stack = [config]
     while stack:

@@ -139,7 +139,7 @@ def _open(path: str, flags: int) -> int:
 
 
 def _check_still(path: Path, stream: FileIO, expected: FileStamp) -> None:
-    result = os.fstat(stream.fileno())
+    result = os.fstat(stream.fileno())  # of the open file, which a rename of the path cannot exchange
     if not stat.S_ISREG(result.st_mode) or FileStamp.of(result) != expected:
         raise changed(path)
 

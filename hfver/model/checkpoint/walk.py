@@ -134,7 +134,7 @@ def check_names(paths: Iterable[str]) -> None:
     Raises:
         BadCheckpoint: Two of them are the same file on such a system.
     """
-    seen = {_folded(path): (path, False) for path in GENERATED}
+    seen = {_folded(path): (path, False) for path in GENERATED}  # the release adds these
     for path in paths:
         pure = PurePosixPath(path)
         for part in (pure, *pure.parents[:-1]):
@@ -152,7 +152,7 @@ def _walk(directory: Path, prefix: str, exclusions: list[Exclusion]) -> Iterator
         path = f"{prefix}{entry.name}"
         is_folder = _is_folder(entry)
         reason = _why_exclude(path, entry.name, is_folder)
-        if path == ".hfver" and is_folder:
+        if path == ".hfver" and is_folder:  # came with a pulled release; nobody needs to be told
             continue
         if reason:
             exclusions.append(Exclusion(_printable(path) + "/" * is_folder, reason))
@@ -186,6 +186,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
             return False
     except OSError as error:
         raise unreadable(Path(entry.path), error) from None
+    # `is_dir` follows links. A linked folder could lead anywhere, even back up; one that is excluded does no harm.
     if entry.is_symlink() and not why_exclude_folder(entry.name):
         raise BadCheckpoint(
             f"{shown(entry.path)} is a link to a folder.", "Put a copy in its place, or remove the link."

@@ -63,7 +63,7 @@ def capture(
         BadConfig: A file that the user named, or one that an importer reads, is broken.
         PluginError: An importer cannot be loaded, failed, or returned something else than a record.
     """
-    resolve = cache(resolve_dataset)
+    resolve = cache(resolve_dataset)  # several sources may name the same dataset
     records = [
         Lineage(created_at=now, created_by=author, artifacts=_artifacts(checkpoint)),
         import_all(checkpoint),
@@ -73,6 +73,7 @@ def capture(
         Lineage(base_model=base, training=_training(options.datasets, resolve)),
     ]
     merged = reduce(Lineage.merged, records)
+    # Scrubbed last, so that it covers every source.
     return scrub(_with_commits(merged, resolve))
 
 
@@ -91,6 +92,7 @@ def _with_commits(lineage: Lineage, resolve: Resolver) -> Lineage:
         for dataset in training.all_datasets
     ]
     one = len(found) == 1
+    # The record has a key for one dataset and another for several.
     update = {"dataset": found[0] if one else None, "datasets": () if one else tuple(found)}
     return lineage.model_copy(update={"training": training.model_copy(update=update)})
 

@@ -40,7 +40,7 @@ def describe_dataset(named: str, resolve: Callable[[str, str | None], str | None
         )
     given = revision or None
     commit = resolve(name, given)
-    version = given if given != commit else None
+    version = given if given != commit else None  # a full commit is not a version for people
     return Dataset(name=name.rpartition("/")[2], source=name, version=version, revision=commit)
 
 
@@ -49,12 +49,14 @@ def _file(path: Path) -> Dataset:
 
 
 def _folder(path: Path) -> Dataset:
+    # The same files give the same hash on every system: relative paths, with slashes, in one order.
     files = sorted(_files(path), key=lambda file: file.relative_to(path).as_posix())
     total = hashlib.sha256()
     for file in files:
         total.update(f"{_sha256(file)}  {file.relative_to(path).as_posix()}\n".encode())
     sizes = [_examples(file) for file in files if file.suffix in _COUNTERS]
     known = [size for size in sizes if size is not None]
+    # A sum over some of the files would look like the size of the dataset.
     size = sum(known) if known and len(known) == len(sizes) else None
     return Dataset(name=path.resolve().name, size=size, hash=f"sha256:{total.hexdigest()}")
 
@@ -93,6 +95,7 @@ def _count_lines(path: Path) -> int:
 def _count_csv(path: Path) -> int:
     with path.open(newline="", encoding="utf-8", errors="replace") as stream:
         separator = "\t" if path.suffix == ".tsv" else ","
+        # The csv module counts records, not lines: a quoted value may span several.
         return max(sum(1 for row in csv.reader(stream, delimiter=separator) if row) - 1, 0)
 
 

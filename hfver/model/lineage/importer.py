@@ -82,6 +82,7 @@ def import_all(checkpoint: Checkpoint) -> Lineage:
 def importers() -> list[tuple[str, Importer | DirectoryImporter]]:
     """List the installed importers with their names, the weakest first."""
     members = [(entry.name, _load(entry)) for entry in entry_points(group=GROUP)]
+    # The name decides between equals, so that the result does not depend on the order of installation.
     return sorted(members, key=lambda member: (member[1].strength, member[0]))
 
 
@@ -108,7 +109,7 @@ def _read(name: str, member: Importer | DirectoryImporter, checkpoint: Checkpoin
             record = member.read(checkpoint.directory)
     except HfverError:
         raise
-    except Exception as error:
+    except Exception as error:  # code of others: whatever it raises, the message names the importer
         raise _broken(name, f"failed: {type(error).__name__}: {error}") from error
     if not isinstance(record, Lineage):
         raise _broken(name, "returned no Lineage")

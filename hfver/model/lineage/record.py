@@ -25,6 +25,7 @@ Number = Annotated[int | float, BeforeValidator(lambda value: _number(value))]
 
 
 class _LineagePart(BaseModel):
+    # Fields such as model_version lie in a namespace that pydantic reserves by default.
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
 
 
@@ -150,6 +151,7 @@ class Lineage(_LineagePart):
         Parts about the same thing are merged key by key. A part about a different thing (another base model, another
         commit, another environment) replaces the weaker one as a whole, and so does a list of datasets.
         """
+        # As plain data, because unknown keys are merged as well.
         ours, theirs = (
             _without_empty(record.model_dump(mode="json", exclude_none=True)) for record in (self, stronger)
         )
@@ -158,7 +160,7 @@ class Lineage(_LineagePart):
                 del ours[key]
         if _contradict(ours.get("environment"), theirs.get("environment")):
             del ours["environment"]
-            ours.get("training", {}).pop("infrastructure", None)
+            ours.get("training", {}).pop("infrastructure", None)  # it describes the same machine
         if theirs.get("training", {}).keys() & _DATASETS:
             ours["training"] = {key: item for key, item in ours.get("training", {}).items() if key not in _DATASETS}
         return Lineage.model_validate(_overlay(ours, theirs))
@@ -205,6 +207,7 @@ def _contradict(ours: Any, theirs: Any) -> bool:
 def _differ(ours: Any, theirs: Any, identity: tuple[str, ...]) -> bool:
     if not (isinstance(ours, dict) and isinstance(theirs, dict)):
         return False
+    # A key that only one of them has decides nothing: it completes the other.
     return any(ours[key] != theirs[key] for key in identity if key in ours and key in theirs)
 
 
@@ -212,6 +215,7 @@ def _overlay(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     result = dict(ours)
     for key, value in theirs.items():
         mine = result.get(key)
+        # A list replaces a list: nobody could remove an entry otherwise.
         result[key] = _overlay(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
     return result
 

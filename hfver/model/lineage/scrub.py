@@ -35,6 +35,7 @@ def _clean(value: Any) -> Any:
 
 
 def _clean_text(text: str) -> str:
+    # Paths first: what is left of them may still hold a secret.
     for pattern in (_FILE_URL, _PATH):
         text = pattern.sub(lambda match: last_part(match[0]), text)
     text = _QUERY_SECRET.sub(r"\1=***", _USERINFO.sub("", text))

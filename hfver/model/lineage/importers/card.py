@@ -14,7 +14,7 @@ from hfver.model.lineage.run_files import is_number, read_text
 
 __all__ = ["ModelCard"]
 
-_GENERATED = "generated_from_trainer"
+_GENERATED = "generated_from_trainer"  # the tag of every card that the Trainer writes
 
 
 class ModelCard:

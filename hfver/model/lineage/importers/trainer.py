@@ -16,6 +16,7 @@ from hfver.model.lineage.run_files import is_number, only_numbers, read_json_obj
 
 __all__ = ["TrainerRun"]
 
+# What the Trainer logs among the metrics about the run itself.
 _NO_METRIC = re.compile(
     r"epoch|step|total_flos|.*_(?:runtime|samples_per_second|steps_per_second|samples|jit_compilation_time"
     r"|model_preparation_time|num_input_tokens_seen|tokens_per_second|mem_\w+)"
@@ -37,6 +38,7 @@ class TrainerRun:
         state = read_json_object(checkpoint, "trainer_state.json")
         results = _results(checkpoint)
         card = (read_text(checkpoint, CARD) or "").replace("\r\n", "\n")
+        # The results files are written after training, so they win over the last log entry.
         measured = _last_evaluation(state) | _measured(results, "eval_") | _measured(results, "test_")
         packages = _packages(card)
         return Lineage(
@@ -49,7 +51,7 @@ class TrainerRun:
 def _results(checkpoint: Checkpoint) -> dict[str, Any]:
     names = ("train_results.json", "eval_results.json", "test_results.json", "all_results.json")
     results: dict[str, Any] = {}
-    for name in names:
+    for name in names:  # all_results.json comes last: it is what the others were merged into
         results |= read_json_object(checkpoint, name)
     return results
 
@@ -127,7 +129,7 @@ def _packages(card: str) -> dict[str, str]:
 
 def _package(name: str) -> str:
     lowered = name.strip().lower().replace(" ", "-")
-    return "torch" if lowered == "pytorch" else lowered
+    return "torch" if lowered == "pytorch" else lowered  # the name on the package index
 
 
 def _evaluation_of_card(card: str) -> dict[str, Any]:
