@@ -17,7 +17,7 @@ EXAMPLE = "hfver yank acme/support-bot@1.2.0 --reason 'Answers in French'"
 def yank(
     ref: Annotated[str, typer.Argument(metavar="REF", help="ns/name@1.2.0: one version, or one commit.")],
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; shown to everybody who pinned it.")] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take back an earlier yank.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo an earlier yank.")] = False,
     hub: HubOption = None,
     policy: PolicyOption = None,
     as_json: JsonOption = False,

@@ -24,9 +24,9 @@ class Side:
             ``contents`` decide; without these the file counts as different.
         contents: The bytes of the small files that the rules read, see ``needs_content``.
         tensors: Every tensor. Its digest is empty where nobody has computed it.
-        card: The metadata at the top of README.md; empty if unknown.
+        card: The metadata at the top of README.md; empty if there is none.
         lineage: What it was made from.
-        documents: Identities of README.md, CHANGELOG.md and lineage.yaml; empty if unknown.
+        documents: Identities of those of README.md, CHANGELOG.md and lineage.yaml that it has.
     """
 
     name: str

@@ -93,9 +93,10 @@ def _docs(pair: Pair) -> Iterable[RuleMatch]:
     old, new = pair.before.documents, pair.after.documents
     for path in sorted(old.keys() | new.keys()):
         # A folder has no changelog or lineage before it is released, so only the card can be missed on one side.
-        known = (path in old and path in new) or (path == CARD and bool(old) and bool(new))
+        known = (path in old and path in new) or path == CARD
         if known and old.get(path) != new.get(path):
-            yield RuleMatch(path, f"{printable(path)} changed; it has no effect on the model's output.")
+            happened = "was added" if path not in old else "changed" if path in new else "was removed"
+            yield RuleMatch(path, f"{printable(path)} {happened}; it has no effect on the model's output.")
 
 
 def _explain_document(pair: Pair, path: str) -> RuleMatch | None:

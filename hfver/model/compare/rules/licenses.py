@@ -64,7 +64,8 @@ def _where(side: ParsedSide) -> str:
 
 
 def _known(pair: Pair) -> bool:
-    return all(side.card or side.lineage.license for side in (pair.before, pair.after))
+    """Return whether a license can be missing: where neither side has a card, nobody ever stated one."""
+    return any(side.card or side.lineage.license for side in (pair.before, pair.after))
 
 
 def _changed_licenses(pair: Pair) -> tuple[tuple[str, ...], tuple[str, ...]] | None:

@@ -69,8 +69,9 @@ CASES = (
             put("images/loss.png", b"x"),
             put("eval_results.json", "{}"),
             lambda side: replace(side, documents={**side.documents, "README.md": "sha256:9"}),
+            lambda side: replace(side, documents={}),
         ),
-        (put("data.csv", "1"), lambda side: replace(side, documents={})),
+        (put("data.csv", "1"), lambda side: replace(side, documents={"README.md": side.documents["README.md"]})),
     ),
     Case(
         "opaque-weights",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.model.compare.cases.case import MAJOR, MINOR, Case
 from tests.model.compare.edits import (
     PLAIN_ADAPTER,
@@ -99,6 +101,7 @@ CASES = (
             card(license=...),
             card(license="gpl-3.0"),
             card(extra_gated_prompt="Agree."),
+            lambda side: replace(side, card={}, documents={}),
         ),
         (card(license="mit"), card(license=["apache-2.0"]), card(tags=["x"])),
     ),
