@@ -19,6 +19,10 @@ MAX_REQUEST_BYTES = 100_000
 """An upper bound of the bytes of all requests of a release, without the weights."""
 
 
+ATTEMPTS = 2
+"""How often a run is killed at one point, until it is."""
+
+
 class RepeatedRelease:
     """The same release again and again, each time with other weights and killed at another point.
 
@@ -85,12 +89,14 @@ def kill_everywhere(releases: RepeatedRelease, pick: Pick, capsys: pytest.Captur
     """Run once per point, and print the number of points."""
     points = releases.dry_run()
     chosen = pick.kills(points)
-    for number in range(len(chosen)):
-        checkpoint(releases.workdir / f"checkpoint-{number + 2}", seed=number + 2)
-    killed = 0
-    for number, kill in enumerate(chosen):
+    runs = range(2, 2 + ATTEMPTS * len(chosen))
+    for run in runs:
+        checkpoint(releases.workdir / f"checkpoint-{run}", seed=run)
+    killed, run = 0, iter(runs)
+    for kill in chosen:
         try:
-            killed += releases.kill_and_finish(number + 2, kill)
+            # Threads take turns, so a run may end before it comes to a point of another run.
+            killed += any(releases.kill_and_finish(next(run), kill) for _ in range(ATTEMPTS))
         except BaseException as error:
             error.add_note(f"killed {'within' if kill[1] else 'before'} {kill[0]}: {releases.last}")
             raise
