@@ -23,6 +23,7 @@ from hfver.core.ledger import Ledger
 from hfver.core.manifest import CARD, LEDGER, MANIFEST, FileEntry, Manifest, digest_of, is_state
 from hfver.core.plural import counted
 from hfver.core.progress import Progress, silent
+from hfver.core.sizes import human
 from hfver.core.version import Version, parse_version, tag_of
 from hfver.errors import LedgerRewritten, LedgerTruncated, ReleaseReplayed, VerificationError
 from hfver.hub import Refs
@@ -78,6 +79,7 @@ def _audit(repo: HubRepo, trust: TrustOptions, deep: bool, progress: Progress, c
     present = {oid: place for oid, place in objects.items() if oid not in missing}
     hashed = _download(repo, present, progress) if deep else {}
     missing |= {oid for oid, entry in hashed.items() if entry is None}
+    unread = [entry for oid, (entry, _, _) in objects.items() if oid not in missing and oid not in hashed]
     context = AuditContext(clone, state, missing, {oid: entry for oid, entry in hashed.items() if entry})
     verdicts = [*(_verdict(context, release) for release in evidence), *_pending(clone, state)]
     # A ledger with findings must not become the one that later audits are compared with.
@@ -87,8 +89,8 @@ def _audit(repo: HubRepo, trust: TrustOptions, deep: bool, progress: Progress, c
         repo=repo.name,
         verdicts=tuple(sorted(verdicts, key=lambda verdict: parse_version(verdict.version), reverse=True)),
         findings=tuple(findings),
-        remarks=(*_left_branches(clone), *_main_files(clone, state)),
-        checked=_counts(context, evidence, objects),
+        remarks=(*_left_branches(clone), *_main_files(clone, state), *_on_trust(repo, unread, deep)),
+        checked={**_counts(context, evidence, objects), "objects_on_trust": len(unread)},
     )
 
 
@@ -289,6 +291,20 @@ def _main_files(clone: Clone, state: RepoState) -> Iterator[Finding]:
             None,
             f"main differs from {state.repo}@{newest.version}, the newest stable release, in {names}.",
             "Whoever loads the repo without a version gets main. The next release restores it.",
+        )
+
+
+def _on_trust(repo: HubRepo, unread: list[FileEntry], deep: bool) -> Iterator[Finding]:
+    """Remark on the objects of which an audit that is not deep only knows that the Hub says it has them."""
+    if unread and not deep:
+        size = human(sum(entry.size for entry in unread))
+        objects = f"{counted(len(unread), 'LFS object')} ({size}) {'is' if len(unread) == 1 else 'are'}"
+        yield Finding(
+            None,
+            f"{objects} taken on trust: the Hub says that it has them, but their bytes were not compared with their "
+            "SHA-256.",
+            f"Run hfver audit {repo} --deep to download and hash them. Loading a release always does that with its own "
+            "files.",
         )
 
 

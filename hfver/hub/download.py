@@ -1,17 +1,19 @@
 """Downloading a commit's files into the ordinary Hugging Face cache, with huggingface_hub's layout, names and locks.
 
 An interrupted download continues where it stopped, in this run or the next one. Files that the Hub keeps in Xet are
-downloaded by ``hf_hub_download``. Large objects of an embedded Hub in this process are copied from its store. Nothing
-here checks content: `hfver.registry.release_checks` does.
+downloaded by ``hf_hub_download``. Large objects of an embedded Hub in this process are copied from its store, and
+hashed on the way. Nothing else here checks content: `hfver.registry.release_checks` does.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from io import FileIO
 from pathlib import Path
@@ -22,13 +24,13 @@ from urllib.parse import quote
 from hfver.core.below import holder, unlink_below
 from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
-from hfver.errors import HubNotFound
+from hfver.errors import DigestMismatch, HubNotFound
 from hfver.hub.client import Hub, HubRepo
 from hfver.hub.listing import TreeFile
 from hfver.hub.retry import Interrupted, call_with_retries
 from hfver.hub.upload import COPY_TRANSFER, WORKERS, LfsBatch, copy_file, lfs_batch, stored_path
 
-__all__ = ["cached_file", "download", "forget_cached", "snapshot_folder"]
+__all__ = ["Copied", "cached_file", "download", "forget_cached", "snapshot_folder"]
 
 WORTH_COPYING = 1024 * 1024
 """Minimum size of objects that are copied from the store of an embedded Hub: copying needs a request of its own."""
@@ -81,7 +83,30 @@ def _blob_of(link: Path, blobs: Path) -> Path | None:
     return target if target.is_relative_to(blobs) and _BLOB.fullmatch(target.name) else None
 
 
-def download(repo: HubRepo, commit: str, files: Iterable[TreeFile], progress: Progress) -> Path:
+@dataclass(frozen=True)
+class Copied:
+    """A file that was hashed when it was copied into the cache: while it looks like this, it need not be hashed again.
+
+    Attributes:
+        sha256: Its SHA-256.
+        device, inode, size, mtime_ns, ctime_ns: What it looked like afterwards.
+    """
+
+    sha256: str
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, sha256: str, path: Path) -> Copied:
+        """Look at a file, following links."""
+        found = path.stat()
+        return cls(sha256, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def download(repo: HubRepo, commit: str, files: Iterable[TreeFile], progress: Progress) -> dict[str, Copied]:
     """Download files of a commit into the cache, without those that are there.
 
     Args:
@@ -91,19 +116,20 @@ def download(repo: HubRepo, commit: str, files: Iterable[TreeFile], progress: Pr
         progress: Called with the number of bytes downloaded.
 
     Returns:
-        The snapshot folder, ``…/snapshots/<commit>``.
+        The files that were hashed on the way, by path; the caller has to check all others.
 
     Raises:
+        DigestMismatch: An object in the store of an embedded Hub is not what its name says.
         HubNotFound: The commit lacks one of the files.
         HubError: The Hub cannot be reached, or refuses the request.
     """
     absent = {file.path: file for file in files if cached_file(repo.name, commit, file.path) is None}
     counter = _ByteCounter(sum(file.size for file in absent.values()), progress)
-    for path in _copy_from_store(repo, commit, absent, counter):
-        del absent[path]
+    copied = _copy_from_store(repo, commit, absent, counter)
+    rest = [file for path, file in absent.items() if path not in copied]
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda file: _download(repo, commit, file, counter), absent.values()))
-    return snapshot_folder(repo.name, commit)
+        list(pool.map(lambda file: _download(repo, commit, file, counter), rest))
+    return copied
 
 
 class _ByteCounter:
@@ -213,31 +239,45 @@ def _store(repo: str, commit: str, file: TreeFile, write_blob: Callable[[Path], 
                 os.symlink(os.path.relpath(blob, pointer.parent), link, dir_fd=folder)
 
 
-def _copy_from_store(repo: HubRepo, commit: str, absent: Mapping[str, TreeFile], counter: _ByteCounter) -> list[str]:
-    """Copy large objects from the store of an embedded Hub in this process, and return their paths."""
+def _copy_from_store(
+    repo: HubRepo, commit: str, absent: Mapping[str, TreeFile], counter: _ByteCounter
+) -> dict[str, Copied]:
+    """Copy large objects from the store of an embedded Hub in this process."""
     large = {path: file for path, file in absent.items() if file.sha256 and file.size >= WORTH_COPYING}
     if not large or repo.hub.store is None:
-        return []
+        return {}
     entries = [FileEntry(size=file.size, sha256=str(file.sha256)) for file in large.values()]
     batch = lfs_batch(repo, "download", entries)
     if batch.transfer != COPY_TRANSFER:
-        return []
+        return {}
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda file: _copy_object(repo, commit, file, batch, counter), large.values()))
-    return list(large)
+        copies = pool.map(lambda file: _copy_object(repo, commit, file, batch, counter), large.values())
+        return {path: copied for path, copied in zip(large, copies, strict=True) if copied}
 
 
-def _copy_object(repo: HubRepo, commit: str, file: TreeFile, batch: LfsBatch, counter: _ByteCounter) -> None:
-    _store(repo.name, commit, file, lambda blob: _copy_blob(repo, batch, blob.name, blob))
+def _copy_object(repo: HubRepo, commit: str, file: TreeFile, batch: LfsBatch, counter: _ByteCounter) -> Copied | None:
+    """Copy an object, unless another process stored it in the meantime: its content was not seen here."""
+    copied: list[Copied] = []
+    _store(repo.name, commit, file, lambda blob: copied.append(_copy_blob(repo, batch, file, blob)))
     counter.add(file.size)
+    return copied[0] if copied else None
 
 
-def _copy_blob(repo: HubRepo, batch: LfsBatch, oid: str, blob: Path) -> None:
+def _copy_blob(repo: HubRepo, batch: LfsBatch, file: TreeFile, blob: Path) -> Copied:
+    oid = str(file.sha256)
     if oid not in batch.actions:
         raise HubNotFound(f"{repo}: LFS object {oid} is missing from the Hub.")
     part = blob.with_name(f"{oid}.{os.getpid()}.incomplete")
     try:
         copy_file(stored_path(repo.hub, batch.actions[oid]["download"]), part)
+        with part.open("rb", buffering=0) as copy:
+            digest = hashlib.file_digest(copy, "sha256").hexdigest()
+        if digest != oid:
+            raise DigestMismatch(
+                f"{repo}: {file.path} is sha256:{digest} in the store of {repo.hub.place}, expected sha256:{oid}.",
+                "It was damaged there. Release the same bytes again, from a folder that has them: that replaces it.",
+            )
         part.replace(blob)
+        return Copied.of(digest, blob)
     finally:
         part.unlink(missing_ok=True)

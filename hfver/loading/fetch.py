@@ -14,7 +14,7 @@ from hfver.core.progress import Progress, silent
 from hfver.errors import DigestMismatch, FileMissing, FileUnexpected, HubNotFound, ObjectGone, VerificationError
 from hfver.hub import TreeFile
 from hfver.hub.client import HubRepo
-from hfver.hub.download import cached_file, download, forget_cached, snapshot_folder
+from hfver.hub.download import Copied, cached_file, download, forget_cached, snapshot_folder
 from hfver.hub.memory import Memory
 from hfver.model.checkpoint import HashCache
 from hfver.registry.release_checks import check_against_tree, check_folder, check_links, check_names, check_tree
@@ -74,6 +74,7 @@ def _fetch(pinned: Pinned, include: Callable[[str], bool], progress: Progress) -
 def _fetch_release(pinned: Pinned, manifest: Manifest, progress: Progress) -> Snapshot:
     repo, commit, where = pinned.repo, pinned.release.commit, str(pinned.release)
     paths = {*manifest.files, *([] if pinned.release.adopted else [MANIFEST])}
+    copied: Mapping[str, Copied] = {}
     if any(cached_file(repo.name, commit, path) is None for path in paths):
         tree = pinned.tree or read_tree(repo, commit, where)
         check_tree(tree, manifest, where)
@@ -83,14 +84,20 @@ def _fetch_release(pinned: Pinned, manifest: Manifest, progress: Progress) -> Sn
             )
         # The signature is fetched too, so that it can be checked later, and by other tools, without a request.
         paths |= {SIGNATURE} & tree.keys()
-        _download(repo, commit, {path: tree[path] for path in paths}, where, progress)
+        copied = _download(repo, commit, {path: tree[path] for path in paths}, where, progress)
     folder = snapshot_folder(repo.name, commit)
-    _check_if_changed(repo.memory, commit, folder, manifest.files, where, progress)
+    _check_if_changed(repo.memory, commit, folder, manifest.files, where, progress, copied)
     return Snapshot(folder, manifest.files)
 
 
 def _check_if_changed(
-    memory: Memory, commit: str, folder: Path, files: Mapping[str, FileEntry], where: str, progress: Progress
+    memory: Memory,
+    commit: str,
+    folder: Path,
+    files: Mapping[str, FileEntry],
+    where: str,
+    progress: Progress,
+    copied: Mapping[str, Copied],
 ) -> None:
     """Compare files with their hashes, unless their size, times and inodes are the same as when that was last done."""
     check_links(folder, files, where)
@@ -98,7 +105,8 @@ def _check_if_changed(
     before = _stats(folder, files, where)
     if memory.verified(commit) == before:
         return
-    check_folder(folder, files, where, cache=HashCache(), progress=progress)
+    rest = {path: entry for path, entry in files.items() if copied.get(path) != Copied.of(entry.sha256, folder / path)}
+    check_folder(folder, rest, where, cache=HashCache(), progress=progress)
     # A file that was written while it was hashed must not be remembered as verified.
     if _stats(folder, files, where) == before:
         memory.remember_verified(commit, before)
@@ -157,9 +165,11 @@ def _fetch_locked(pinned: Pinned, files: Mapping[str, FileEntry], progress: Prog
     return Snapshot(folder, files)
 
 
-def _download(repo: HubRepo, commit: str, tree: Mapping[str, TreeFile], where: str, progress: Progress) -> None:
+def _download(
+    repo: HubRepo, commit: str, tree: Mapping[str, TreeFile], where: str, progress: Progress
+) -> Mapping[str, Copied]:
     try:
-        download(repo, commit, tree.values(), progress)
+        return download(repo, commit, tree.values(), progress)
     except HubNotFound as error:
         raise ObjectGone(
             f"{where}: the repo does not have a file of this commit anymore. {error.message}",

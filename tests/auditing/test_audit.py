@@ -118,6 +118,7 @@ def test_real_releases_are_clean(local_hub: LocalHub, checkpoint: MakeCheckpoint
     ]
     assert report.checked["files_by_name_alone"] == 0
     assert report.checked["objects_downloaded"] == report.checked["objects_asked_for"] == 3
+    assert report.checked["objects_on_trust"] == 0
     assert all(verdict.remarks == () for verdict in report.verdicts)
 
 
@@ -302,7 +303,7 @@ def test_pending_tags_and_leftover_branches_are_remarks(hub: LocalHub) -> None:
     remarks = {verdict.version: verdict.remarks[0].message for verdict in report.verdicts if verdict.remarks}
     assert "hfver adopt" in remarks["7.0.0"]
     assert [verdict.version for verdict in report.verdicts if verdict.status == "pending"] == ["7.0.0"]
-    branch, main_files = (remark.message for remark in report.remarks)
+    branch, main_files, _ = (remark.message for remark in report.remarks)
     assert "hfver/0123456789ab" in branch
     assert "README.md" in main_files
 
@@ -314,6 +315,16 @@ def test_a_replayed_tag_without_a_ledger_line_is_tampering(hub: LocalHub) -> Non
     report = audit(hub)
     assert [verdict.version for verdict in report.tampered] == ["8.0.0"]
     assert errors(report, "8.0.0") == ["ReleaseReplayed"]
+
+
+def test_an_audit_says_what_it_took_on_trust(hub: LocalHub) -> None:
+    quick, deep = audit(hub), audit(hub, deep=True)
+    (remark,) = quick.remarks
+    assert remark.message.startswith("3 LFS objects (")
+    assert "taken on trust" in remark.message
+    assert f"hfver audit {REPO} --deep" in remark.hint
+    assert (quick.checked["objects_on_trust"], deep.checked["objects_on_trust"]) == (3, 0)
+    assert deep.remarks == ()
 
 
 def test_a_copied_repo_is_clean_only_with_mirror_of(hub: LocalHub) -> None:
