@@ -18,6 +18,7 @@ from threading import Lock
 
 from hfver.auditing.evidence import ReleaseEvidence, gather
 from hfver.auditing.evidence_checks import AuditContext, examine, remark, sized
+from hfver.auditing.refs import check_refs
 from hfver.core.audit_report import Audit, Finding, Verdict
 from hfver.core.ledger import Ledger
 from hfver.core.manifest import CARD, LEDGER, MANIFEST, FileEntry, Manifest, digest_of, is_state
@@ -39,8 +40,6 @@ __all__ = ["audit"]
 
 LOOK_BACK = 50
 """How many earlier versions of the ledger to try when the current one is broken."""
-CANDIDATES = "hfver/"
-"""Prefix of the branches that hold candidates."""
 
 
 def audit(
@@ -73,6 +72,7 @@ def audit(
 def _audit(repo: HubRepo, trust: TrustOptions, deep: bool, progress: Progress, clone: Clone) -> Audit:
     state, findings = _read_state(clone, repo, trust)
     findings = findings or [*_history(clone, state.ledger), *_memories(state), *_names(state)]
+    refs = list(check_refs(clone, state))
     evidence = gather(clone, repo.name, state.ledger.entries, everything=deep)
     objects = _objects(evidence)
     missing = lacking_objects(repo, (entry for entry, _, _ in objects.values()))
@@ -88,8 +88,12 @@ def _audit(repo: HubRepo, trust: TrustOptions, deep: bool, progress: Progress, c
     return Audit(
         repo=repo.name,
         verdicts=tuple(sorted(verdicts, key=lambda verdict: parse_version(verdict.version), reverse=True)),
-        findings=tuple(findings),
-        remarks=(*_left_branches(clone), *_main_files(clone, state), *_on_trust(repo, unread, deep)),
+        findings=(*findings, *(finding for finding in refs if finding.error)),
+        remarks=(
+            *(finding for finding in refs if not finding.error),
+            *_main_files(clone, state),
+            *_on_trust(repo, unread, deep),
+        ),
         checked={**_counts(context, evidence, objects), "objects_on_trust": len(unread)},
     )
 
@@ -263,16 +267,6 @@ def _unfinished(clone: Clone, state: RepoState, version: Version, commit: str) -
     return digest_of(raw), f"{tag} is an unfinished release: the next hfver release completes it."
 
 
-def _left_branches(clone: Clone) -> Iterator[Finding]:
-    for name, commit in sorted(clone.branches.items()):
-        if name.startswith(CANDIDATES):
-            yield Finding(
-                None,
-                f"Branch {name} (commit {commit[:12]}) is the candidate of a running or interrupted release.",
-                "Run the same hfver release again to finish it, or delete the branch.",
-            )
-
-
 def _main_files(clone: Clone, state: RepoState) -> Iterator[Finding]:
     """Compare ``main`` with the newest stable release: whoever loads a repo without a version gets ``main``."""
     newest = state.ledger.newest()
@@ -297,14 +291,12 @@ def _main_files(clone: Clone, state: RepoState) -> Iterator[Finding]:
 def _on_trust(repo: HubRepo, unread: list[FileEntry], deep: bool) -> Iterator[Finding]:
     """Remark on the objects of which an audit that is not deep only knows that the Hub says it has them."""
     if unread and not deep:
-        size = human(sum(entry.size for entry in unread))
-        objects = f"{counted(len(unread), 'LFS object')} ({size}) {'is' if len(unread) == 1 else 'are'}"
+        size, several = human(sum(entry.size for entry in unread)), len(unread) > 1
         yield Finding(
             None,
-            f"{objects} taken on trust: the Hub says that it has them, but their bytes were not compared with their "
-            "SHA-256.",
-            f"Run hfver audit {repo} --deep to download and hash them. Loading a release always does that with its own "
-            "files.",
+            f"{counted(len(unread), 'LFS object')} ({size}) {'are' if several else 'is'} taken on trust: the Hub says "
+            f"that it has {'them' if several else 'it'}, and the bytes were not hashed.",
+            f"Run hfver audit {repo} --deep to download and hash every object. Loading a release hashes its files.",
         )
 
 

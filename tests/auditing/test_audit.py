@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -315,6 +316,46 @@ def test_a_replayed_tag_without_a_ledger_line_is_tampering(hub: LocalHub) -> Non
     report = audit(hub)
     assert [verdict.version for verdict in report.tampered] == ["8.0.0"]
     assert errors(report, "8.0.0") == ["ReleaseReplayed"]
+
+
+def test_a_branch_with_the_name_of_a_released_tag_is_tampering(hub: LocalHub) -> None:
+    """``git clone -b v1.1.0`` takes the branch, whatever a server does."""
+    with Importer(bare_repo(hub, REPO)) as importer:
+        other = importer.commit("refs/heads/v1.1.0", {"model.safetensors": b"other weights"})
+    report = audit(hub)
+    assert not report.clean
+    (finding,) = report.findings
+    assert finding.error == "TagMoved"
+    assert f"branch v1.1.0 (commit {other[:12]})" in finding.message
+    assert "git clone -b v1.1.0" in finding.message
+    assert all(verdict.status == "ok" for verdict in report.verdicts)
+    assert hfver.pull(f"{REPO}@1.1.0", hub=hub).release.commit == commit_of(hub, "1.1.0")
+    command = shlex.split(finding.hint.partition("delete it: ")[2])
+    subprocess.run(command, check=True)
+    assert audit(hub).clean
+
+
+def test_the_branch_is_deleted_by_a_push_if_the_hub_is_an_address(
+    hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    git(hub, "branch", "v1.1.0", "main")
+    (finding,) = hfver.audit(REPO, hub=hub.url).findings
+    assert f"git push {hub.url}/{REPO} :refs/heads/v1.1.0" in finding.hint
+
+
+def test_other_refs_that_can_be_taken_for_versions_are_remarks(hub: LocalHub) -> None:
+    git(hub, "branch", "v1.0.0", "refs/tags/v1.0.0^0")
+    git(hub, "branch", "v9.0.0", "main")
+    git(hub, "branch", "v1", "main")
+    git(hub, "tag", "main", "refs/tags/v1.0.0^0")
+    report = audit(hub)
+    assert report.clean
+    messages = [remark.message for remark in report.remarks]
+    assert any("branch v1.0.0" in message and "same commit" in message for message in messages)
+    assert any("branch v9.0.0" in message and "no release" in message for message in messages)
+    assert any("tag main" in message for message in messages)
+    assert not any("branch v1 " in message for message in messages)
 
 
 def test_an_audit_says_what_it_took_on_trust(hub: LocalHub) -> None:
