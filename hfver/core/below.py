@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from hfver.errors import UsageError
 
-__all__ = ["create_below", "holder", "is_plain_below", "replace_below", "unlink_below"]
+__all__ = ["create_below", "holder", "is_plain_below", "replace_below", "resume_below", "unlink_below"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -85,6 +85,23 @@ def create_below(root: Path, path: str) -> BinaryIO:
             os.unlink(name, dir_fd=folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         return os.fdopen(os.open(name, flags, 0o666, dir_fd=folder), "wb")
+
+
+def resume_below(root: Path, path: str) -> BinaryIO:
+    """Open a file below a folder for reading and writing, unbuffered; create it if there is none.
+
+    A link, and a file that has a second name elsewhere, is somebody else's: it is removed, and a new file is created.
+
+    Raises:
+        UsageError: A folder on the way is a link.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with holder(root, path, create=True) as (folder, name):
+        with suppress(FileNotFoundError):
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+                os.unlink(name, dir_fd=folder)
+        return os.fdopen(os.open(name, flags, 0o666, dir_fd=folder), "r+b", buffering=0)
 
 
 def replace_below(root: Path, source: str, target: str) -> None:
