@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hfver.core.below import create_below, holder, is_plain_below, replace_below, resume_below, unlink_below
+from hfver.core.disk import check_space, free_bytes, shares_blocks, writing
 from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
 from hfver.errors import DigestMismatch, HubNotFound
@@ -39,6 +40,8 @@ PROGRESS_BYTES = 1024 * 1024
 
 ATTEMPTS = 2
 """How often a file is downloaded whose bytes are wrong: a proxy on the way may have cached a damaged one."""
+
+ELSEWHERE = "choose a folder on a different disk (HF_HUB_CACHE)"
 
 
 def download(
@@ -70,6 +73,7 @@ def download(
 
     Raises:
         DigestMismatch: The Hub sends wrong bytes, or a different Hub claims other files for the commit.
+        DiskError: The cache has no room, or cannot be written.
         HubNotFound: The commit lacks one of the files.
         HubError: The Hub cannot be reached, or refuses the request.
         UsageError: A folder of the cache is a link.
@@ -81,6 +85,7 @@ def download(
         return {}
     counter = _ByteCounter(sum(file.size for file in absent.values()), progress)
     run = _Run(repo, cache, tree, expected, hash_file, counter, _copies(repo, absent))
+    _check_space(run, absent.values())
     with ThreadPoolExecutor(WORKERS) as pool:
         return dict(zip(absent, pool.map(lambda file: _bring(run, file), absent.values()), strict=True))
 
@@ -127,16 +132,39 @@ class _Run:
                 self.vouched = True
 
 
+def _check_space(run: _Run, files: Iterable[TreeFile]) -> None:
+    """Check that the cache has room for what is missing, unless copies from a store need none.
+
+    Raises:
+        DiskError: It has not.
+    """
+    storage = run.cache.storage
+    missing = {_blob_name(file): file for file in files if run.cache.blob(_blob_name(file)) is None}
+    begun = (storage / _part(run, file) for file in missing.values())
+    needed = sum(file.size for file in missing.values()) - sum(part.stat().st_size for part in begun if part.is_file())
+    actions = run.copies.actions if run.copies else {}
+    if actions and needed > (free_bytes(storage) or needed):
+        storage.mkdir(parents=True, exist_ok=True)
+        if shares_blocks(stored_path(run.repo.hub, next(iter(actions.values()))["download"]), storage):
+            return
+    largest = max((file.size for file in missing.values()), default=0)
+    check_space(storage, needed, largest=largest, elsewhere=ELSEWHERE, what=run.where)
+
+
+def _part(run: _Run, file: TreeFile) -> str:
+    return f"{run.cache.private}/{_blob_name(file)}.part"
+
+
 def _bring(run: _Run, file: TreeFile) -> Hashed:
     """Download a file under the lock of its blob, unless the blob is there, and link to it from the snapshot."""
     cache, name = run.cache, _blob_name(file)
     _check_claim(run, file)
-    with cache.lock(name):
+    with writing(cache.folder / file.path, file.size, ELSEWHERE), cache.lock(name):
         blob = cache.blob(name)
         if blob is not None and (digests := _intact(run, file, blob)):
             run.counter.add(file.size)
         else:
-            part = f"{cache.private}/{name}.part"
+            part = _part(run, file)
             digests = _download_verified(run, file, part)
             run.vouch()
             blob = cache.add(part, name)

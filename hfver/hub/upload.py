@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from hfver.core.disk import check_space, free_bytes, shares_blocks, writing
 from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
 from hfver.errors import BadCheckpoint, HubDenied, HubError, HubUnreachable
@@ -48,6 +49,8 @@ LFS_JSON = "application/vnd.git-lfs+json"
 
 WORKERS = min(8, (os.cpu_count() or 2) * 2)
 """Number of transfers at a time."""
+
+ELSEWHERE = "move the folder of the Hub to a larger disk"
 
 Source = Path | bytes
 """Where to read a file's content: a path, or the bytes themselves."""
@@ -110,6 +113,7 @@ def upload_objects(
 
     Raises:
         BadCheckpoint: A file is no longer what its entry says.
+        DiskError: The store of an embedded Hub has no room, or cannot be written.
         HubError: The Hub cannot be reached, or refuses the request.
     """
     batch = lfs_batch(repo, "upload", (entries[path] for path in sources))
@@ -238,14 +242,16 @@ def _copy_to_store(
     repo: HubRepo, batch: LfsBatch, sources: Mapping[str, Source], total: int, progress: Progress
 ) -> None:
     done = 0
+    _check_store(repo.hub, sources, total)
 
     def copy(oid: str) -> int:
         actions, source = batch.actions[oid], sources[oid]
         target = stored_path(repo.hub, actions["upload"])
-        if isinstance(source, bytes):
-            target.write_bytes(source)
-        else:
-            copy_file(source, target)
+        with writing(target, len(source) if isinstance(source, bytes) else source.stat().st_size, ELSEWHERE):
+            if isinstance(source, bytes):
+                target.write_bytes(source)
+            else:
+                copy_file(source, target)
         size = target.stat().st_size
         facts, timeout = {"oid": oid, "size": size}, _response_timeout(repo, size)
         repo.hub.session.request("POST", actions["verify"]["href"], repo.name, json=facts, timeout=timeout)
@@ -255,6 +261,22 @@ def _copy_to_store(
         for size in pool.map(copy, sources):
             done += size
             progress("uploading", done, total)
+
+
+def _check_store(hub: Hub, sources: Mapping[str, Source], total: int) -> None:
+    """Check that the store of an embedded Hub has room, unless copies need none.
+
+    Raises:
+        DiskError: It has not.
+    """
+    store = hub.store
+    if store is None:
+        return
+    files = [source for source in sources.values() if isinstance(source, Path)]
+    if total > (free_bytes(store) or total) and files and shares_blocks(files[0], store):
+        return
+    largest = max((file.stat().st_size for file in files), default=0)
+    check_space(store, total, largest=largest, elsewhere=ELSEWHERE, what="the files of the release")
 
 
 def _send(
