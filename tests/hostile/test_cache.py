@@ -110,6 +110,34 @@ def test_a_file_that_is_wrong_once_is_requested_again(released: LocalHub, cache:
     assert bodies[0] not in contents(cache)
 
 
+@pytest.mark.parametrize("honest", [True, False])
+def test_what_huggingface_hub_downloads_for_hfver_is_verified_too(
+    honest: bool, released: LocalHub, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files in Xet are left to huggingface_hub, which puts them into its cache without hashing them."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", False)
+    wrong: list[bytes] = []
+
+    def lie(body: bytes) -> bytes:
+        if body.startswith(b"["):
+            entries = json.loads(body)
+            next(entry for entry in entries if entry["path"] == "model.safetensors")["xetHash"] = "a" * 64
+            return json.dumps(entries).encode()
+        wrong.append(bytes(len(body)))
+        return body if honest else wrong[-1]
+
+    with lying_proxy(released.url, r"/tree/|/resolve/.*model\.safetensors", lie) as hub:
+        if honest:
+            assert hfver.pull(REPO, hub=hub.url).verified
+        else:
+            with pytest.raises(DigestMismatch, match="model.safetensors is sha256:"):
+                hfver.pull(REPO, hub=hub.url)
+    assert wrong[-1] not in contents(cache)
+    assert not list(cache.rglob("*.xet")) or not honest
+    assert hfver.pull(REPO, hub=released).verified
+    assert scan_cache_dir(cache).warnings == []
+
+
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json", MANIFEST])
 def test_what_a_plain_client_got_from_a_lying_hub_is_replaced(file: str, released: LocalHub, cache: Path) -> None:
     commit = release_commit(released)
