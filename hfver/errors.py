@@ -151,5 +151,9 @@ class EntryNotFound(HubNotFound):
     """The commit exists on the Hub, and does not have the file."""
 
 
+class DiskError(HfverError):
+    """A file cannot be written: the disk is full, read-only or broken, or the process may not write so much."""
+
+
 class PluginError(HfverError):
     """An installed plug-in could not be loaded, or does not behave as its interface requires."""

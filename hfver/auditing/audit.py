@@ -18,11 +18,13 @@ from threading import Lock
 
 from hfver.auditing.evidence import ReleaseEvidence, gather
 from hfver.auditing.evidence_checks import AuditContext, examine, remark, sized
+from hfver.auditing.refs import check_refs
 from hfver.core.audit_report import Audit, Finding, Verdict
 from hfver.core.ledger import Ledger
 from hfver.core.manifest import CARD, LEDGER, MANIFEST, FileEntry, Manifest, digest_of, is_state
 from hfver.core.plural import counted
 from hfver.core.progress import Progress, silent
+from hfver.core.sizes import human
 from hfver.core.version import Version, parse_version, tag_of
 from hfver.errors import LedgerRewritten, LedgerTruncated, ReleaseReplayed, VerificationError
 from hfver.hub import Refs
@@ -38,8 +40,6 @@ __all__ = ["audit"]
 
 LOOK_BACK = 50
 """How many earlier versions of the ledger to try when the current one is broken."""
-CANDIDATES = "hfver/"
-"""Prefix of the branches that hold candidates."""
 
 
 def audit(
@@ -72,12 +72,14 @@ def audit(
 def _audit(repo: HubRepo, trust: TrustOptions, deep: bool, progress: Progress, clone: Clone) -> Audit:
     state, findings = _read_state(clone, repo, trust)
     findings = findings or [*_history(clone, state.ledger), *_memories(state), *_names(state)]
+    refs = list(check_refs(clone, state))
     evidence = gather(clone, repo.name, state.ledger.entries, everything=deep)
     objects = _objects(evidence)
     missing = lacking_objects(repo, (entry for entry, _, _ in objects.values()))
     present = {oid: place for oid, place in objects.items() if oid not in missing}
     hashed = _download(repo, present, progress) if deep else {}
     missing |= {oid for oid, entry in hashed.items() if entry is None}
+    unread = [entry for oid, (entry, _, _) in objects.items() if oid not in missing and oid not in hashed]
     context = AuditContext(clone, state, missing, {oid: entry for oid, entry in hashed.items() if entry})
     verdicts = [*(_verdict(context, release) for release in evidence), *_pending(clone, state)]
     # A ledger with findings must not become the one that later audits are compared with.
@@ -86,9 +88,13 @@ def _audit(repo: HubRepo, trust: TrustOptions, deep: bool, progress: Progress, c
     return Audit(
         repo=repo.name,
         verdicts=tuple(sorted(verdicts, key=lambda verdict: parse_version(verdict.version), reverse=True)),
-        findings=tuple(findings),
-        remarks=(*_left_branches(clone), *_main_files(clone, state)),
-        checked=_counts(context, evidence, objects),
+        findings=(*findings, *(finding for finding in refs if finding.error)),
+        remarks=(
+            *(finding for finding in refs if not finding.error),
+            *_main_files(clone, state),
+            *_on_trust(repo, unread, deep),
+        ),
+        checked={**_counts(context, evidence, objects), "objects_on_trust": len(unread)},
     )
 
 
@@ -261,16 +267,6 @@ def _unfinished(clone: Clone, state: RepoState, version: Version, commit: str) -
     return digest_of(raw), f"{tag} is an unfinished release: the next hfver release completes it."
 
 
-def _left_branches(clone: Clone) -> Iterator[Finding]:
-    for name, commit in sorted(clone.branches.items()):
-        if name.startswith(CANDIDATES):
-            yield Finding(
-                None,
-                f"Branch {name} (commit {commit[:12]}) is the candidate of a running or interrupted release.",
-                "Run the same hfver release again to finish it, or delete the branch.",
-            )
-
-
 def _main_files(clone: Clone, state: RepoState) -> Iterator[Finding]:
     """Compare ``main`` with the newest stable release: whoever loads a repo without a version gets ``main``."""
     newest = state.ledger.newest()
@@ -289,6 +285,18 @@ def _main_files(clone: Clone, state: RepoState) -> Iterator[Finding]:
             None,
             f"main differs from {state.repo}@{newest.version}, the newest stable release, in {names}.",
             "Whoever loads the repo without a version gets main. The next release restores it.",
+        )
+
+
+def _on_trust(repo: HubRepo, unread: list[FileEntry], deep: bool) -> Iterator[Finding]:
+    """Remark on the objects of which an audit that is not deep only knows that the Hub says it has them."""
+    if unread and not deep:
+        size, several = human(sum(entry.size for entry in unread)), len(unread) > 1
+        yield Finding(
+            None,
+            f"{counted(len(unread), 'LFS object')} ({size}) {'are' if several else 'is'} taken on trust: the Hub says "
+            f"that it has {'them' if several else 'it'}, and the bytes were not hashed.",
+            f"Run hfver audit {repo} --deep to download and hash every object. Loading a release hashes its files.",
         )
 
 

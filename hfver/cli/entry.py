@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing typing would double the time of the help
     from typing import Any
 
+    from hfver.errors import HfverError
+
 __all__ = ["main"]
 
 INTERRUPTED = 130
@@ -47,9 +49,18 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("HFVER_DEBUG"):
             raise
+        if isinstance(error, OSError) and (known := _disk_error(error)):
+            return _fail(type(known).__name__, known.message, known.hint, known.exit_code, as_json)
         message = f"hfver ran into an error that it did not expect: {type(error).__name__}: {error}"
         hint = "Set HFVER_DEBUG=1 to see where it happened, and report it."
         return _fail("InternalError", message, hint, 1, as_json)
+
+
+def _disk_error(error: OSError) -> HfverError | None:
+    """Explain an error of a disk that was not expected where it happened."""
+    from hfver.core.disk import explain
+
+    return explain(error)
 
 
 def _run(arguments: list[str], as_json: bool) -> int:

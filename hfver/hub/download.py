@@ -1,34 +1,36 @@
 """Downloading a commit's files into the ordinary Hugging Face cache, with huggingface_hub's layout, names and locks.
 
 An interrupted download continues where it stopped, in this run or the next one. Files that the Hub keeps in Xet are
-downloaded by ``hf_hub_download``. Large objects of an embedded Hub in this process are copied from its store. Nothing
-here checks content: `hfver.registry.release_checks` does.
+downloaded by ``hf_hub_download``. Large objects of an embedded Hub in this process are copied from its store. Whatever
+the way, a file is hashed in a private folder first (`hfver.hub.cache`), so wrong bytes never get a name that other
+clients believe.
 """
 
 from __future__ import annotations
 
-import os
-import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib.util import find_spec
-from io import FileIO
 from pathlib import Path
 from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
-from hfver.core.below import holder, unlink_below
+from hfver.core.below import create_below, holder, is_plain_below, replace_below, resume_below, unlink_below
+from hfver.core.disk import check_space, free_bytes, shares_blocks, writing
 from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
-from hfver.errors import HubNotFound
+from hfver.errors import DigestMismatch, HubNotFound
+from hfver.hub.cache import CommitCache, Hashed, blob_content_is
 from hfver.hub.client import Hub, HubRepo
 from hfver.hub.listing import TreeFile
+from hfver.hub.partial import Digests, PartialFile
 from hfver.hub.retry import Interrupted, call_with_retries
-from hfver.hub.upload import COPY_TRANSFER, WORKERS, LfsBatch, copy_file, lfs_batch, stored_path
+from hfver.hub.upload import COPY_TRANSFER, WORKERS, LfsBatch, copy_content, lfs_batch, stored_path
 
-__all__ = ["cached_file", "download", "forget_cached", "snapshot_folder"]
+__all__ = ["download"]
 
 WORTH_COPYING = 1024 * 1024
 """Minimum size of objects that are copied from the store of an embedded Hub: copying needs a request of its own."""
@@ -36,74 +38,60 @@ WORTH_COPYING = 1024 * 1024
 PROGRESS_BYTES = 1024 * 1024
 """Bytes after which a download counts as making progress, so that its next failure is its first one."""
 
+ATTEMPTS = 2
+"""How often a file is downloaded whose bytes are wrong: a proxy on the way may have cached a damaged one."""
 
-_BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-
-
-def snapshot_folder(repo: str, commit: str) -> Path:
-    """Return the cache folder with a commit's files."""
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
-
-    folder = repo_folder_name(repo_id=repo, repo_type="model")
-    return Path(constants.HF_HUB_CACHE) / folder / "snapshots" / commit
+ELSEWHERE = "choose a folder on a different disk (HF_HUB_CACHE)"
 
 
-def cached_file(repo: str, commit: str, path: str) -> Path | None:
-    """Find a file of a commit in the cache; return None if it is not there. Sends no request."""
-    file = snapshot_folder(repo, commit) / path
-    return file if file.is_file() else None
-
-
-def forget_cached(repo: str, commit: str, path: str) -> None:
-    """Remove a file with wrong content from the cache, so that it is downloaded again.
-
-    Its blob is removed too. Any other file that a link leads to is somebody else's, and stays.
-
-    Raises:
-        UsageError: A folder of the snapshot is a link.
-    """
-    storage = snapshot_folder(repo, commit).parents[1]
-    blob = _blob_of(storage / "snapshots" / commit / path, storage / "blobs")
-    shared = _blob_of(blob, storage.parent / "blobs") if blob else None
-    unlink_below(storage, f"snapshots/{commit}/{path}")
-    if blob is not None:
-        unlink_below(storage, f"blobs/{blob.name}")
-    if shared is not None:
-        unlink_below(storage.parent, shared.relative_to(storage.parent).as_posix())
-
-
-def _blob_of(link: Path, blobs: Path) -> Path | None:
-    """Return the file in a folder of blobs that a link names; None for anything else."""
-    if not link.is_symlink():
-        return None
-    target = Path(os.path.normpath(link.parent / link.readlink()))
-    return target if target.is_relative_to(blobs) and _BLOB.fullmatch(target.name) else None
-
-
-def download(repo: HubRepo, commit: str, files: Iterable[TreeFile], progress: Progress) -> Path:
+def download(
+    repo: HubRepo,
+    commit: str,
+    tree: Mapping[str, TreeFile],
+    paths: Iterable[str],
+    progress: Progress,
+    *,
+    expected: Mapping[str, FileEntry],
+    hash_file: Callable[[Path], FileEntry],
+) -> dict[str, Hashed]:
     """Download files of a commit into the cache, without those that are there.
+
+    A file gets its place in the cache after it was hashed. Wrong bytes are thrown away, and requested once more. A blob
+    that is in the cache already is hashed before it is used, and replaced if it is damaged.
 
     Args:
         repo: The repo.
         commit: The commit, 40 hex digits.
-        files: The files.
+        tree: All files of the commit, as the Hub lists them.
+        paths: Which of them to download.
         progress: Called with the number of bytes downloaded.
+        expected: The size and SHA-256 of those files whose content is known from a manifest or a lock.
+        hash_file: Hashes a large file that is in the cache already.
 
     Returns:
-        The snapshot folder, ``…/snapshots/<commit>``.
+        The files that were hashed on the way, by path; the caller has to check those that were there before.
 
     Raises:
+        DigestMismatch: The Hub sends wrong bytes, or a different Hub claims other files for the commit.
+        DiskError: The cache has no room, or cannot be written.
         HubNotFound: The commit lacks one of the files.
         HubError: The Hub cannot be reached, or refuses the request.
+        UsageError: A folder of the cache is a link.
     """
-    absent = {file.path: file for file in files if cached_file(repo.name, commit, file.path) is None}
+    cache = CommitCache(repo.name, commit, repo.hub.identity)
+    cache.check_claims({path: _blob_name(file) for path, file in tree.items()})
+    absent = {path: tree[path] for path in paths if not (cache.folder / path).is_file()}
+    if not absent:
+        return {}
     counter = _ByteCounter(sum(file.size for file in absent.values()), progress)
-    for path in _copy_from_store(repo, commit, absent, counter):
-        del absent[path]
+    run = _Run(repo, cache, tree, expected, hash_file, counter, _copies(repo, absent))
+    _check_space(run, absent.values())
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda file: _download(repo, commit, file, counter), absent.values()))
-    return snapshot_folder(repo.name, commit)
+        return dict(zip(absent, pool.map(lambda file: _bring(run, file), absent.values()), strict=True))
+
+
+def _blob_name(file: TreeFile) -> str:
+    return file.sha256 or file.blob
 
 
 class _ByteCounter:
@@ -118,61 +106,186 @@ class _ByteCounter:
             self.progress("downloading", self.done, self.total)
 
 
-def _download(repo: HubRepo, commit: str, file: TreeFile, counter: _ByteCounter) -> None:
+@dataclass
+class _Run:
+    """One download of several files."""
+
+    repo: HubRepo
+    cache: CommitCache
+    tree: Mapping[str, TreeFile]
+    expected: Mapping[str, FileEntry]
+    hash_file: Callable[[Path], FileEntry]
+    counter: _ByteCounter
+    copies: LfsBatch | None
+    vouched: bool = False
+    lock: Lock = field(default_factory=Lock)
+
+    @property
+    def where(self) -> str:
+        return f"{self.repo}@{self.cache.commit[:12]}"
+
+    def vouch(self) -> None:
+        """Record what the Hub claims, before its first file gets its place in the cache."""
+        with self.lock:
+            if not self.vouched:
+                self.cache.vouch({path: _blob_name(file) for path, file in self.tree.items()})
+                self.vouched = True
+
+
+def _check_space(run: _Run, files: Iterable[TreeFile]) -> None:
+    """Check that the cache has room for what is missing, unless copies from a store need none.
+
+    Raises:
+        DiskError: It has not.
+    """
+    storage = run.cache.storage
+    missing = {_blob_name(file): file for file in files if run.cache.blob(_blob_name(file)) is None}
+    begun = (storage / _part(run, file) for file in missing.values())
+    needed = sum(file.size for file in missing.values()) - sum(part.stat().st_size for part in begun if part.is_file())
+    actions = run.copies.actions if run.copies else {}
+    if actions and needed > (free_bytes(storage) or needed):
+        storage.mkdir(parents=True, exist_ok=True)
+        if shares_blocks(stored_path(run.repo.hub, next(iter(actions.values()))["download"]), storage):
+            return
+    largest = max((file.size for file in missing.values()), default=0)
+    check_space(storage, needed, largest=largest, elsewhere=ELSEWHERE, what=run.where)
+
+
+def _part(run: _Run, file: TreeFile) -> str:
+    return f"{run.cache.private}/{_blob_name(file)}.part"
+
+
+def _bring(run: _Run, file: TreeFile) -> Hashed:
+    """Download a file under the lock of its blob, unless the blob is there, and link to it from the snapshot."""
+    cache, name = run.cache, _blob_name(file)
+    _check_claim(run, file)
+    with writing(cache.folder / file.path, file.size, ELSEWHERE), cache.lock(name):
+        blob = cache.blob(name)
+        if blob is not None and (digests := _intact(run, file, blob)):
+            run.counter.add(file.size)
+        else:
+            part = _part(run, file)
+            digests = _download_verified(run, file, part)
+            run.vouch()
+            blob = cache.add(part, name)
+        run.vouch()
+        cache.link(file.path, name)
+        return Hashed.of(digests.sha256, blob)
+
+
+def _check_claim(run: _Run, file: TreeFile) -> None:
+    """Refuse a file that the Hub itself lists with a different size or SHA-256 than it must have."""
+    entry = run.expected.get(file.path)
+    if entry and (file.size != entry.size or file.sha256 not in (None, entry.sha256)):
+        raise DigestMismatch(
+            f"{run.where}: {run.repo.hub.place} lists {file.path} as sha256:{file.sha256} ({file.size} bytes), "
+            f"expected sha256:{entry.sha256} ({entry.size} bytes).",
+            "Do not use it until its owner has explained this.",
+        )
+
+
+def _intact(run: _Run, file: TreeFile, blob: Path) -> Digests | None:
+    """Return what a blob in the cache hashes to if that is what the file must be; otherwise None."""
+    if blob.stat().st_size != file.size:
+        return None
+    if not file.sha256 and not blob_content_is(blob, file.blob):
+        return None
+    digests = Digests(run.hash_file(blob).sha256, None if file.sha256 else file.blob)
+    return None if _fault(run, file, digests) else digests
+
+
+def _fault(run: _Run, file: TreeFile, digests: Digests) -> tuple[str, str] | None:
+    """Compare what a file hashes to with what it must be: return what was found and what was expected if they differ.
+
+    A regular file is compared with git's id, too, because that is the name under which the cache keeps it.
+    """
+    entry = run.expected.get(file.path)
+    sha256 = entry.sha256 if entry else file.sha256
+    if sha256 and digests.sha256 != sha256:
+        return f"sha256:{digests.sha256}", f"sha256:{sha256}"
+    if not file.sha256 and digests.blob != file.blob:
+        return f"git blob {digests.blob}", file.blob
+    return None
+
+
+def _download_verified(run: _Run, file: TreeFile, part: str) -> Digests:
+    """Bring a file to the private folder; wrong bytes are thrown away, and requested once more from the beginning."""
+    for attempt in range(1, ATTEMPTS + 1):
+        digests = _transport(run, file)(run, file, part)
+        fault = _fault(run, file, digests)
+        if fault is None:
+            return digests
+        unlink_below(run.cache.storage, part)
+        run.counter.add(-file.size if attempt < ATTEMPTS else 0)
+    found, expected = fault or ("nothing", "a file")
+    raise DigestMismatch(
+        f"{run.where}: {file.path} is {found} as {run.repo.hub.place} sends it, expected {expected}.",
+        "Nothing of it was kept. Do not use the release until its owner has explained this. If the Hub is an embedded "
+        "one, release the same bytes again from a folder that has them: that replaces a damaged object.",
+    )
+
+
+def _transport(run: _Run, file: TreeFile) -> Callable[[_Run, TreeFile, str], Digests]:
     from huggingface_hub import constants
 
+    if run.copies is not None and file.sha256 and file.size >= WORTH_COPYING:
+        return _copy
     if file.xet and find_spec("hf_xet") and not constants.HF_HUB_DISABLE_XET:
-        _download_by_xet(repo, commit, file, counter)
-    else:
-        _store(repo.name, commit, file, lambda blob: _download_blob(repo, commit, file, blob, counter))
+        return _download_by_xet
+    return _download
 
 
-def _download_blob(repo: HubRepo, commit: str, file: TreeFile, blob: Path, counter: _ByteCounter) -> None:
-    """Download a blob, after the bytes that an earlier attempt left in its ``.incomplete`` file."""
-    what, part = f"{repo}@{commit[:12]}: {file.path}", blob.with_name(f"{blob.name}.incomplete")
-    url = f"/{repo}/resolve/{commit}/{quote(file.path)}"
-    part.touch()
-    counter.add(start if (start := part.stat().st_size) <= file.size else 0)
-    reached = start
+def _download(run: _Run, file: TreeFile, part: str) -> Digests:
+    """Download a file, after the bytes that an earlier attempt left in the private folder."""
+    session, url = run.repo.hub.session, f"/{run.repo}/resolve/{run.cache.commit}/{quote(file.path)}"
+    _take_over(run.cache, _blob_name(file), part)
+    with resume_below(run.cache.storage, part) as stream, session.translated(f"{run.where}: {file.path}"):
+        received = PartialFile(stream, file.size, regular=not file.sha256)
+        run.counter.add(received.written)
+        reached = received.written
 
-    def progressed() -> bool:
-        nonlocal reached
-        before, reached = reached, part.stat().st_size
-        return reached - before >= PROGRESS_BYTES
+        def progressed() -> bool:
+            nonlocal reached
+            before, reached = reached, received.written
+            return reached - before >= PROGRESS_BYTES
 
-    with part.open("r+b", buffering=0) as stream, repo.hub.session.translated(what):
         call_with_retries(
-            lambda: _continue(repo.hub, url, file.size, stream, counter),
-            repo.hub.session.retry_policy,
-            progressed=progressed,
+            lambda: _continue(run.repo.hub, url, received, run.counter), session.retry_policy, progressed=progressed
         )
-    part.replace(blob)
+        return received.digests()
 
 
-def _continue(hub: Hub, url: str, size: int, stream: FileIO, counter: _ByteCounter) -> None:
+def _take_over(cache: CommitCache, name: str, part: str) -> None:
+    """Continue what huggingface_hub began to download; whatever it left is hashed like the rest."""
+    begun = f"blobs/{name}.incomplete"
+    if is_plain_below(cache.storage, begun) and not is_plain_below(cache.storage, part):
+        replace_below(cache.storage, begun, part)
+
+
+def _continue(hub: Hub, url: str, received: PartialFile, counter: _ByteCounter) -> None:
     """Download the rest of a file; all of it if the Hub ignores the requested range."""
-    start = stream.seek(0, os.SEEK_END)
-    if start > size:  # then it is not the beginning of this file
-        start = stream.truncate(0)
-    if start == size:
+    if received.written == received.size:
         return
-    rest = {"range": f"bytes={start}-"} if start else {}
+    rest = {"range": f"bytes={received.written}-"} if received.written else {}
     # Ranges count the bytes of the file itself, so the response must not be compressed.
     with hub.session.stream(url, {"accept-encoding": "identity", **rest}) as response:
         if response.status_code != 206:
-            counter.add(-start)
-            start = 0
-        stream.seek(start)
+            counter.add(-received.written)
+            received.restart()
         for block in response.iter_bytes():
-            stream.write(block)
+            received.write(block)
             counter.add(len(block))
-            if stream.tell() > size:
+            if received.written > received.size:
                 break
-    if stream.tell() != size:
-        raise Interrupted(f"received {stream.tell()} bytes instead of {size}")
+    if received.written != received.size:
+        found = received.written
+        if found > received.size:  # then it is not the beginning of this file
+            counter.add(-found)
+            received.restart()
+        raise Interrupted(f"received {found} bytes instead of {received.size}")
 
 
-def _download_by_xet(repo: HubRepo, commit: str, file: TreeFile, counter: _ByteCounter) -> None:
+def _download_by_xet(run: _Run, file: TreeFile, part: str) -> Digests:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils import tqdm
 
@@ -183,61 +296,47 @@ def _download_by_xet(repo: HubRepo, commit: str, file: TreeFile, counter: _ByteC
             super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]
 
         def update(self, n: float | None = 1) -> bool | None:
-            counter.add(int(n or 0))
+            run.counter.add(int(n or 0))
             return None
 
-    session = repo.hub.session
+    # A cache for this file alone: huggingface_hub puts what it downloads in its place without hashing it.
+    session, cache = run.repo.hub.session, run.cache
+    folder = f"{cache.private}/{_blob_name(file)}.xet"
+    with holder(cache.storage, f"{folder}/x", create=True):
+        pass  # no link leads out of the cache on the way there
     options: dict[str, Any] = {"endpoint": session.endpoint, "token": session.token, "tqdm_class": ByteReport}
-    session.call_client(
-        f"{repo}@{commit[:12]}: {file.path}", lambda: hf_hub_download(repo.name, file.path, revision=commit, **options)
+    found = session.call_client(
+        f"{run.where}: {file.path}",
+        lambda: hf_hub_download(
+            run.repo.name, file.path, revision=cache.commit, cache_dir=cache.storage / folder, **options
+        ),
     )
+    Path(found).resolve().replace(cache.storage / part)
+    shutil.rmtree(cache.storage / folder)
+    return _hash_part(cache, part, file)
 
 
-def _store(repo: str, commit: str, file: TreeFile, write_blob: Callable[[Path], None]) -> None:
-    """Write a file's blob under its lock, unless it exists, and link to it from the snapshot."""
-    from huggingface_hub.utils import WeakFileLock
-
-    snapshot, name = snapshot_folder(repo, commit), file.sha256 or file.blob
-    storage = snapshot.parent.parent
-    lock = storage.parent / ".locks" / storage.name / f"{name}.lock"
-    blob, pointer = storage / "blobs" / name, snapshot / file.path
-    for own in (lock.parent, blob.parent):
-        own.mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(lock):
-        if not blob.is_file() or blob.stat().st_size != file.size:
-            write_blob(blob)
-        with holder(storage, f"snapshots/{commit}/{file.path}", create=True) as (folder, link):
-            if not pointer.exists():
-                with suppress(FileNotFoundError):
-                    os.unlink(link, dir_fd=folder)
-                os.symlink(os.path.relpath(blob, pointer.parent), link, dir_fd=folder)
-
-
-def _copy_from_store(repo: HubRepo, commit: str, absent: Mapping[str, TreeFile], counter: _ByteCounter) -> list[str]:
-    """Copy large objects from the store of an embedded Hub in this process, and return their paths."""
-    large = {path: file for path, file in absent.items() if file.sha256 and file.size >= WORTH_COPYING}
+def _copies(repo: HubRepo, absent: Mapping[str, TreeFile]) -> LfsBatch | None:
+    """Ask an embedded Hub in this process where its store has the large objects; None if they cannot be copied."""
+    large = [file for file in absent.values() if file.sha256 and file.size >= WORTH_COPYING]
     if not large or repo.hub.store is None:
-        return []
-    entries = [FileEntry(size=file.size, sha256=str(file.sha256)) for file in large.values()]
-    batch = lfs_batch(repo, "download", entries)
-    if batch.transfer != COPY_TRANSFER:
-        return []
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda file: _copy_object(repo, commit, file, batch, counter), large.values()))
-    return list(large)
+        return None
+    batch = lfs_batch(repo, "download", [FileEntry(size=file.size, sha256=str(file.sha256)) for file in large])
+    return batch if batch.transfer == COPY_TRANSFER else None
 
 
-def _copy_object(repo: HubRepo, commit: str, file: TreeFile, batch: LfsBatch, counter: _ByteCounter) -> None:
-    _store(repo.name, commit, file, lambda blob: _copy_blob(repo, batch, blob.name, blob))
-    counter.add(file.size)
+def _copy(run: _Run, file: TreeFile, part: str) -> Digests:
+    """Copy an object from the store of an embedded Hub."""
+    oid, actions = str(file.sha256), run.copies.actions if run.copies else {}
+    if oid not in actions:
+        raise HubNotFound(f"{run.repo}: LFS object {oid} is missing from the Hub.")
+    source = stored_path(run.repo.hub, actions[oid]["download"])
+    with source.open("rb") as reader, create_below(run.cache.storage, part) as writer:
+        copy_content(reader, writer)
+    run.counter.add(file.size)
+    return _hash_part(run.cache, part, file)
 
 
-def _copy_blob(repo: HubRepo, batch: LfsBatch, oid: str, blob: Path) -> None:
-    if oid not in batch.actions:
-        raise HubNotFound(f"{repo}: LFS object {oid} is missing from the Hub.")
-    part = blob.with_name(f"{oid}.{os.getpid()}.incomplete")
-    try:
-        copy_file(stored_path(repo.hub, batch.actions[oid]["download"]), part)
-        part.replace(blob)
-    finally:
-        part.unlink(missing_ok=True)
+def _hash_part(cache: CommitCache, part: str, file: TreeFile) -> Digests:
+    with resume_below(cache.storage, part) as stream:
+        return PartialFile(stream, file.size, regular=not file.sha256).digests()

@@ -218,6 +218,12 @@ class HubSession:
         if status == 404:
             kind = EntryNotFound if _error_code(error.response) == "EntryNotFound" else HubNotFound
             return kind(f"{what}: not found on {self.place} ({said}).", _NOT_FOUND)
+        if status == 507:
+            return HubError(
+                f"{what}: {self.place} has no room left ({said}).",
+                "Free some space on its disk, or ask its operator to. Then run the same command again: what it has "
+                "already is not sent twice.",
+            )
         # 409 and 412 decide races between writers; callers of writes catch them.
         other = {409: AlreadyExists, 412: ParentMoved}.get(status, HubError)
         return other(f"{what}: {self.place} answered {status} ({said}).")

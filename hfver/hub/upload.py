@@ -3,11 +3,13 @@
 Over HTTP, huggingface_hub's Git-LFS code sends them, as open files whose hash is known. After a failed upload, the Hub
 is asked again whether it lacks the object, so one that arrived although the answer was lost is not sent twice. An
 embedded Hub in this process offers the transfer ``hfver-copy`` instead: the kernel copies the file into its store, and
-no byte goes through a socket.
+no byte goes through a socket. Either way the Hub hashes what it received, and a file that is no longer what was hashed
+here is an error that names it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,13 +21,23 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from hfver.core.disk import check_space, free_bytes, shares_blocks, writing
 from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
-from hfver.errors import HubError
+from hfver.errors import BadCheckpoint, HubDenied, HubError, HubUnreachable
 from hfver.hub.client import Hub, HubRepo
 from hfver.hub.responses import object_id, parsing, text
 
-__all__ = ["Source", "copy_content", "copy_file", "lfs_batch", "missing_objects", "stored_path", "upload_objects"]
+__all__ = [
+    "Source",
+    "check_source",
+    "copy_content",
+    "copy_file",
+    "lfs_batch",
+    "missing_objects",
+    "stored_path",
+    "upload_objects",
+]
 
 COPY_TRANSFER = "hfver-copy"
 """The Git-LFS transfer of an embedded Hub that runs in this process."""
@@ -37,6 +49,8 @@ LFS_JSON = "application/vnd.git-lfs+json"
 
 WORKERS = min(8, (os.cpu_count() or 2) * 2)
 """Number of transfers at a time."""
+
+ELSEWHERE = "move the folder of the Hub to a larger disk"
 
 Source = Path | bytes
 """Where to read a file's content: a path, or the bytes themselves."""
@@ -96,6 +110,11 @@ def upload_objects(
 
     Returns:
         The number of bytes that were sent.
+
+    Raises:
+        BadCheckpoint: A file is no longer what its entry says.
+        DiskError: The store of an embedded Hub has no room, or cannot be written.
+        HubError: The Hub cannot be reached, or refuses the request.
     """
     batch = lfs_batch(repo, "upload", (entries[path] for path in sources))
     missing = {entries[path].sha256: path for path in sources if entries[path].sha256 in batch.actions}
@@ -103,12 +122,43 @@ def upload_objects(
     if not missing:
         return 0
     progress("uploading", 0, total)
-    if batch.transfer == COPY_TRANSFER:
-        _copy_to_store(repo, batch, {oid: sources[path] for oid, path in missing.items()}, total, progress)
-    else:
-        _send(repo, batch, [(sources[path], entries[path]) for path in missing.values()], total, progress)
+    try:
+        if batch.transfer == COPY_TRANSFER:
+            _copy_to_store(repo, batch, {oid: sources[path] for oid, path in missing.items()}, total, progress)
+        else:
+            _send(repo, batch, [(sources[path], entries[path]) for path in missing.values()], total, progress)
+    except (HubUnreachable, HubDenied):
+        raise
+    except HubError:
+        # Hubs report in many ways that the bytes are not the announced ones; only the file itself tells for sure.
+        for path in missing.values():
+            if isinstance(source := sources[path], Path):
+                check_source(source, entries[path])
+        raise
     progress("uploading", total, total)
     return total
+
+
+def check_source(source: Path, expected: FileEntry, found: FileEntry | None = None) -> None:
+    """Compare what a file contains now with what it was hashed to.
+
+    Args:
+        source: The file.
+        expected: The size and SHA-256 that it had.
+        found: Those of the bytes that were read from it just now; None to read it here.
+
+    Raises:
+        BadCheckpoint: It differs. Its times need not show that: a write through a mapping may leave them as they were.
+    """
+    if found is None:
+        with source.open("rb", buffering=0) as file:
+            found = FileEntry(sha256=hashlib.file_digest(file, "sha256").hexdigest(), size=file.tell())
+    if found != expected:
+        raise BadCheckpoint(
+            f"{source} changed since it was read: it was sha256:{expected.sha256} ({expected.size} bytes), "
+            f"and is now sha256:{found.sha256} ({found.size} bytes).",
+            "Wait until nothing writes to the folder, then run the command again.",
+        )
 
 
 def stored_path(hub: Hub, action: Mapping[str, Any]) -> Path:
@@ -148,9 +198,16 @@ def _post_batch(repo: HubRepo, operation: str, objects: list[dict[str, Any]]) ->
     body = {"operation": operation, "transfers": transfers, "objects": objects, "hash_algo": "sha256"}
     headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
     path = f"/{repo}.git/info/lfs/objects/batch"
-    response = repo.hub.session.request("POST", path, repo.name, json=body, headers=headers)
+    # Our own Hub hashes objects that an earlier version left in its store before it answers that it has them.
+    timeout = _response_timeout(repo, sum(one["size"] for one in objects) if repo.hub.store else 0)
+    response = repo.hub.session.request("POST", path, repo.name, json=body, headers=headers, timeout=timeout)
     with parsing(repo.name, repo.hub.place):
         return dict(response.json())
+
+
+def _response_timeout(repo: HubRepo, size: int) -> float:
+    """Return the seconds to wait for a response before which the Hub may hash this many bytes."""
+    return repo.hub.session.retry_policy.timeout + size / HASHED_PER_SECOND
 
 
 def _actions(repo: HubRepo, operation: str, answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -185,22 +242,41 @@ def _copy_to_store(
     repo: HubRepo, batch: LfsBatch, sources: Mapping[str, Source], total: int, progress: Progress
 ) -> None:
     done = 0
+    _check_store(repo.hub, sources, total)
 
     def copy(oid: str) -> int:
         actions, source = batch.actions[oid], sources[oid]
         target = stored_path(repo.hub, actions["upload"])
-        if isinstance(source, bytes):
-            target.write_bytes(source)
-        else:
-            copy_file(source, target)
+        with writing(target, len(source) if isinstance(source, bytes) else source.stat().st_size, ELSEWHERE):
+            if isinstance(source, bytes):
+                target.write_bytes(source)
+            else:
+                copy_file(source, target)
         size = target.stat().st_size
-        repo.hub.session.request("POST", actions["verify"]["href"], repo.name, json={"oid": oid, "size": size})
+        facts, timeout = {"oid": oid, "size": size}, _response_timeout(repo, size)
+        repo.hub.session.request("POST", actions["verify"]["href"], repo.name, json=facts, timeout=timeout)
         return size
 
     with ThreadPoolExecutor(WORKERS) as pool:
         for size in pool.map(copy, sources):
             done += size
             progress("uploading", done, total)
+
+
+def _check_store(hub: Hub, sources: Mapping[str, Source], total: int) -> None:
+    """Check that the store of an embedded Hub has room, unless copies need none.
+
+    Raises:
+        DiskError: It has not.
+    """
+    store = hub.store
+    if store is None:
+        return
+    files = [source for source in sources.values() if isinstance(source, Path)]
+    if total > (free_bytes(store) or total) and files and shares_blocks(files[0], store):
+        return
+    largest = max((file.stat().st_size for file in files), default=0)
+    check_space(store, total, largest=largest, elsewhere=ELSEWHERE, what="the files of the release")
 
 
 def _send(

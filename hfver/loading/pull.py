@@ -12,7 +12,8 @@ import os
 import warnings
 from pathlib import Path
 
-from hfver.core.below import create_below, is_plain_below, replace_below, unlink_below
+from hfver.core.below import create_below, is_plain_below, make_durable_folder, replace_below, unlink_below
+from hfver.core.disk import check_space, free_bytes, shares_blocks, writing
 from hfver.core.manifest import MANIFEST, MARK, SIGNATURE, FileEntry, safe_path
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import Ref
@@ -32,6 +33,8 @@ __all__ = ["MARK", "check_code", "pull"]
 
 PART = ".hfver/pulling.part"
 """The file that is being written; it is renamed when it is complete."""
+
+ELSEWHERE = "name a folder on a different disk"
 
 
 def pull(
@@ -54,6 +57,7 @@ def pull(
         progress: Called with the number of bytes downloaded.
 
     Raises:
+        DiskError: There is no room for the files, or the disk cannot be written.
         PolicyViolation: Loading the release would run code, which was not allowed.
         UsageError: The folder has other files.
         VerificationError: A file is not as released.
@@ -65,8 +69,10 @@ def pull(
     snapshot = fetch_snapshot(pinned, progress=progress)
     if not (trust_remote_code or code_is_allowed(pinned, trust)):
         check_code(pinned, snapshot)
-    path = _fill(directory, snapshot, pinned) if directory is not None else snapshot.path
-    return Pulled(path, pinned.release, len(snapshot.files))
+    if directory is None:
+        return Pulled(snapshot.path, pinned.release, len(snapshot.files))
+    with writing(directory, elsewhere=ELSEWHERE):
+        return Pulled(_fill(directory, snapshot, pinned), pinned.release, len(snapshot.files))
 
 
 def check_code(pinned: Pinned, snapshot: Snapshot) -> None:
@@ -125,20 +131,44 @@ def _fill(directory: Path, snapshot: Snapshot, pinned: Pinned) -> Path:
     """Copy a snapshot to a folder: the mark first, then the files that differ, and the manifest last."""
     # If this is killed, the folder has the mark, which lists what this pull and earlier ones wrote. So the next pull
     # knows what to delete, and deletes nothing that somebody else put there.
+    different = [path for path, entry in snapshot.files.items() if not _has(directory, path, entry)]
+    _check_space(directory, snapshot, different)
     stale = _write_mark(directory, pinned, snapshot) - {*snapshot.files, MANIFEST}
-    for path, entry in snapshot.files.items():
-        _copy(directory, path, snapshot.path / path, entry)
+    for path in different:
+        with writing(directory / path, snapshot.files[path].size, ELSEWHERE):
+            _copy(directory, path, snapshot.path / path)
     for path in stale:
-        unlink_below(directory, path)
+        unlink_below(directory, path, durable=True)
     check_folder(directory, snapshot.files, str(pinned.release), cache=HashCache())
     if pinned.release.manifest is not None:
         _copy_signature(directory, snapshot.path / SIGNATURE)
         _copy_manifest(directory, snapshot.path / MANIFEST, pinned)
     unlink_below(directory, PART)
-    unlink_below(directory, MARK)
+    unlink_below(directory, MARK, durable=True)
     _remove_empty_folders(directory)
     _warn_about_other_files(directory, snapshot, pinned)
     return directory
+
+
+def _check_space(directory: Path, snapshot: Snapshot, different: list[str]) -> None:
+    """Check that there is room for the copies: each file is replaced when its copy is complete.
+
+    Raises:
+        DiskError: There is not.
+    """
+    used = peak = 0
+    for path in different:
+        size = snapshot.files[path].size
+        peak = max(peak, used + size)
+        used += size - ((directory / path).stat().st_size if is_plain_below(directory, path) else 0)
+    largest = max(different, key=lambda path: snapshot.files[path].size, default=None)
+    if largest is None:
+        return
+    if peak > (free_bytes(directory) or peak) and shares_blocks(snapshot.path / largest, directory):
+        return
+    check_space(
+        directory, peak, largest=snapshot.files[largest].size, elsewhere=ELSEWHERE, what="the files of the release"
+    )
 
 
 def _warn_about_other_files(directory: Path, snapshot: Snapshot, pinned: Pinned) -> None:
@@ -151,7 +181,7 @@ def _warn_about_other_files(directory: Path, snapshot: Snapshot, pinned: Pinned)
 
 def _copy_manifest(directory: Path, source: Path, pinned: Pinned) -> None:
     if not pinned.release.adopted:
-        _copy(directory, MANIFEST, source, None)
+        _copy(directory, MANIFEST, source)
     elif pinned.raw is not None:
         # The commit of an adopted release has no manifest; it was read from main.
         _write(directory, MANIFEST, pinned.raw)
@@ -164,10 +194,11 @@ def _write_mark(directory: Path, pinned: Pinned, snapshot: Snapshot) -> set[str]
         before.update(map(str, _as_list(_read_mark(directory)["files"])))
     elif (directory / MANIFEST).is_file():
         before.update(manifest_in(directory).files)
-    directory.mkdir(parents=True, exist_ok=True)
+    make_durable_folder(directory)
     mark = {"repo": pinned.release.repo, "files": sorted({*before, *snapshot.files})}
     _write(directory, MARK, json.dumps(mark).encode())
-    unlink_below(directory, MANIFEST)
+    # Otherwise a power failure could leave new files beside the manifest of the earlier release.
+    unlink_below(directory, MANIFEST, durable=True)
     return before
 
 
@@ -175,30 +206,32 @@ def _write(directory: Path, path: str, content: bytes) -> None:
     """Write a file of the folder atomically."""
     with create_below(directory, PART) as stream:
         stream.write(content)
-    replace_below(directory, PART, path)
+    replace_below(directory, PART, path, durable=True)
 
 
 def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _copy(directory: Path, path: str, source: Path, entry: FileEntry | None) -> None:
-    """Copy a file to the folder atomically, unless the folder has the same file already."""
+def _has(directory: Path, path: str, entry: FileEntry) -> bool:
+    """Return whether the folder has a file already."""
     # A link is replaced even if it leads to the same bytes: whoever owns them could change them later.
-    plain = entry is not None and is_plain_below(directory, path)
-    if plain and hash_files({"": directory / path}, cache=HashCache())[""] == entry:
-        return
+    return is_plain_below(directory, path) and hash_files({"": directory / path}, cache=HashCache())[""] == entry
+
+
+def _copy(directory: Path, path: str, source: Path) -> None:
+    """Copy a file to the folder atomically."""
     with source.open("rb") as reader, create_below(directory, PART) as writer:
         copy_content(reader, writer)
-    replace_below(directory, PART, path)
+    replace_below(directory, PART, path, durable=True)
 
 
 def _copy_signature(directory: Path, source: Path) -> None:
     """Copy the release's signature, or delete the one of an earlier pull."""
     if source.is_file():
-        _copy(directory, SIGNATURE, source, None)
+        _copy(directory, SIGNATURE, source)
     else:
-        unlink_below(directory, SIGNATURE)
+        unlink_below(directory, SIGNATURE, durable=True)
 
 
 def _remove_empty_folders(directory: Path) -> None:

@@ -13,8 +13,9 @@ from hfver.core.ref import Ref
 from hfver.core.results import Release
 from hfver.errors import CommitGone, HubNotFound, VerificationError
 from hfver.hub import TreeFile
-from hfver.hub.download import cached_file, download, snapshot_folder
+from hfver.hub.cache import cached_file, snapshot_folder
 from hfver.loading.base import base_ref, is_loadable
+from hfver.loading.fetch import download_files
 from hfver.model.checkpoint import HashCache
 from hfver.model.lineage.record import Lineage
 from hfver.registry.release_checks import check_against_tree, read_verified
@@ -87,7 +88,7 @@ def _plain_files(pinned: Pinned, *, whole: bool, progress: Progress) -> dict[str
     tree = {path: file for path, file in listed.items() if whole or is_loadable(path)}
     # Regular files have to be hashed here: git only knows their SHA-1.
     small = {path: file for path, file in tree.items() if not file.sha256}
-    download(pinned.repo, release.commit, small.values(), progress)
+    download_files(pinned.repo, release.commit, listed, small, progress)
     folder = snapshot_folder(release.repo, release.commit)
     hashed = check_against_tree(folder, small, str(release), cache=HashCache()) if small else {}
     return hashed | {path: FileEntry(size=one.size, sha256=one.sha256) for path, one in tree.items() if one.sha256}

@@ -13,7 +13,7 @@ from hfver.core.progress import Progress, silent
 from hfver.core.ref import parse_ref
 from hfver.errors import DigestMismatch, Refused, UsageError
 from hfver.hub import Hub
-from hfver.hub.download import cached_file, snapshot_folder
+from hfver.hub.cache import cached_file, snapshot_folder
 from hfver.hub.memory import Memory
 from hfver.loading.fetch import Snapshot, fetch_snapshot, files_in
 from hfver.loading.pull import check_code

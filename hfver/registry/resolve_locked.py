@@ -12,7 +12,7 @@ from hfver.core.results import Release
 from hfver.core.version import Range, parse_version, tag_of
 from hfver.errors import DigestMismatch, LedgerRewritten, Refused
 from hfver.hub import Hub, HubRepo
-from hfver.hub.download import cached_file
+from hfver.hub.cache import cached_file
 from hfver.registry.resolve import Pinned, locate, pin
 from hfver.registry.signing import check_signed
 from hfver.registry.state import RepoState, TrustOptions

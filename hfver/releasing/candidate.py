@@ -14,12 +14,12 @@ from hfver.core.manifest import ATTRIBUTES, MANIFEST, FileEntry, Manifest, diges
 from hfver.core.progress import Progress
 from hfver.core.smoke_report import SmokeSummary
 from hfver.core.version import Version, parse_version
-from hfver.errors import Conflict, HubError, HubNotFound, VerificationError
+from hfver.errors import BadCheckpoint, Conflict, HubError, HubNotFound, VerificationError
 from hfver.hub import AddFile, AddLfsFile, AlreadyExists, DeleteFile, Operation, ParentMoved, TreeFile
 from hfver.hub.client import HubRepo
 from hfver.hub.listing import Upload
-from hfver.hub.upload import Source, upload_objects
-from hfver.model.checkpoint import check_unchanged
+from hfver.hub.upload import Source, check_source, upload_objects
+from hfver.model.checkpoint import HashCache, check_unchanged
 from hfver.registry.pull_request import release_commit_of
 from hfver.registry.release_checks import check_past, check_tree, git_blob_id, only_adds_lfs_rules
 from hfver.registry.resolve import candidate_release
@@ -73,11 +73,16 @@ def commit_candidate(state: RepoState, draft: Draft, progress: Progress) -> Cand
     files = {**draft.manifest.files, **{path: _entry(data) for path, data in draft.unlisted.items()}}
     sources: dict[str, Source] = {**draft.sources, **draft.unlisted}
     large = _large_files(repo, sources, files, base)
-    sent = upload_objects(repo, {path: sources[path] for path in large}, files, progress)
-    # The upload may take hours, and the regular files are read only now.
-    check_unchanged(draft.checkpoint)
-    sources[ATTRIBUTES] = lfs_attributes(large)
-    content = {path: _content(source) for path, source in sources.items() if path not in large}
+    try:
+        sent = upload_objects(repo, {path: sources[path] for path in large}, files, progress)
+        # The upload may take hours, and the regular files are read only now.
+        check_unchanged(draft.checkpoint)
+        content = {path: _content(source, files[path]) for path, source in sources.items() if path not in large}
+    except BadCheckpoint:
+        # A file may have changed without a change of its times: the next run must hash it again.
+        HashCache().forget(draft.checkpoint.stamps.values())
+        raise
+    sources[ATTRIBUTES] = content[ATTRIBUTES] = lfs_attributes(large)
     operations = [
         *_changes(base, content, {path: files[path] for path in large}),
         *(DeleteFile(path) for path in base if path not in sources),
@@ -159,7 +164,7 @@ def _is_open(path: str, sources: Mapping[str, Source], base: Mapping[str, TreeFi
         return True
     if not is_content(path):  # what hfver writes is text
         return False
-    return base[path].blob != git_blob_id(_content(sources[path]))
+    return base[path].blob != git_blob_id(_read(sources[path]))
 
 
 def _sample(source: Source) -> bytes:
@@ -170,8 +175,16 @@ def _sample(source: Source) -> bytes:
         return file.read(512)
 
 
-def _content(source: Source) -> bytes:
+def _read(source: Source) -> bytes:
     return source if isinstance(source, bytes) else source.read_bytes()
+
+
+def _content(source: Source, entry: FileEntry) -> bytes:
+    """Read a regular file, which must be what its entry says. The Hub knows no hash of it to compare it with."""
+    data = _read(source)
+    if not isinstance(source, bytes):
+        check_source(source, entry, _entry(data))
+    return data
 
 
 def _entry(content: bytes) -> FileEntry:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 import uuid
+from typing import Any
 
+import pygit2
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -16,9 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hfver.server.auth import Caller
 from hfver.server.context import ServerContext
 from hfver.server.http.hosts import HostCheck
-from hfver.server.http.repo_context import caller_of
+from hfver.server.http.repo_context import caller_of, server_of
 from hfver.server.problems import Problem, repo_not_found
 from hfver.server.routes import account, commits, content, discussions, files, git, info, lfs, refs, repos
+from hfver.server.storage.room import room_problem
 
 logger = logging.getLogger("hfver.server")
 _REQUEST_ID = re.compile(r"[\w.:;=/+-]{1,200}", re.ASCII)
@@ -35,13 +39,14 @@ def make_app(server: ServerContext, hosts: HostCheck | None = None) -> ASGIApp:
     # The first route that matches is taken, so the families with the most general paths come last.
     families = (account, repos, refs, commits, content, discussions, lfs, git, files, info)
     routes: list[BaseRoute] = [route for family in families for route in family.ROUTES]
-    handlers = {
+    handlers: dict[Any, Any] = {
         Problem: _problem,
         HTTPException: _http_exception,
         ClientDisconnect: _disconnected,
+        **dict.fromkeys((OSError, sqlite3.Error, pygit2.GitError), _disk_error),
         Exception: _server_error,
     }
-    app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+    app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False  # an address without a route is an error
     app.state.server = server
     return _CommonHeaders(app, hosts)
@@ -106,6 +111,26 @@ def _is_other_api(path: str) -> bool:
 
 def _disconnected(_: Request, __: ClientDisconnect) -> Response:
     return Problem(400, "The client disconnected").response()
+
+
+def _disk_error(request: Request, error: Exception) -> Response:
+    """Say that the Hub's disk is full or read-only: that is for its operator, and a client cannot do anything else."""
+    problem = room_problem(error) or _no_room_for(request, error)
+    if problem is None:
+        raise error
+    logger.error("%s %s failed: %s (%s)", request.method, request.url.path, problem.message, error)
+    return _problem(request, problem)
+
+
+def _no_room_for(request: Request, error: Exception) -> Problem | None:
+    """Return the problem if libgit2, which does not always name the reason, failed where a body cannot be stored."""
+    size = request.headers.get("content-length", "")
+    if isinstance(error, pygit2.GitError) and size.isdecimal():
+        try:
+            server_of(request).lfs.check_room(int(size))
+        except Problem as problem:
+            return problem
+    return None
 
 
 def _server_error(request: Request, error: Exception) -> Response:

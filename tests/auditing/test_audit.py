@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +119,7 @@ def test_real_releases_are_clean(local_hub: LocalHub, checkpoint: MakeCheckpoint
     ]
     assert report.checked["files_by_name_alone"] == 0
     assert report.checked["objects_downloaded"] == report.checked["objects_asked_for"] == 3
+    assert report.checked["objects_on_trust"] == 0
     assert all(verdict.remarks == () for verdict in report.verdicts)
 
 
@@ -302,7 +304,7 @@ def test_pending_tags_and_leftover_branches_are_remarks(hub: LocalHub) -> None:
     remarks = {verdict.version: verdict.remarks[0].message for verdict in report.verdicts if verdict.remarks}
     assert "hfver adopt" in remarks["7.0.0"]
     assert [verdict.version for verdict in report.verdicts if verdict.status == "pending"] == ["7.0.0"]
-    branch, main_files = (remark.message for remark in report.remarks)
+    branch, main_files, _ = (remark.message for remark in report.remarks)
     assert "hfver/0123456789ab" in branch
     assert "README.md" in main_files
 
@@ -314,6 +316,56 @@ def test_a_replayed_tag_without_a_ledger_line_is_tampering(hub: LocalHub) -> Non
     report = audit(hub)
     assert [verdict.version for verdict in report.tampered] == ["8.0.0"]
     assert errors(report, "8.0.0") == ["ReleaseReplayed"]
+
+
+def test_a_branch_with_the_name_of_a_released_tag_is_tampering(hub: LocalHub) -> None:
+    """``git clone -b v1.1.0`` takes the branch, whatever a server does."""
+    with Importer(bare_repo(hub, REPO)) as importer:
+        other = importer.commit("refs/heads/v1.1.0", {"model.safetensors": b"other weights"})
+    report = audit(hub)
+    assert not report.clean
+    (finding,) = report.findings
+    assert finding.error == "TagMoved"
+    assert f"branch v1.1.0 (commit {other[:12]})" in finding.message
+    assert "git clone -b v1.1.0" in finding.message
+    assert all(verdict.status == "ok" for verdict in report.verdicts)
+    assert hfver.pull(f"{REPO}@1.1.0", hub=hub).release.commit == commit_of(hub, "1.1.0")
+    command = shlex.split(finding.hint.partition("delete it: ")[2])
+    subprocess.run(command, check=True)
+    assert audit(hub).clean
+
+
+def test_the_branch_is_deleted_by_a_push_if_the_hub_is_an_address(
+    hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    git(hub, "branch", "v1.1.0", "main")
+    (finding,) = hfver.audit(REPO, hub=hub.url).findings
+    assert f"git push {hub.url}/{REPO} :refs/heads/v1.1.0" in finding.hint
+
+
+def test_other_refs_that_can_be_taken_for_versions_are_remarks(hub: LocalHub) -> None:
+    git(hub, "branch", "v1.0.0", "refs/tags/v1.0.0^0")
+    git(hub, "branch", "v9.0.0", "main")
+    git(hub, "branch", "v1", "main")
+    git(hub, "tag", "main", "refs/tags/v1.0.0^0")
+    report = audit(hub)
+    assert report.clean
+    messages = [remark.message for remark in report.remarks]
+    assert any("branch v1.0.0" in message and "same commit" in message for message in messages)
+    assert any("branch v9.0.0" in message and "no release" in message for message in messages)
+    assert any("tag main" in message for message in messages)
+    assert not any("branch v1 " in message for message in messages)
+
+
+def test_an_audit_says_what_it_took_on_trust(hub: LocalHub) -> None:
+    quick, deep = audit(hub), audit(hub, deep=True)
+    (remark,) = quick.remarks
+    assert remark.message.startswith("3 LFS objects (")
+    assert "taken on trust" in remark.message
+    assert f"hfver audit {REPO} --deep" in remark.hint
+    assert (quick.checked["objects_on_trust"], deep.checked["objects_on_trust"]) == (3, 0)
+    assert deep.remarks == ()
 
 
 def test_a_copied_repo_is_clean_only_with_mirror_of(hub: LocalHub) -> None:

@@ -7,6 +7,7 @@ before they get their names and before the client gets its answer is checked by 
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import time
@@ -43,6 +44,9 @@ class ClientLog:
             commit = action(http)
             self.commits += [commit] if commit else []
             self.actions += 1
+
+
+LOOSE = re.compile(r"\.git/objects/[0-9a-f]{2}/[0-9a-f]{38}$")
 
 
 def client(url: str) -> httpx.Client:
@@ -164,6 +168,57 @@ def test_a_file_is_synced_before_it_gets_its_name(forks: Forks, workdir: Path) -
             source, target = points[number].path.split(" -> ")
             assert _is_synced(points[:number], source), f"{source} gets its name before it is synced"
             assert _is_synced(points[number:], str(Path(target).parent)), f"the name {target} is not synced"
+
+
+def test_the_folder_of_a_tag_object_is_synced_before_the_tag_is_there(forks: Forks, workdir: Path) -> None:
+    points = served(forks, workdir / "hub", ClientLog()).points
+    (tag,) = [number for number, point in enumerate(points) if _gives_name(point, "/refs/tags/v1.0.0")]
+    loose = [number for number in range(tag) if LOOSE.search(points[number].path) and _gives_name(points[number], "")]
+    assert loose
+    folder = Path(points[loose[-1]].path.partition(" -> ")[2]).parent
+    assert _is_synced(points[loose[-1] : tag], str(folder))
+    assert _is_synced(points[loose[-1] : tag], str(folder.parent))
+
+
+class Push(ClientLog):
+    """Creates a repo, and pushes a commit to it with git."""
+
+    def act(self, http: httpx.Client, start: int = 0) -> None:  # noqa: ARG002
+        http.post("/api/repos/create", json={"name": "pushed", "organization": USER}).raise_for_status()
+        url = f"{http.base_url.scheme}://{USER}:{TOKEN}@{http.base_url.netloc.decode()}/{USER}/pushed"
+        commands = (
+            ["clone", "-q", url, str(self.folder)],
+            [
+                "-C",
+                str(self.folder),
+                "-c",
+                "user.name=a",
+                "-c",
+                "user.email=a@b.c",
+                "commit",
+                "-qm",
+                "x",
+                "--allow-empty",
+            ],
+            ["-C", str(self.folder), "push", "-q", "origin", "HEAD:main"],
+        )
+        for command in commands:
+            subprocess.run(["git", *command], check=True, capture_output=True)
+        self.head = git(self.folder / ".git", "rev-parse", "HEAD").stdout.strip()
+        self.commits.append(self.head)
+
+    folder: Path
+    head: str
+
+
+def test_the_folders_of_pushed_objects_are_synced(forks: Forks, workdir: Path) -> None:
+    log = Push()
+    log.folder = workdir / "clone"
+    points = served(forks, workdir / "hub", log).points
+    (repository,) = (workdir / "hub").glob("repos/models/*/pushed.git")
+    assert (repository / "objects" / log.head[:2] / log.head[2:]).exists()
+    for folder in (f"objects/{log.head[:2]}", "objects", "refs/heads"):
+        assert _is_synced(points, str(repository / folder)), folder
 
 
 def _gives_name(point: Point, kind: str) -> bool:

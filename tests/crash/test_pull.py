@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import hfver
-from hfver.core.manifest import MANIFEST, digest_of
+from hfver.core.manifest import MANIFEST, MARK, digest_of
+from hfver.loading.pull import PART
 from tests.crash.checks import fresh_reader
 from tests.crash.environment import TOKEN, Forks, Hub, checkpoint
+from tests.crash.points import Point
 from tests.crash.selection import Kill, Pick, picks
 
 Files = dict[str, str]
@@ -146,3 +148,62 @@ def test_into_a_folder(
     reset()
     points = pull("2.0.0").points
     kill_everywhere(pick.kills(points, every=5), run, capsys, pick.enough(0.8, 0.5))
+
+
+def test_a_pulled_file_is_on_disk_before_it_gets_its_name(releases: Releases, forks: Forks, workdir: Path) -> None:
+    target = workdir / "target"
+    paths: dict[str, Any] = {"HF_TOKEN": TOKEN, "HFVER_CACHE": workdir / "hfver", "HF_HUB_CACHE": workdir / "hub"}
+    for version in ("1.0.0", "2.0.0"):
+        outcome = forks.run("pull", releases.ref(version), str(target), "--hub", releases.hub.url, **paths)
+        assert outcome.code == 0, outcome.stderr
+        points = outcome.points
+        names = {}
+        for number, point in enumerate(points):
+            if point.call.startswith("rename") and point.path.startswith("pulling.part -> "):
+                name = point.path.partition(" -> ")[2]
+                names[name] = number
+                check_durable(points, number, str(target / PART), name)
+        assert len(names) > len(releases.files[version]) / 2
+        # The mark is there first, the old manifest goes before a file changes, the new one comes last.
+        assert next(iter(names)) == Path(MARK).name and list(names)[-1] == Path(MANIFEST).name
+        deleted = {point.path: number for number, point in enumerate(points) if point.call == "unlinkat"}
+        assert deleted[Path(MARK).name] > names[Path(MANIFEST).name]
+        assert is_synced(points[deleted[Path(MARK).name] :], str(target / ".hfver"))
+        if version == "2.0.0":
+            first, second = list(names.values())[:2]
+            gone = [
+                number
+                for number, point in enumerate(points)
+                if point.call == "unlinkat" and point.path == Path(MANIFEST).name and first < number < second
+            ]
+            assert gone and is_synced(points[gone[0] : second], str(target / ".hfver"))
+    new = [point for point in points if point.call == "mkdirat" and point.path == "notes"]
+    assert not new or is_synced(points, str(target))
+
+
+def test_a_lock_is_on_disk_before_it_gets_its_name(releases: Releases, forks: Forks, workdir: Path) -> None:
+    lock = workdir / "hfver.lock"
+    paths: dict[str, Any] = {"HF_TOKEN": TOKEN, "HFVER_CACHE": workdir / "hfver", "HF_HUB_CACHE": workdir / "hub"}
+    command = ["lock", releases.ref("1.0.0"), "--lock", str(lock), "--hub", releases.hub.url]
+    outcome = forks.run(*command, **paths)
+    assert outcome.code == 0, outcome.stderr
+    points = outcome.points
+    (number,) = [number for number, point in enumerate(points) if point.path.endswith(f" -> {lock}")]
+    check_durable(points, number, points[number].path.partition(" -> ")[0], lock.name)
+
+
+def check_durable(points: Sequence[Point], number: int, source: str, name: str) -> None:
+    """Check that the file was synced after its last write and before its rename, and that its new name was, too."""
+    synced = max((at for at in range(number) if is_sync(points[at]) and points[at].path == source), default=-1)
+    written = max((at for at in range(number) if points[at].path == source and not is_sync(points[at])), default=-1)
+    assert synced > written, f"{name} gets its name before it is synced"
+    after = next((point for point in points[number + 1 :] if is_sync(point)), None)
+    assert after is not None and Path(after.path).is_dir(), f"the name {name} is not synced"
+
+
+def is_sync(point: Point) -> bool:
+    return point.call in ("fsync", "fdatasync")
+
+
+def is_synced(points: Sequence[Point], path: str) -> bool:
+    return any(is_sync(point) and point.path == path for point in points)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -185,6 +187,65 @@ def test_a_failed_download_is_resumed_by_the_next_command(
     pulled = hfver.pull("acme/later", hub=proxy.url, token=TOKEN)
     assert sum(one.sent for one in proxy.seen("GET .*safetensors")) < 2_300_000
     assert (pulled.path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("then", ["as it was", "damaged", "too long"])
+def test_a_killed_download_is_resumed_and_nothing_else_sees_its_beginning(
+    then: str, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size, repo, cache = 4_000_000, f"acme/killed-{len(then)}", tmp_path / "hf"
+    folder = write_checkpoint(tmp_path / "made", size=size)
+    release(proxy, folder, repo)
+    weights = (folder / "model.safetensors").read_bytes()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    proxy.on("GET .*safetensors", stall_after(3_000_000))
+    environment = {**os.environ, "HF_HUB_CACHE": str(cache), "HFVER_HTTP_TIMEOUT": "60"}
+    with subprocess.Popen([sys.executable, "-m", "hfver", "pull", repo, "--hub", proxy.url], env=environment) as pull:
+        part = wait_for_part(cache, 2_900_000)
+        pull.kill()
+    assert not [path for path in cache.rglob("*") if "safetensors" in path.name]
+    assert not [path for path in cache.glob("models--*/blobs/*") if path.stat().st_size > 10_000]
+    if then == "damaged":
+        with part.open("r+b") as file:
+            file.write(b"\xff" * 8)
+    elif then == "too long":
+        part.write_bytes(weights + b"more")
+    proxy.clear()
+    pulled = hfver.pull(repo, hub=proxy.url)
+    asked = proxy.seen("GET .*safetensors")
+    ranges = [one.headers.get("range") for one in asked]
+    assert [bool(found) for found in ranges] == {"as it was": [True], "damaged": [True, False], "too long": [False]}[
+        then
+    ]
+    assert sum(one.sent for one in asked) < (1_300_000 if then == "as it was" else 2 * size)
+    assert (pulled.path / "model.safetensors").read_bytes() == weights
+    assert not list(cache.rglob("*.part"))
+
+
+def wait_for_part(cache: Path, size: int) -> Path:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for part in cache.glob("models--*/.hfver/*/*.part"):
+            if part.stat().st_size >= size:
+                return part
+        time.sleep(0.02)
+    raise AssertionError("nothing was downloaded")
+
+
+def test_what_huggingface_hub_began_is_continued(proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_checkpoint(tmp_path / "made", size=2_000_000)
+    done = release(proxy, folder, "acme/begun")
+    weights = (folder / "model.safetensors").read_bytes()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf"))
+    name = {file["path"]: file["sha256"] for file in done.files}["model.safetensors"]
+    begun = tmp_path / "hf" / "models--acme--begun" / "blobs" / f"{name}.incomplete"
+    begun.parent.mkdir(parents=True)
+    begun.write_bytes(weights[:1_500_000])
+    pulled = hfver.pull("acme/begun", hub=proxy.url, token=TOKEN)
+    assert [one.headers.get("range") for one in proxy.seen("GET .*safetensors")] == ["bytes=1500000-"]
+    assert (pulled.path / "model.safetensors").read_bytes() == weights
+    assert not begun.exists()
 
 
 @pytest.mark.parametrize("path", ["GET .*safetensors", "GET .*/refs"])

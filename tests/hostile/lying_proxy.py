@@ -85,7 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
         link = HTTPConnection(urlsplit(real).netloc, timeout=60)
         link.request(self.command, self.path, self.read_body() or None, dict(self.headers))
         answer = link.getresponse()
-        body = answer.read()
+        # The answer to a HEAD has the length of a body that it does not have.
+        body = answer.read() if self.command != "HEAD" else bytes(int(answer.getheader("content-length") or 0))
         kept = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
         link.close()
         return Answer(body, answer.status, kept)

@@ -34,7 +34,7 @@ from hfver.errors import (
     TagMoved,
     VerificationError,
 )
-from hfver.hub.download import snapshot_folder
+from hfver.hub.cache import snapshot_folder
 from hfver.registry.resolve import resolve
 from hfver.registry.state import TrustOptions
 from tests.conftest import MakeCheckpoint

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
+from hfver.core.below import sync_folder
+from hfver.core.disk import disk_error
 from hfver.core.lockfile.lock import Lock
 from hfver.core.lockfile.toml import MAX_BYTES, decode_lock, encode_lock, refuse
 from hfver.core.nearest import nearest
@@ -50,6 +53,8 @@ def read_lock(path: Path) -> Lock:
 def write_lock(path: Path, lock: Lock) -> bool:
     """Write a lock atomically, unless the file would not change, and return whether it was written.
 
+    A power failure leaves the old lock or the new one.
+
     Raises:
         BadConfig: The file cannot be written.
     """
@@ -58,9 +63,17 @@ def write_lock(path: Path, lock: Lock) -> bool:
     try:
         if path.is_file() and path.read_bytes() == raw:
             return False
-        part.write_bytes(raw)
+        with part.open("wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
+        elsewhere = "name a different file (--lock PATH)"
+        if known := disk_error(error, path, len(raw), elsewhere):
+            raise BadConfig(known.message, known.hint) from None
         raise BadConfig(f"{path} cannot be written: {error.strerror}.", "Name a different file: --lock PATH") from None
     return True

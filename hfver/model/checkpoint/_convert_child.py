@@ -7,6 +7,7 @@ slip a module in. It reads one JSON request from standard input and answers with
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -36,7 +37,7 @@ def main() -> None:
     except MemoryError:
         result = {"error": "needs more memory than a file of its size should"}
     except Exception as error:
-        result = {"error": f"cannot be converted: {_first_line(error)}"}
+        result = {"error": f"cannot be converted: {_first_line(error)}", "errno": _disk_errno(error)}
     with answer:
         json.dump(result, answer)
 
@@ -154,6 +155,13 @@ def _tied_names(request: dict[str, Any]) -> list[str]:
     found = [getattr(transformers, name, None) for name in request["architectures"]]
     classes = [cls for cls in found if isinstance(cls, type) and issubclass(cls, PreTrainedModel)]
     return [pattern for cls in classes for pattern in (cls._tied_weights_keys or ())]
+
+
+def _disk_errno(error: Exception) -> int:
+    """Return the number of an error of the disk; 0 for any other. safetensors has it only in its text."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    number = (error.errno or 0) if isinstance(error, OSError) else int(found[1]) if found else 0
+    return number if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS) else 0
 
 
 def _first_line(error: Exception) -> str:

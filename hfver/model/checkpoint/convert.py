@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from hfver.core.disk import check_space, shares_blocks, writing
 from hfver.core.progress import Progress, silent
 from hfver.errors import BadCheckpoint
 from hfver.model.checkpoint.exclusions import is_model_weights
@@ -28,6 +29,7 @@ from hfver.model.checkpoint.walk import FileOnDisk, FolderWalk, find_pickles, wa
 _NAME = re.compile(r"(?:pytorch_)?(?P<stem>(?:adapter_)?model(?:[.-].+)?)\.(?:bin|pt|pth)")
 _SHARD = re.compile(r"(?P<series>.+)-\d+-of-\d+")
 _KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "SYSTEMROOT")
+ELSEWHERE = "choose a folder on a different disk (TMPDIR, or the one that you name)"
 _HINT = "If you trust it, load it where it was made and save it again: model.save_pretrained(DIR)"
 
 
@@ -55,6 +57,7 @@ def convert_pickles(directory: Path, output: Path, *, progress: Progress = silen
 
     Raises:
         BadCheckpoint: A pickle holds more than tensors, is broken, or takes too much memory or time.
+        DiskError: There is no room for the copy, or it cannot be written.
     """
     walk = find_pickles(walk_folder(directory))
     conversions = _plan(walk)
@@ -62,7 +65,24 @@ def convert_pickles(directory: Path, output: Path, *, progress: Progress = silen
         return directory
     _check_indexes(walk, conversions)
     _check_output(directory, output)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    with writing(output, elsewhere=ELSEWHERE):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        _check_space(walk, conversions, output)
+        return _convert_into(walk, conversions, output, progress)
+
+
+def _check_space(walk: FolderWalk, conversions: Iterable[_Conversion], output: Path) -> None:
+    """Check that there is room for the copy. Tensors take as much room in safetensors as in a pickle."""
+    sizes = [walk.pickles[conversion.source].stamp.size for conversion in conversions]
+    others = [file for file in walk.files.values() if file.stamp.size]
+    if others and not shares_blocks(others[0].path, output.parent):
+        sizes += [file.stamp.size for file in others]
+    check_space(
+        output.parent, sum(sizes), largest=max(sizes, default=0), elsewhere=ELSEWHERE, what="the converted checkpoint"
+    )
+
+
+def _convert_into(walk: FolderWalk, conversions: list[_Conversion], output: Path, progress: Progress) -> Path:
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".hfver-convert-") as temporary:
         inner = Path(temporary) / "checkpoint"
         inner.mkdir()
@@ -159,6 +179,8 @@ def _run_child(file: FileOnDisk, target: Path, model: Mapping[str, Any]) -> dict
     request = {"source": str(file.path), "target": str(target), "memory": memory, **model}
     with held_still(file.path, file.stamp):
         answer = _ask(json.dumps(request), 180 + size / 5e6, file.path)
+    if isinstance(number := answer.get("errno"), int) and number > 0:
+        raise OSError(number, os.strerror(number), str(target))
     if "error" in answer:
         raise BadCheckpoint(f"{shown(file.path)} {answer['error']}.", _HINT)
     tensors: dict[str, int] = answer["tensors"]

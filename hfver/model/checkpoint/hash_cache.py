@@ -12,6 +12,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,12 @@ class HashCache:
         # What cannot be written is not remembered; hashing again is always right.
         with contextlib.suppress(OSError):
             _write(self._path(stamp), _encode(stamp, facts))
+
+    def forget(self, stamps: Iterable[FileStamp]) -> None:
+        """Remove the facts about files, because they turned out to be wrong."""
+        for stamp in stamps:
+            with contextlib.suppress(OSError):
+                self._path(stamp).unlink(missing_ok=True)
 
     def prune(self) -> None:
         """Remove entries that are older than half a year."""

@@ -12,7 +12,7 @@ from hfver.core.results import Release
 from hfver.core.settings import resolve_policy
 from hfver.errors import BadConfig, HubNotFound, PolicyViolation, SignatureInvalid
 from hfver.hub import HubRepo
-from hfver.hub.download import cached_file
+from hfver.hub.cache import cached_file
 from hfver.registry.signing.bundle import check_bundle
 from hfver.registry.signing.keys import (
     KeySigner,

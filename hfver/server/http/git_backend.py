@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, suppress
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from hfver.server.git.program import GIT
 from hfver.server.git.refs import break_stale_locks
+from hfver.server.storage.folder import sync_changed_folders
 
 _BLOCK = 256 * 1024
 _MAX_HEAD = 16 * 1024
@@ -34,7 +36,7 @@ class BackendCall:
 
 async def run_backend(request: Request, call: BackendCall) -> Response:
     """Run the backend, and stream its response."""
-    stack = ExitStack()
+    stack, started = ExitStack(), time.time()
     process = await run_in_threadpool(_start, call, stack)
     feeding = asyncio.ensure_future(_feed(request, process))
     try:
@@ -42,7 +44,8 @@ async def run_backend(request: Request, call: BackendCall) -> Response:
     except BaseException:
         await _end(process, feeding, stack)  # nothing else would, as no response takes the process over
         raise
-    return _Relay(_body(process, feeding, stack, rest), status, headers)
+    body = _body(process, feeding, stack, rest)
+    return _Relay(_synced(body, call.repo, started) if call.is_push else body, status, headers)
 
 
 class _Relay(StreamingResponse):
@@ -112,7 +115,7 @@ def _read_head(pipe: IO[bytes] | None) -> tuple[int, dict[str, str], bytes]:
 
 async def _body(
     process: subprocess.Popen[bytes], feeding: asyncio.Task[None], stack: ExitStack, rest: bytes
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     assert process.stdout is not None  # noqa: S101
     try:
         yield rest
@@ -120,6 +123,19 @@ async def _body(
             yield block
     finally:
         await _end(process, feeding, stack)
+
+
+async def _synced(body: AsyncGenerator[bytes], repo: Path, started: float) -> AsyncIterator[bytes]:
+    """Pass a body on, and sync what the push wrote before its end, which the client waits for."""
+    last = b""
+    async with aclosing(body):  # also ends the backend if the client goes away
+        async for block in body:
+            if last:
+                yield last
+            last = block
+    # File systems may keep times in steps of up to two seconds.
+    await run_in_threadpool(sync_changed_folders, repo, started - 2)
+    yield last
 
 
 async def _end(process: subprocess.Popen[bytes], feeding: asyncio.Task[None], stack: ExitStack) -> None:

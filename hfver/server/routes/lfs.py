@@ -61,6 +61,8 @@ def batch(request: Request, fields: dict[str, Any]) -> Response:
         common = _Batch(context, base_url(request), _copies(context, fields))
         if operation == "upload":
             present = context.server.link_objects(context.git, context.caller, pointers)
+            if not common.copies:  # a copy may share the blocks of its source, and then needs no room
+                context.server.lfs.check_room(sum(pointer.size for pointer in {*pointers} - {*present}))
             objects = [_upload(common, pointer, present) for pointer in pointers]
         else:
             objects = [_download(common, pointer) for pointer in pointers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pygit2
@@ -19,6 +20,7 @@ from hfver.server.names import is_ref
 from hfver.server.problems import Problem, bad_request, conflict, revision_not_found
 from hfver.server.responses import json_response
 from hfver.server.routes.paths import API, REV
+from hfver.server.storage.folder import sync_loose_object
 
 _FAMILIES = {
     "refs/heads/": "branches",
@@ -129,9 +131,12 @@ def _annotate(git: pygit2.Repository, name: str, target: pygit2.Oid, message: st
     who = f"{author} <{author}@users.noreply.localhost> {int(time.time())} +0000"
     text = f"object {target}\ntype commit\ntag {name}\ntagger {who}\n\n{message.rstrip()}\n"
     try:
-        return git.write(ObjectType.TAG, text.encode())
+        oid = git.write(ObjectType.TAG, text.encode())
     except UnicodeEncodeError as error:
         raise bad_request("The message is not valid text") from error
+    # libgit2 syncs the object and the folder that has it, but not the name of that folder if it is new.
+    sync_loose_object(Path(git.path), str(oid))
+    return oid
 
 
 def delete_tag(request: Request) -> Response:

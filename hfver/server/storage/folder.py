@@ -192,3 +192,25 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_loose_object(repository: Path, oid: str) -> None:
+    """Sync the name of a loose object to disk, and that of the folder it is in, which may be new."""
+    sync_folder(repository / "objects" / oid[:2])
+    sync_folder(repository / "objects")
+
+
+def sync_changed_folders(repository: Path, since: float) -> None:
+    """Sync the names that were added to a bare repository's objects and refs since a time.
+
+    git syncs the files that it writes, and not the folders that get their names.
+    """
+    changed = [repository]
+    for top in (repository / "objects", repository / "refs"):
+        for folder, _, _ in os.walk(top):
+            with contextlib.suppress(FileNotFoundError):  # another push may have removed an empty folder of refs
+                if Path(folder).stat().st_mtime >= since:
+                    changed.append(Path(folder))
+    for path in reversed(changed):  # a folder before the one that has its name
+        with contextlib.suppress(FileNotFoundError):
+            sync_folder(path)

@@ -23,6 +23,7 @@ from pathlib import Path
 from hfver.server.problems import Problem, unprocessable
 from hfver.server.storage.folder import HubFolder, sync_folder
 from hfver.server.storage.pointers import Pointer
+from hfver.server.storage.room import check_room
 from hfver.server.storage.verified import FileIdentity, VerifiedFiles, matches_name, open_object
 
 logger = logging.getLogger("hfver.server")
@@ -179,11 +180,26 @@ class LfsStore:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def check_room(self, size: int) -> None:
+        """Check that the disk has room for so many bytes more.
+
+        Raises:
+            Problem: 507 if it has not.
+        """
+        check_room(self._incoming, size)
+
     @contextlib.contextmanager
     def open_upload(self, expected: Pointer) -> Iterator[Upload]:
-        """Open an upload, which is discarded at the end unless it was published."""
+        """Open an upload, which is discarded at the end unless it was published.
+
+        Raises:
+            Problem: 507 if the disk has no room for it.
+        """
         # Even an object that is stored has to be sent: the caller must prove to have it, see `lfs_access`.
-        upload = Upload(None if self._is_known(expected) else self._incoming / secrets.token_hex(16))
+        known = self._is_known(expected)
+        if not known:
+            self.check_room(expected.size)
+        upload = Upload(None if known else self._incoming / secrets.token_hex(16))
         try:
             yield upload
         finally:
