@@ -28,8 +28,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-MEMORY = 4 * 1024**3
-"""Bytes that a child may allocate. The largest tokenizers need half a gigabyte, torch one."""
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer."""
 TICK = 0.1
@@ -78,7 +76,7 @@ class Child:
         self,
         jobs: Path,
         *,
-        memory: int = MEMORY,
+        memory: int,
         cpu: int,
         passed_on: Sequence[str] = (),
         settings: Mapping[str, Any] | None = None,
@@ -258,9 +256,15 @@ def _import_path() -> list[str]:
 def _resident_bytes(pid: int) -> int:
     """Return the resident memory of a process in bytes; 0 if it is gone."""
     try:
-        if sys.platform == "linux":
-            return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
-        shown = subprocess.run(["/bin/ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=False, timeout=5)
-        return int(shown.stdout or 0) * 1024
+        return _read_proc(pid) if sys.platform == "linux" else _ask_ps(pid)
     except (OSError, ValueError, IndexError, subprocess.TimeoutExpired):
         return 0
+
+
+def _read_proc(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def _ask_ps(pid: int) -> int:
+    shown = subprocess.run(["/bin/ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=False, timeout=5)
+    return int(shown.stdout or 0) * 1024
