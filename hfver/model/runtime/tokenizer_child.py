@@ -70,7 +70,7 @@ class TokenizerChild:
     """Loads and runs the tokenizers of one checkpoint in a child process, which ends with the ``with`` block."""
 
     def __init__(self, *, trust_remote_code: bool = False, needs_torch: bool = False) -> None:
-        """Start the process, and let it import its libraries meanwhile.
+        """Start the process. It imports its libraries while the caller goes on.
 
         Args:
             trust_remote_code: Whether code that the folder contains or names may run.
