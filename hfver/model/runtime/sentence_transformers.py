@@ -37,7 +37,7 @@ def load_sentence_transformers(request: LoadRequest) -> LoadedModel:
 
 def _load_pipeline(request: LoadRequest) -> Any:
     """Load the pipeline. It does not report which tensors fit, which is why the transformer is loaded before it."""
-    _try_tokenizers(request)
+    _try_modules(request)
     SentenceTransformer: Any = import_module("sentence_transformers").SentenceTransformer  # noqa: N806
 
     return SentenceTransformer(
@@ -49,10 +49,12 @@ def _load_pipeline(request: LoadRequest) -> Any:
     ).eval()
 
 
-def _try_tokenizers(request: LoadRequest) -> None:
-    """Load the tokenizer of every module in the child process first: the pipeline loads them in this one."""
+def _try_modules(request: LoadRequest) -> None:
+    """Load the config and tokenizer of every module in the child process first: the pipeline loads them in this one."""
     if request.child is None:
         return
+    for path in sorted(request.directory.rglob("config.json")):
+        request.child.check_config(path.parent)
     for folder in sorted({path.parent for name in TOKENIZER_FILES for path in request.directory.rglob(name)}):
         # What AutoTokenizer does not know, the module may load in its own way, or report.
         with suppress(JobRaised):

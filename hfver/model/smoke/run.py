@@ -210,7 +210,8 @@ def _resources(loaded: LoadedModel, memory: PeakMemory, result: TaskResult) -> S
 
 
 def _report_not_loaded(error: BadCheckpoint, place: str, dtype: str, digest: str | None) -> SmokeReport:
-    failure = SmokeCheck(name="loads", status="failed", detail=f"{error.message} {error.hint}".rstrip())
+    detail = f"{error.message.rstrip('.')}. {error.hint}".rstrip()
+    failure = SmokeCheck(name="loads", status="failed", detail=detail)
     return SmokeReport(
         status="failed", device=describe_device(place), dtype=dtype, checks=(failure,), content_digest=digest
     )
