@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -278,3 +279,16 @@ def wait_for(found: Callable[[], Any]) -> Any:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     return value
+
+
+@pytest.mark.more
+def test_the_tokenizer_of_every_module_of_a_pipeline_is_tried_first(healthy: dict[str, Path], tmp_path: Path) -> None:
+    library = pytest.importorskip("sentence_transformers")
+    with tiny.hushed():
+        library.SentenceTransformer(str(healthy["encoder"]), device="cpu").save_pretrained(str(tmp_path))
+    assert run_smoke(tmp_path, device="cpu").status == "passed"
+    (tmp_path / "2_Static").mkdir()
+    shutil.copy(healthy["llama"] / "tokenizer.json", tmp_path / "2_Static")
+    growing_token(tmp_path / "2_Static")
+    found = failures(run_smoke(tmp_path, device="cpu"))
+    assert "loading the tokenizer needed more than 1 GiB of memory" in found["loads"]

@@ -16,7 +16,7 @@ from typing import Any, Self
 from hfver.errors import UsageError
 from hfver.model.child import Child, ChildStopped, JobRaised, Limits
 
-LOADING = Limits(cpu=120, wall=1200)
+LOADING = Limits(cpu=120, wall=600)
 """The largest tokenizers load in 3 s; old ones that are converted while they are loaded take up to a minute."""
 WORKING = Limits(cpu=20, wall=300)
 """Real tokenizers and templates need milliseconds for a fixed text; listing the largest vocabulary takes 1 s."""
