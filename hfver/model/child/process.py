@@ -37,8 +37,6 @@ CHUNK = 1 << 16
 _PROGRAM = Path(__file__).with_name("_program.py")
 _PASSED_ON = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP")
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
-_OUT_OF_MEMORY = (signal.SIGABRT, signal.SIGKILL)
-"""How a process ends that gets no memory: Rust aborts, and the kernel kills."""
 
 
 @dataclass(frozen=True)
@@ -226,8 +224,10 @@ class Child:
         code = self._process.returncode
         if code == -signal.SIGXCPU:
             return ChildStopped(f"did not finish within {limits.cpu} s")
-        if -code in _OUT_OF_MEMORY:
+        if code == -signal.SIGABRT:  # how libraries written in Rust end where they get no memory
             return ChildStopped(self._used_up_memory)
+        if code == -signal.SIGKILL:
+            return ChildStopped("was killed, probably because the machine ran out of memory")
         return ChildStopped(f"crashed ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})")
 
     @property

@@ -59,6 +59,7 @@ def test_it_gets_no_token_and_no_path_of_the_user(monkeypatch: pytest.MonkeyPatc
         ("use_up_unseen", GIB, LIMITS, "needed more than 0.5 GiB of memory"),
         ("much", 70_000_000, LIMITS, "gave an answer of more than 64 MiB"),
         ("die", signal.SIGSEGV, LIMITS, "crashed (SIGSEGV)"),
+        ("die", signal.SIGKILL, LIMITS, "was killed, probably because the machine ran out of memory"),
         ("leave", None, LIMITS, "crashed (exit code 0)"),
         ("lie", "[]\n", LIMITS, "gave no answer that can be read"),
         ("lie", "[" * 100_000 + "\n", LIMITS, "gave no answer that can be read"),
