@@ -17,7 +17,7 @@ from hfver.loading.fetch import Snapshot, fetch_snapshot
 from hfver.model.checkpoint import LOADED_FROM
 from hfver.model.lineage.record import Lineage
 from hfver.model.runtime import LoadedModel, load_model
-from hfver.model.smoke import examine, run_smoke
+from hfver.model.smoke import load_and_examine, run_smoke, use_here
 from hfver.registry.resolve import Pinned, warn_if_yanked
 from hfver.registry.resolve_locked import code_is_allowed, resolve_locked
 from hfver.registry.state import TrustOptions
@@ -63,21 +63,27 @@ def load(
     warn_if_yanked(pinned.release)
     snapshot = fetch_snapshot(pinned, progress=progress)
     base = _base_of(hub, snapshot, str(pinned.release), trust, progress)
-    loaded = load_model(
-        snapshot.path,
-        device=device,
-        dtype=dtype,
-        base_directory=base.path if base else None,
-        trust_remote_code=trust_remote_code or code_is_allowed(pinned, trust),
-    )
+    arguments: dict[str, Any] = {
+        "device": device,
+        "dtype": dtype,
+        "base_directory": base.path if base else None,
+        "trust_remote_code": trust_remote_code or code_is_allowed(pinned, trust),
+    }
+    loaded, report = _examined(snapshot, pinned, arguments) if smoke else (load_model(snapshot.path, **arguments), None)
     # With the smoke eval, its own check of the tensors reports a misfit, together with everything else that is wrong.
     if not loaded.is_complete and not smoke:
         raise BadCheckpoint(f"{pinned.release}: {_misfit(loaded)}", f"For details, run: hfver smoke {pinned.release}")
-    report = examine(loaded, content_digest=pinned.release.content_digest) if smoke else None
-    if report is not None and report.status == "failed":
-        raise SmokeFailed(f"{pinned.release} failed its smoke eval:{_failures(report)}")
     _note_release(loaded.model, pinned)
     return Loaded(loaded.model, loaded.tokenizer, loaded.processor, pinned.release, report)
+
+
+def _examined(snapshot: Snapshot, pinned: Pinned, arguments: dict[str, Any]) -> tuple[LoadedModel, SmokeReport]:
+    """Load and examine the model; its tokenizer comes into this process only after it did well in a child process."""
+    digest = pinned.release.content_digest
+    loaded, report = load_and_examine(snapshot.path, content_digest=digest, **arguments)
+    if report.status == "failed":
+        raise SmokeFailed(f"{pinned.release} failed its smoke eval:{_failures(report)}")
+    return use_here(loaded), report
 
 
 def smoke_release(

@@ -1,20 +1,17 @@
-"""Work on untrusted files in a child process with limited time and memory.
+"""Work on the files of two untrusted checkpoints in a child process with limited time and memory.
 
-Config classes, tokenizers and chat templates can be made to loop forever or to use up all memory. The child process
-gets plain values, no access token and no network, and answers with plain values. When it fails, callers fall back to
-what they can see without it, and take the higher level because of the doubt.
+When it fails, callers fall back to what they can see without it, and take the higher level because of the doubt.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from hfver.model.child import Child, ChildStopped, JobRaised, Limits
 
 __all__ = ["resolve_configs", "run_job"]
 
@@ -23,12 +20,13 @@ SECONDS = 60.0
 CONFIG_SECONDS = 30.0
 """Time limit for the defaults of two configs, which needs no tokenizer and no torch."""
 
-_PROGRAM = Path(__file__).with_name("_sandbox_child.py")
-_MAX_ANSWER = 64 * 1024 * 1024
+MEMORY, CONFIG_MEMORY = 4 * 1024**3, 1024**3
+"""Bytes that a job may allocate, and that the defaults of two configs may."""
+
+_JOBS = Path(__file__).with_name("_jobs.py")
 _MAX_ANSWERS = 64
 """How many answers are remembered: rules ask the same questions, and a long-running process compares many pairs."""
 _ANSWERS: dict[str, Any] = {}
-_PASSED_ON = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
 
 
 def resolve_configs(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -46,7 +44,7 @@ def run_job(job: str, question: str, seconds: float = SECONDS) -> Any:
     """Run a job in a child process; each question is asked once.
 
     Args:
-        job: Name of a function in ``_sandbox_child.py``.
+        job: Name of a function in ``_jobs.py``.
         question: Its argument as JSON.
         seconds: Time limit.
 
@@ -63,17 +61,11 @@ def run_job(job: str, question: str, seconds: float = SECONDS) -> Any:
 
 
 def _run(job: str, question: str, seconds: float) -> Any:
-    # An allow list: a template or tokenizer that breaks out must not find a token in the environment.
-    environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
-    offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
-    # -I ignores PYTHON* variables and the working folder: nothing in it can shadow a library.
-    command = [sys.executable, "-I", "-W", "ignore", str(_PROGRAM), job, str(int(seconds))]
+    memory = CONFIG_MEMORY if job == "configs" else MEMORY
+    # The elapsed time decides; the limit on processor time ends a child whose parent was killed.
+    cpu = int(seconds) + 5
     try:
-        result = subprocess.run(
-            command, input=question.encode(), capture_output=True, timeout=seconds, env=environment | offline
-        )
-        if result.returncode or len(result.stdout) > _MAX_ANSWER:
-            return None
-        return json.loads(result.stdout)
-    except (OSError, ValueError, RecursionError, subprocess.TimeoutExpired):
+        with Child(_JOBS, memory=memory, cpu=cpu) as child:
+            return child.ask(job, question, Limits(cpu=cpu, wall=seconds))
+    except (OSError, ChildStopped, JobRaised):
         return None

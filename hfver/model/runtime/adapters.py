@@ -39,7 +39,8 @@ def load_adapter(request: LoadRequest) -> LoadedModel:
     config = read_json(request.directory / "adapter_config.json")
     shapes = read_shapes(request.directory / WEIGHTS)
     base = _load_base(base_request, config, shapes)
-    tokenizer = load_tokenizer(request) if has_tokenizer(request.directory) else base.tokenizer
+    has_own = has_tokenizer(request.directory)
+    tokenizer = load_tokenizer(request) if has_own else base.tokenizer
     _resize_embeddings(base.model, _rows_required(config, shapes, tokenizer))
     model, missing, unused = _apply_adapter(base, request.directory)
     unexpected = tuple(name for name in unused if not _is_duplicate(name, shapes))
@@ -47,6 +48,7 @@ def load_adapter(request: LoadRequest) -> LoadedModel:
         base,
         model=model.eval(),
         tokenizer=tokenizer,
+        tokenizer_from=request if has_own else base.tokenizer_from,
         missing_keys=_not_supplied(base.missing_keys, shapes) + missing,
         unexpected_keys=base.unexpected_keys + unexpected,
         notes=(*base.notes, f"adapter ({config.get('peft_type')}) on {_base_name(base_request.directory)}"),

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hfver.errors import BadCheckpoint, HfverError, UsageError
+from hfver.model.child import JobRaised
 from hfver.model.runtime.device import import_torch
+from hfver.model.runtime.tokenizer_child import TokenizerFailed
 
 LIBRARIES = ("transformers", "peft", "accelerate", "sentence_transformers", "huggingface_hub", "torch")
 ABOVE_CRITICAL = logging.CRITICAL + 1
@@ -37,19 +39,28 @@ def errors_translated(directory: Path, device: str) -> Iterator[None]:
         yield
     except HfverError:
         raise
+    except TokenizerFailed as failure:
+        message = str(failure)
+        raise BadCheckpoint(f"{directory}: {message[:1].lower()}{message[1:]}", failure.remedy) from None
     except (torch.cuda.OutOfMemoryError, MemoryError):
         hint = "Use --device cpu or a smaller --dtype, or free some memory."
         raise UsageError(f"{directory}: the model does not fit into the memory of {device}.", hint) from None
-    except ImportError as error:
+    except (ImportError, JobRaised) as error:
+        if isinstance(error, JobRaised) and not error.library_missing:
+            raise _not_loadable(directory, error) from None
         raise UsageError(f"{directory}: loading it requires a library: {first_line(error)}") from error
     except Exception as error:
-        hint = "Load it with transformers to see the whole error, then save it again."
-        raise BadCheckpoint(f"{directory}: the model cannot be loaded: {first_line(error)}", hint) from error
+        raise _not_loadable(directory, error) from error
+
+
+def _not_loadable(directory: Path, error: Exception) -> BadCheckpoint:
+    hint = "Load it with transformers to see the whole error, then save it again."
+    return BadCheckpoint(f"{directory}: the model cannot be loaded: {first_line(error)}", hint)
 
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, with the error's type if the line is a single word."""
-    kind = type(error).__name__
+    kind = error.kind if isinstance(error, JobRaised) else type(error).__name__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return kind

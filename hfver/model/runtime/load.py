@@ -13,6 +13,7 @@ from hfver.model.runtime.device import import_torch, pick_device
 from hfver.model.runtime.library_output import errors_translated, quiet
 from hfver.model.runtime.loaded import LoadedModel, LoadRequest
 from hfver.model.runtime.plain import load_plain
+from hfver.model.runtime.tokenizer_child import TokenizerChild
 
 DTYPES = ("auto", "float32", "float16", "bfloat16", "float64")
 
@@ -24,6 +25,7 @@ def load_model(
     dtype: str = "auto",
     base_directory: Path | None = None,
     trust_remote_code: bool = False,
+    child: TokenizerChild | None = None,
 ) -> LoadedModel:
     """Load a local folder with torch, without the network and without running code from the folder.
 
@@ -33,9 +35,11 @@ def load_model(
         dtype: ``auto`` keeps the stored dtype; else ``float32``, ``float16``, ``bfloat16`` or ``float64``.
         base_directory: The base model's folder; required for an adapter.
         trust_remote_code: Whether code that the folder contains or names may run.
+        child: A child process that loads the tokenizer and tries the processor, in place of this one.
 
     Returns:
-        The model in eval mode, with its tokenizer or processor and the tensors that did not fit.
+        The model in eval mode, with its tokenizer or processor and the tensors that did not fit. With a child process,
+        the tokenizer is a `ChildTokenizer`, and there is no processor.
 
     Raises:
         BadCheckpoint: The folder cannot be loaded.
@@ -45,7 +49,7 @@ def load_model(
     place = pick_device(device)
     if dtype not in DTYPES:
         raise UsageError(f"There is no dtype {dtype!r}.", f"Use one of {', '.join(DTYPES)}.")
-    request = LoadRequest(Path(directory), place, dtype, base_directory, trust_remote_code)
+    request = LoadRequest(Path(directory), place, dtype, base_directory, trust_remote_code, child)
     loader = _loader_for(request.directory)
     refuse_code(request.directory, allowed=trust_remote_code)
     with quiet(), errors_translated(request.directory, place):

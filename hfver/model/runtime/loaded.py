@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hfver.model.runtime.tokenizer_child import TokenizerChild
+
 
 @dataclass(frozen=True)
 class LoadRequest:
@@ -16,6 +18,8 @@ class LoadRequest:
     dtype: str = "auto"
     base_directory: Path | None = None
     trust_remote_code: bool = False
+    child: TokenizerChild | None = None
+    """The child process that loads the tokenizer and the processor; None to load them here."""
 
     @property
     def local_arguments(self) -> dict[str, Any]:
@@ -49,6 +53,10 @@ class LoadedModel:
     """The Hub's name of the task that the architecture is made for; None if that is unclear."""
     notes: tuple[str, ...] = ()
     """What a reader of the smoke report should know about how the model was loaded."""
+    tokenizer_from: LoadRequest | None = None
+    """What the tokenizer was loaded from; None if there is none."""
+    processor_from: LoadRequest | None = None
+    """What the processor was loaded from; None if there is none."""
 
     @property
     def is_complete(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from hfver.model.runtime.classes import model_class, pipeline_tag
 from hfver.model.runtime.config_files import read_json
 from hfver.model.runtime.loaded import LoadedModel, LoadRequest
-from hfver.model.runtime.processors import load_processor, load_tokenizer
+from hfver.model.runtime.processors import has_processor, has_tokenizer, load_processor, load_tokenizer
 
 __all__ = ["load_plain"]
 
@@ -30,6 +30,8 @@ def load_plain(request: LoadRequest, choose_class: Callable[[Any], Any] | None =
     from transformers import AutoConfig
 
     read_json(request.directory / "config.json")  # transformers has no limit of size, and its errors name no file
+    if request.child is not None:
+        request.child.check_config(request.directory)
     config = AutoConfig.from_pretrained(request.directory, **request.local_arguments)
     chosen = choose_class(config) if choose_class else model_class(config, request)
     model, info = chosen.from_pretrained(request.directory, **_arguments(request), **overrides)
@@ -37,6 +39,8 @@ def load_plain(request: LoadRequest, choose_class: Callable[[Any], Any] | None =
         model=model.eval(),
         tokenizer=load_tokenizer(request),
         processor=load_processor(request),
+        tokenizer_from=request if has_tokenizer(request.directory) else None,
+        processor_from=request if has_processor(request.directory) else None,
         device=str(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
         load_seconds=0.0,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hfver.model.checkpoint.tokenizer_files import TOKENIZER_FILES
-from hfver.model.runtime.loaded import LoadRequest
+from hfver.model.runtime.loaded import LoadedModel, LoadRequest
+from hfver.model.runtime.tokenizer_child import TokenizerChild
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
 
@@ -16,20 +18,48 @@ def has_tokenizer(directory: Path) -> bool:
     return any((directory / name).is_file() for name in TOKENIZER_FILES)
 
 
-def load_tokenizer(request: LoadRequest) -> Any | None:
-    """Load the folder's tokenizer; return None if it has none."""
-    from transformers import AutoTokenizer
+def has_processor(directory: Path) -> bool:
+    """Return whether a folder contains a processor for images, audio or several inputs at once."""
+    return any((directory / name).is_file() for name in PROCESSOR_FILES)
 
+
+def load_tokenizer(request: LoadRequest) -> Any | None:
+    """Load the folder's tokenizer; return None if it has none.
+
+    Where the request has a child process, the tokenizer stays there, and a `ChildTokenizer` is returned.
+    """
     if not has_tokenizer(request.directory):
         return None
+    if request.child is not None:
+        return request.child.load_tokenizer(request.directory)
+    from transformers import AutoTokenizer
+
     return AutoTokenizer.from_pretrained(request.directory, **request.local_arguments)
 
 
 def load_processor(request: LoadRequest) -> Any | None:
-    """Load the folder's processor for images, audio or several inputs at once; return None if it has none."""
+    """Load the folder's processor for images, audio or several inputs at once; return None if it has none.
+
+    Where the request has a child process, the processor is only tried there, and None is returned.
+    """
+    if not has_processor(request.directory):
+        return None
+    if request.child is not None:
+        request.child.check_processor(request.directory)
+        return None
     import transformers
 
-    if not any((request.directory / name).is_file() for name in PROCESSOR_FILES):
-        return None
     processors: Any = transformers.AutoProcessor
     return processors.from_pretrained(request.directory, **request.local_arguments)
+
+
+def with_tokenizer(loaded: LoadedModel, child: TokenizerChild | None) -> LoadedModel:
+    """Load tokenizer and processor again, in a child process or, for None, here."""
+    tokenizer, processor = (
+        source and replace(source, child=child) for source in (loaded.tokenizer_from, loaded.processor_from)
+    )
+    return replace(
+        loaded,
+        tokenizer=load_tokenizer(tokenizer) if tokenizer else None,
+        processor=load_processor(processor) if processor else None,
+    )

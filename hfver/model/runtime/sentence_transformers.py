@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hfver.errors import BadCheckpoint
+from hfver.model.checkpoint.tokenizer_files import TOKENIZER_FILES
+from hfver.model.child import JobRaised
 from hfver.model.runtime.config_files import read_json
 from hfver.model.runtime.loaded import LoadedModel, LoadRequest
 from hfver.model.runtime.processors import has_tokenizer
@@ -34,6 +37,7 @@ def load_sentence_transformers(request: LoadRequest) -> LoadedModel:
 
 def _load_pipeline(request: LoadRequest) -> Any:
     """Load the pipeline. It does not report which tensors fit, which is why the transformer is loaded before it."""
+    _try_modules(request)
     SentenceTransformer: Any = import_module("sentence_transformers").SentenceTransformer  # noqa: N806
 
     return SentenceTransformer(
@@ -43,6 +47,18 @@ def _load_pipeline(request: LoadRequest) -> Any:
         trust_remote_code=request.trust_remote_code,
         model_kwargs={"dtype": request.dtype, "use_safetensors": True},
     ).eval()
+
+
+def _try_modules(request: LoadRequest) -> None:
+    """Load the config and tokenizer of every module in the child process first: the pipeline loads them in this one."""
+    if request.child is None:
+        return
+    for path in sorted(request.directory.rglob("config.json")):
+        request.child.check_config(path.parent)
+    for folder in sorted({path.parent for name in TOKENIZER_FILES for path in request.directory.rglob(name)}):
+        # What AutoTokenizer does not know, the module may load in its own way, or report.
+        with suppress(JobRaised):
+            request.child.load_tokenizer(folder)
 
 
 def _transformer_folder(directory: Path) -> Path:

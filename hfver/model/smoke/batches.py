@@ -67,7 +67,8 @@ def encode_truncated(loaded: LoadedModel, text: str) -> list[int]:
     """Encode a text with its special tokens, cut to what fits the model with room to spare."""
     tokenizer: Any = loaded.tokenizer
     limit = min(MAX_TOKENS, context_length(loaded.model) // 2)
-    return list(tokenizer(text, truncation=True, max_length=limit)["input_ids"])
+    ids: list[int] = tokenizer.encode(text, special=True, limit=limit)
+    return ids
 
 
 def context_length(model: Any) -> int:

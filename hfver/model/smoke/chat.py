@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hfver.model.runtime import LoadedModel
+from hfver.model.child import JobRaised
+from hfver.model.runtime import ChildTokenizer, LoadedModel
+from hfver.model.runtime.tokenizer_child import TemplateBroken, TemplateRefused
 from hfver.model.smoke.check import CheckFailed, CheckSkipped, shorten
 from hfver.model.smoke.fixed_texts import CONVERSATIONS
 from hfver.model.smoke.token_ids import embedding_rows
@@ -17,7 +19,7 @@ MARKER = "hfver"
 def template_renders(loaded: LoadedModel) -> str:
     """Check that fixed conversations render and tokenize, and that the generation prompt only adds to them."""
     tokenizer = loaded.tokenizer
-    if tokenizer is None or not tokenizer.chat_template:
+    if tokenizer is None or not tokenizer.has_chat_template:
         raise CheckSkipped("There is no chat template.")
     rendered = {name: _render(tokenizer, turns) for name, turns in CONVERSATIONS.items()}
     refused = [name for name, text in rendered.items() if text is None]
@@ -29,19 +31,17 @@ def template_renders(loaded: LoadedModel) -> str:
     return detail + (f"; the template refuses {shorten(refused)} on purpose" if refused else "") + "."
 
 
-def chat_prompt(tokenizer: Any) -> str | None:
+def chat_prompt(tokenizer: ChildTokenizer | None) -> str | None:
     """Render a question up to where the assistant begins; None if there is no template, or it is broken."""
-    from jinja2 import TemplateError
-
-    if tokenizer is None or not tokenizer.chat_template:
+    if tokenizer is None or not tokenizer.has_chat_template:
         return None
     try:
         return _apply(tokenizer, CONVERSATIONS["a question"], prompt=True)
-    except (TemplateError, TypeError, ValueError):
+    except (TemplateRefused, TemplateBroken, JobRaised):
         return None
 
 
-def turn_end(tokenizer: Any) -> int | None:
+def turn_end(tokenizer: ChildTokenizer) -> int | None:
     """Return the id of the special token that ends an assistant's turn in the template; None if there is none."""
     turns = [*CONVERSATIONS["a question"], {"role": "assistant", "content": MARKER}]
     tail = _apply(tokenizer, turns, prompt=False).rpartition(MARKER)[2]
@@ -49,33 +49,30 @@ def turn_end(tokenizer: Any) -> int | None:
     return ids[0] if ids else None
 
 
-def _render(tokenizer: Any, turns: list[dict[str, str]]) -> str | None:
+def _render(tokenizer: ChildTokenizer, turns: list[dict[str, str]]) -> str | None:
     """Render with and without generation prompt; None if the template refuses the conversation on purpose."""
-    from jinja2 import TemplateError
-
     try:
         plain, prompted = (_apply(tokenizer, turns, prompt=prompt) for prompt in (False, True))
-    except TemplateError as error:
-        # transformers offers templates a raise_exception(), which raises exactly this class and no subclass of it.
-        if type(error) is TemplateError:
-            return None
-        line = getattr(error, "lineno", None)
-        where = f" in line {line}" if line else ""
-        reason = str(error.message).rstrip(".")
+    except TemplateRefused:
+        return None
+    except TemplateBroken as error:
+        where = f" in line {error.line}" if error.line else ""
+        reason = str(error).rstrip(".")
         raise CheckFailed(f"The template is broken{where}: {reason}.") from None
     if not prompted.startswith(plain):
         raise CheckFailed("The generation prompt changes the text before it instead of adding to it.")
     return prompted
 
 
-def _apply(tokenizer: Any, turns: list[dict[str, str]], *, prompt: bool) -> str:
-    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt))
+def _apply(tokenizer: ChildTokenizer, turns: list[dict[str, str]], *, prompt: bool) -> str:
+    return tokenizer.render(turns, add_generation_prompt=prompt)
 
 
 def _check_ids(loaded: LoadedModel, text: str | None) -> None:
     if text is None:
         return
-    ids = encode(loaded.tokenizer, text)
+    tokenizer: Any = loaded.tokenizer
+    ids = encode(tokenizer, text)
     rows = embedding_rows(loaded.model)
     if not ids:
         raise CheckFailed("A rendered conversation has no tokens.")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from hfver.core.smoke_report import SmokeCheck
+from hfver.core.smoke_report import SmokeCheck, Status
+from hfver.model.child import JobRaised
 from hfver.model.runtime.device import import_torch
 from hfver.model.runtime.library_output import first_line
+from hfver.model.runtime.tokenizer_child import TokenizerFailed
 
 MAX_LISTED = 4
 
@@ -38,6 +40,11 @@ def check(name: str, body: Callable[[], str]) -> SmokeCheck:
     # A failure for now: until a report can say that a model was not judged, "skipped" would let it be released.
     except (torch.cuda.OutOfMemoryError, MemoryError):
         return SmokeCheck(name=name, status="failed", detail="The device ran out of memory during this check.")
+    except TokenizerFailed as failure:
+        status: Status = "skipped" if failure.earlier else "failed"
+        return SmokeCheck(name=name, status=status, detail=f"{failure} {failure.remedy}".rstrip())
+    except JobRaised as error:
+        return SmokeCheck(name=name, status="failed", detail=f"The tokenizer raised {error.kind}: {first_line(error)}")
     except Exception as error:
         detail = f"The model raised {type(error).__name__}: {first_line(error)}"
         return SmokeCheck(name=name, status="failed", detail=detail)

@@ -26,6 +26,9 @@ def _forward(loaded: LoadedModel, speed: list[float]) -> str:
     torch = import_torch()
     if embedding_rows(loaded.model) is None and not _is_pipeline(loaded.model):
         raise CheckSkipped("The model does not take text.")
+    if _is_pipeline(loaded.model) and type(loaded.model[0]).__name__ != "Transformer":
+        kind = type(loaded.model[0]).__name__
+        raise CheckSkipped(f"The pipeline begins with a {kind}, which takes no tokens from elsewhere.")
     alone = torch.stack([_vectors(loaded, [index])[0] for index in range(len(SENTENCES))])
     check_finite(alone, "numbers in the vectors")
     _check_different(alone)
@@ -38,12 +41,11 @@ def _forward(loaded: LoadedModel, speed: list[float]) -> str:
 
 def _vectors(loaded: LoadedModel, indices: list[int]) -> Any:
     """Embed some of the fixed sentences: the pipeline's own vectors, else the mean of the last hidden state."""
-    torch = import_torch()
-    if _is_pipeline(loaded.model):
-        texts = [SENTENCES[index] for index in indices]
-        return torch.as_tensor(loaded.model.encode(texts, show_progress_bar=False)).float()
     encoded = encode_sentences(loaded)
     batch = pad(loaded, [encoded[index] for index in indices])
+    if _is_pipeline(loaded.model):
+        # Not its encode(), which would let the folder's tokenizer work in this process.
+        return loaded.model(dict(batch.inputs))["sentence_embedding"].float()
     hidden = loaded.model(**batch.inputs).last_hidden_state.float()
     mask = batch.mask.unsqueeze(-1)
     # Fill, not multiply: what stands at padded positions may be infinite, and infinity times zero is NaN.

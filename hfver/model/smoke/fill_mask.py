@@ -113,5 +113,5 @@ def _fills(run: MaskedRun) -> str:
     if len(scores) > 1 and float(scores.std(dim=0).mean()) <= NO_EFFECT * float(scores.std()):
         raise CheckFailed(f"All {len(scores)} masks get the same logits: the text around them has no effect.")
     best = scores.argmax(dim=-1).tolist()
-    tokens = tokenizer.convert_ids_to_tokens(best)
+    tokens = tokenizer.tokens(best)
     return f"{len(best)} masks are filled with {len(set(best))} different tokens: {shorten(tokens)}."

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hfver.core.smoke_report import SmokeCheck, SmokeReport, worst
 from hfver.errors import BadCheckpoint
-from hfver.model.runtime import LoadedModel, describe_device, load_model, pick_device
+from hfver.model.runtime import LoadedModel, TokenizerChild, describe_device, load_model, pick_device
 from hfver.model.runtime.device import import_torch
-from hfver.model.runtime.library_output import quiet
+from hfver.model.runtime.library_output import errors_translated, quiet
+from hfver.model.runtime.loaded import LoadRequest
+from hfver.model.runtime.processors import has_processor, with_tokenizer
 from hfver.model.smoke import chat, token_ids, weights
 from hfver.model.smoke import tokenizer as tokenizer_checks
 from hfver.model.smoke.check import check
 from hfver.model.smoke.memory import PeakMemory
-from hfver.model.smoke.tasks import TaskResult, find_task, task_names
+from hfver.model.smoke.tasks import SmokeTask, TaskResult, find_task, task_names
 
 SEED = 20240115
 """The seed of everything that is drawn during a smoke eval. Any number would do, as long as it stays the same."""
@@ -51,23 +54,69 @@ def run_smoke(
         UsageError: torch, the device, enough memory or the adapter's base model is missing.
         PluginError: The smoke task of the pipeline tag cannot be loaded.
     """
-    place = pick_device(device)
-    with PeakMemory(place) as memory:
-        try:
+    try:
+        _, report = load_and_examine(
+            directory,
+            device=device,
+            dtype=dtype,
+            base_directory=base_directory,
+            pipeline_tag=pipeline_tag,
+            trust_remote_code=trust_remote_code,
+            content_digest=content_digest,
+        )
+    except BadCheckpoint as error:
+        return _report_not_loaded(error, pick_device(device), dtype, content_digest)
+    return report
+
+
+def load_and_examine(
+    directory: Path,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    base_directory: Path | None = None,
+    pipeline_tag: str | None = None,
+    trust_remote_code: bool = False,
+    content_digest: str | None = None,
+) -> tuple[LoadedModel, SmokeReport]:
+    """Load a folder and examine the model in it, as `run_smoke` does; also return the model.
+
+    Tokenizers and templates work in a child process. `use_here` loads the tokenizer into this one.
+
+    Raises:
+        BadCheckpoint: The folder cannot be loaded.
+        PolicyViolation: The folder asks for code to be run, and ``trust_remote_code`` is False.
+        UsageError: torch, the device, enough memory or the adapter's base model is missing.
+        PluginError: The smoke task of the pipeline tag cannot be loaded.
+    """
+    # The child is started before torch is imported here: that takes longer than all that the child imports.
+    with _child(directory, base_directory, trust=trust_remote_code) as child:
+        place = pick_device(device)
+        with PeakMemory(place) as memory:
             loaded = load_model(
                 directory,
                 device=place,
                 dtype=dtype,
                 base_directory=base_directory,
                 trust_remote_code=trust_remote_code,
+                child=child,
             )
-        except BadCheckpoint as error:
-            return _report_not_loaded(error, place, dtype, content_digest)
-        return _examine(loaded, memory, pipeline_tag, content_digest)
+            return loaded, _examine(loaded, memory, pipeline_tag, content_digest)
+
+
+def use_here(loaded: LoadedModel) -> LoadedModel:
+    """Load the tokenizer and the processor of a model into this process, which the child process did before."""
+    sources = _sources(loaded)
+    if not sources:
+        return loaded
+    with quiet(), errors_translated(sources[0].directory, sources[0].device):
+        return with_tokenizer(loaded, None)
 
 
 def examine(loaded: LoadedModel, *, pipeline_tag: str | None = None, content_digest: str | None = None) -> SmokeReport:
     """Examine a model that is already in memory, and leave its modes and torch's random state as they were.
+
+    Its tokenizer is loaded once more, in a child process.
 
     Args:
         loaded: The model, as `load_model` returns it.
@@ -75,10 +124,25 @@ def examine(loaded: LoadedModel, *, pipeline_tag: str | None = None, content_dig
         content_digest: The content digest to write into the report.
 
     Raises:
+        BadCheckpoint: The tokenizer cannot be loaded in the child process.
         PluginError: The smoke task of the pipeline tag cannot be loaded.
     """
-    with PeakMemory(loaded.device) as memory:
+    sources = _sources(loaded)
+    trust = any(source.trust_remote_code for source in sources)
+    with _child(*(source.directory for source in sources), trust=trust) as child, PeakMemory(loaded.device) as memory:
+        if sources:
+            with quiet(), errors_translated(sources[0].directory, loaded.device):
+                loaded = with_tokenizer(loaded, child)
         return _examine(loaded, memory, pipeline_tag, content_digest)
+
+
+def _sources(loaded: LoadedModel) -> list[LoadRequest]:
+    return [source for source in (loaded.tokenizer_from, loaded.processor_from) if source is not None]
+
+
+def _child(*directories: Path | None, trust: bool) -> TokenizerChild:
+    needs_torch = any(has_processor(directory) for directory in directories if directory is not None)
+    return TokenizerChild(trust_remote_code=trust, needs_torch=needs_torch)
 
 
 def _examine(loaded: LoadedModel, memory: PeakMemory, tag: str | None, digest: str | None) -> SmokeReport:
@@ -119,10 +183,22 @@ def _describe_model(loaded: LoadedModel) -> str:
 def _run_task(loaded: LoadedModel, tag: str | None) -> TaskResult:
     task = find_task(tag)
     if task is not None:
-        return task.run(loaded)
+        return task.run(loaded) if _is_own(task) else _run_plugin(task, loaded)
     reason = f"There is no smoke task for {tag}" if tag else "The architecture's task is unknown"
     detail = f"{reason}, so the model was loaded but not run. Tasks exist for {', '.join(task_names())}."
     return TaskResult([SmokeCheck(name="task", status="skipped", detail=detail)])
+
+
+def _is_own(task: SmokeTask) -> bool:
+    return isinstance(task, ModuleType) and task.__name__.startswith(f"{__package__}.")
+
+
+def _run_plugin(task: SmokeTask, loaded: LoadedModel) -> TaskResult:
+    """Run another package's task, with the tokenizer and processor themselves, for which it was written."""
+    if any(source.child is not None and not source.child.is_alive for source in _sources(loaded)):
+        detail = "Not run, because the tokenizer's process had to be ended before."
+        return TaskResult([SmokeCheck(name="task", status="skipped", detail=detail)])
+    return task.run(use_here(loaded))
 
 
 def _resources(loaded: LoadedModel, memory: PeakMemory, result: TaskResult) -> SmokeCheck:
@@ -134,7 +210,8 @@ def _resources(loaded: LoadedModel, memory: PeakMemory, result: TaskResult) -> S
 
 
 def _report_not_loaded(error: BadCheckpoint, place: str, dtype: str, digest: str | None) -> SmokeReport:
-    failure = SmokeCheck(name="loads", status="failed", detail=error.message)
+    detail = f"{error.message.rstrip('.')}. {error.hint}".rstrip()
+    failure = SmokeCheck(name="loads", status="failed", detail=detail)
     return SmokeReport(
         status="failed", device=describe_device(place), dtype=dtype, checks=(failure,), content_digest=digest
     )

@@ -33,6 +33,9 @@ class SmokeTask(Protocol):
 
     A module or object with this function is registered under its pipeline tag as an entry point of the group
     ``hfver.smoke_tasks``. It runs under ``torch.inference_mode``, in eval mode, with a fixed seed.
+
+    A task of another package gets tokenizer and processor as transformers loads them; it does not run if they exceeded
+    a limit in the child process before. hfver's own tasks get a `ChildTokenizer`.
     """
 
     def run(self, loaded: LoadedModel) -> TaskResult:

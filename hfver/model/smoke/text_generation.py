@@ -28,6 +28,8 @@ from hfver.model.smoke.tokenizer import covers, encode
 
 FIRST, REST = 48, 16
 """New tokens after the first prompt and after each other one: enough to see a loop, few enough for a CPU."""
+MAX_PROMPT = 4096
+"""The most tokens of a prompt: a template whose config allows any length must not decide how much is computed."""
 MAX_SHOWN = 60
 """Characters of a continuation that are shown."""
 
@@ -122,7 +124,7 @@ class CausalRun(LanguageModelRun):
 
     def _prompt_ids(self, text: str) -> list[int]:
         tokenizer: Any = self.loaded.tokenizer
-        ids = list(tokenizer(text)["input_ids"])
+        ids = tokenizer.encode(text, special=True)
         # After an end token, which some tokenizers append, a model would start another text.
         ids = ids[:-1] if len(ids) > 1 and ids[-1] in eos_ids(self.loaded) else ids
         if not ids and tokenizer.bos_token_id is None:
@@ -153,7 +155,7 @@ def _forward(run: CausalRun) -> str:
 
 def _fit(loaded: LoadedModel, ids: list[int]) -> list[int]:
     """Keep the end of a prompt that leaves half of the model's context free."""
-    return ids[-(context_length(loaded.model) // 2) :]
+    return ids[-min(MAX_PROMPT, context_length(loaded.model) // 2) :]
 
 
 def _continue(loaded: LoadedModel, prompt: str, ids: list[int], new: int, *, is_chat: bool = False) -> Continuation:
@@ -170,7 +172,7 @@ def _generates(run: CausalRun) -> str:
     """Check that the continuations are not degenerate: they hold something, and depend on the prompt."""
     tokenizer: Any = run.loaded.tokenizer
     done = run.continuations
-    texts = [str(tokenizer.decode(each.ids, skip_special_tokens=True)) for each in done]
+    texts = [tokenizer.decode_readable(each.ids) for each in done]
     written = [set(each.ids) - set(tokenizer.all_special_ids) for each in done]
     problem = _empty(run, written) or _repetition(run, written, texts)
     if problem:
@@ -209,12 +211,12 @@ def _stops(run: CausalRun) -> str:
     tokenizer: Any = run.loaded.tokenizer
     ends = eos_ids(run.loaded)
     chats = [each for each in run.continuations if each.is_chat]
-    names = ", ".join(repr(tokenizer.convert_ids_to_tokens(number)) for number in sorted(ends))
+    names = ", ".join(map(repr, tokenizer.tokens(sorted(ends))))
     detail = f"Generation ends at {names}" if ends else "Only the token limit ends generation: there is no end token"
     turn = chat.turn_end(tokenizer) if chats else None
     if turn is None or turn in ends:
         return f"{detail}."
-    name = tokenizer.convert_ids_to_tokens(turn)
+    (name,) = tokenizer.tokens([turn])
     if any(turn in each.ids[:-1] for each in chats):
         raise CheckFailed(f"It wrote {name!r}, which ends a turn in the chat template, and did not stop. {detail}.")
     return f"{detail}. Note that the chat template ends a turn with {name!r}, which does not end generation."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hfver.model.runtime import LoadedModel
+from hfver.model.runtime import ChildTokenizer, LoadedModel
 from hfver.model.smoke.check import CheckFailed, CheckSkipped, shorten
 
 NO_TOKEN = -1
@@ -63,26 +63,25 @@ def _as_ids(value: Any) -> list[int]:
     return [int(number) for number in values if number is not None]
 
 
-def _tokens_beyond(tokenizer: Any, rows: int) -> list[str]:
+def _tokens_beyond(tokenizer: ChildTokenizer, rows: int) -> list[str]:
     """Report tokens whose id is not a row of the embedding."""
-    beyond = {number: token for token, number in tokenizer.get_vocab().items() if number >= rows}
-    if not beyond:
+    count, last, number = tokenizer.tokens_beyond(rows)
+    if not count:
         return []
-    last = max(beyond)
     return [
-        f"the embedding has {rows} rows, too few for {len(beyond)} tokens of the tokenizer, "
-        f"up to {beyond[last]!r} with id {last}"
+        f"the embedding has {rows} rows, too few for {count} tokens of the tokenizer, up to {last!r} with id {number}"
     ]
 
 
-def _ids_without_token(loaded: LoadedModel, tokenizer: Any, rows: int) -> list[str]:
+def _ids_without_token(loaded: LoadedModel, tokenizer: ChildTokenizer, rows: int) -> list[str]:
     """Report ids that start or end generation and are rows of the embedding, but not tokens of the tokenizer."""
-    known = set(tokenizer.get_vocab().values())
-    lost = {
-        f"{name} ({number})"
+    used = [
+        (name, number)
         for name, number in special_ids(loaded)
-        if name.endswith(("eos_token_id", "start_token_id")) and 0 <= number < rows and number not in known
-    }
+        if name.endswith(("eos_token_id", "start_token_id")) and 0 <= number < rows
+    ]
+    unknown = tokenizer.ids_without_token(number for _, number in used)
+    lost = {f"{name} ({number})" for name, number in used if number in unknown}
     return [f"no token of the tokenizer has the id of {shorten(sorted(lost))}"] if lost else []
 
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from hfver.model.runtime import LoadedModel
+from hfver.model.runtime import ChildTokenizer, LoadedModel
 from hfver.model.smoke.check import CheckFailed, CheckSkipped, shorten
 from hfver.model.smoke.fixed_texts import SCRIPTS, SENTENCES, SEQUENCES
-
-OWN_TOKENS = 64
-"""How many tokens of the vocabulary are encoded to see whether the tokenizer knows any text at all."""
 
 Outcome = Literal["stable", "unstable", "unknown"]
 
@@ -32,9 +29,9 @@ def round_trip(loaded: LoadedModel) -> str:
     return _summarize(outcomes)
 
 
-def encode(tokenizer: Any, text: str) -> list[int]:
+def encode(tokenizer: ChildTokenizer, text: str) -> list[int]:
     """Encode text without special tokens."""
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return tokenizer.encode(text)
 
 
 def covers(tokenizer: Any, text: str) -> bool:
@@ -43,34 +40,24 @@ def covers(tokenizer: Any, text: str) -> bool:
     return bool(ids) and 2 * ids.count(tokenizer.unk_token_id) <= len(ids)
 
 
-def _encode_again(tokenizer: Any, text: str) -> Outcome:
+def _encode_again(tokenizer: ChildTokenizer, text: str) -> Outcome:
     ids = encode(tokenizer, text)
     if not ids or tokenizer.unk_token_id in ids:
         return "unknown"
-    return "stable" if encode(tokenizer, _decode(tokenizer, ids)) == ids else "unstable"
+    return "stable" if encode(tokenizer, tokenizer.decode(ids)) == ids else "unstable"
 
 
-def _decode(tokenizer: Any, ids: list[int]) -> str:
-    return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
-
-
-def _knows_any_text(tokenizer: Any) -> bool:
+def _knows_any_text(tokenizer: ChildTokenizer) -> bool:
     """Return whether any fixed text, or else any token of the vocabulary, has a token that is not unknown."""
     texts = (*SENTENCES, *SCRIPTS.values(), *SEQUENCES.values())
     # No fixed text suits a tokenizer of DNA k-mers, musical notes or time series, but its own vocabulary does.
     return any(_is_known(tokenizer, text) for text in texts) or any(
-        _is_known(tokenizer, _decode(tokenizer, [number])) for number in _own_tokens(tokenizer)
+        _is_known(tokenizer, tokenizer.decode([number])) for number in tokenizer.own_tokens()
     )
 
 
-def _is_known(tokenizer: Any, text: str) -> bool:
+def _is_known(tokenizer: ChildTokenizer, text: str) -> bool:
     return not set(encode(tokenizer, text)) <= {tokenizer.unk_token_id}
-
-
-def _own_tokens(tokenizer: Any) -> list[int]:
-    """Return the ids of some tokens, taken evenly from the whole vocabulary, without the special ones."""
-    ids = sorted(set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids))
-    return ids[:: max(1, len(ids) // OWN_TOKENS)]
 
 
 def _summarize(outcomes: dict[str, Outcome]) -> str:

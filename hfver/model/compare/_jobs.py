@@ -1,47 +1,22 @@
-"""The program that ``sandbox.py`` starts: one job, read as JSON from standard input and answered as JSON.
+"""The jobs that ``sandbox.py`` gives to a child process: each takes and returns what JSON can hold.
 
-It is started with ``-I`` and imports nothing from hfver. Third-party libraries are imported inside the job that needs
-them, so that a job fails alone if one is missing.
+The file is run without the package around it and imports nothing from hfver. Third-party libraries are imported inside
+the job that needs them, so that a job fails alone if one is missing.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-_MEMORY = {"configs": 1024**3}
-_MOST_MEMORY = 4 * 1024**3
 _MAX_RENDERED = 2 * 1024 * 1024
 """Longest text that a template may render, in characters; real prompts of the fixed conversations have thousands."""
 _SHOWN = 160
 """How many characters of two different renderings are reported."""
-
-
-def main() -> None:
-    """Do the job that the arguments name."""
-    # Libraries print what they like: only the answer may reach standard output.
-    answer = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    _limit(int(sys.argv[2]), _MEMORY.get(sys.argv[1], _MOST_MEMORY))
-    jobs: dict[str, Any] = {"configs": configs, "tokenizers": tokenizers, "loaded": loaded, "templates": templates}
-    result = jobs[sys.argv[1]](json.load(sys.stdin))
-    with answer:
-        json.dump(result, answer, default=str)
-
-
-def _limit(seconds: int, memory: int) -> None:
-    with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds + 5, seconds + 5))
 
 
 def configs(pair: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
@@ -208,5 +183,4 @@ def _generation() -> Any:
     return Generation
 
 
-if __name__ == "__main__":
-    main()
+JOBS = {"configs": configs, "tokenizers": tokenizers, "loaded": loaded, "templates": templates}
