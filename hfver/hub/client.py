@@ -12,6 +12,7 @@ from threading import Lock
 from urllib.parse import quote
 
 from hfver.errors import EntryNotFound, HubDenied, HubError, HubNotFound, HubUnreachable
+from hfver.hub.cards import CardVerdict, judge_card
 from hfver.hub.commits import Operation, encode_commit
 from hfver.hub.listing import Refs, TreeFile, Upload, is_file, pull_number, targets, tree_file
 from hfver.hub.loopback import is_loopback
@@ -333,6 +334,10 @@ class HubRepo:
             f"{self.name}: tag {tag}",
             json={"tag": tag, "message": message},
         )
+
+    def judge_card(self, card: bytes) -> CardVerdict:
+        """Ask the Hub whether it would accept a card; nothing is written."""
+        return judge_card(self.hub.session, card, self.name)
 
     def upload_modes(self, branch: str, uploads: Sequence[Upload], attributes: bytes | None = None) -> dict[str, str]:
         """Ask the Hub which files have to be LFS objects: ``lfs`` or ``regular``, by path.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -82,7 +82,9 @@ class HubSession:
         conceal(headers.get("authorization", "").partition(" ")[2])
         return headers
 
-    def request(self, method: Method, path: str, what: str, *, coded: bool = False, **options: Any) -> Any:
+    def request(
+        self, method: Method, path: str, what: str, *, coded: bool = False, allow: Container[int] = (), **options: Any
+    ) -> Any:
         """Send a request and return the response.
 
         Broken connections, 429 and 5xx are retried with backoff. So a write whose first answer was lost may fail with
@@ -94,6 +96,7 @@ class HubSession:
             what: Names the object of the request in error messages.
             coded: Whether a 404 is only believed if it says in ``X-Error-Code`` what is missing. Any other is retried,
                 and is not a `HubNotFound` in the end.
+            allow: The statuses that the caller reads itself, although they are errors.
             options: What the client's ``request`` takes.
 
         Raises:
@@ -107,7 +110,8 @@ class HubSession:
                 response = read_response(stream, what, MAX_ANSWER)
             if coded:
                 _refuse_unexplained(response)
-            hf_raise_for_status(response)
+            if response.status_code not in allow:
+                hf_raise_for_status(response)
             return response
 
         options = self._options(path, options)

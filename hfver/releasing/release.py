@@ -32,6 +32,7 @@ from hfver.registry.signing import check_may_release, sign_manifest
 from hfver.registry.state import RepoState, TrustOptions, find_state, read_state
 from hfver.releasing.base import find_base
 from hfver.releasing.candidate import Candidate, commit_candidate, delete_branch, delete_leftover_branch
+from hfver.releasing.card_gate import check_card
 from hfver.releasing.draft import Draft, prepare_draft
 from hfver.releasing.publish import complete_pending, publish, refuse_foreign_tags, tag_candidate
 from hfver.releasing.receipt import find_published, remember_receipt
@@ -80,6 +81,7 @@ def release(
         SecretFound: A file that would be published contains a secret.
         SmokeFailed: The model does not work.
         ReleaseExists: Nothing changed, or the version is taken.
+        Refused: The Hub would refuse the card.
         Conflict: Other writers took the requested version, or every version that was tried.
         HubError: The Hub refused the request, or did not answer.
     """
@@ -147,6 +149,7 @@ def _run(transaction: _Transaction, state: RepoState | None) -> Release:
         if state:
             refuse_foreign_tags(state)
         draft = transaction.prepare_draft(state)
+        check_card(repo, state, draft, say)
         state = state or _create_repo(transaction)
         say(f"{'Proposing' if request.review else 'Releasing'} {request.repo}@{draft.version} to {repo.hub.place}")
         try:
@@ -231,6 +234,7 @@ def _plan(transaction: _Transaction, state: RepoState | None) -> Release:
     if state:
         refuse_foreign_tags(state)
     draft = transaction.prepare_draft(state)
+    check_card(repo, state, draft, transaction.say)
     manifest = draft.manifest
     release = candidate_release(repo, "", manifest, draft.digest)
     large = [entry for path, entry in manifest.files.items() if wants_lfs(path, entry.size)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hfver.model.card.changelog import ChangelogEntry, MetricDelta, render_changelog
 from hfver.model.card.facts import CardFacts
+from hfver.model.card.main_card import main_cards
 from hfver.model.card.readme import render_card
 from hfver.model.card.review import ReviewFacts, render_review
 from hfver.model.card.yank_notice import with_yanks
@@ -13,6 +14,7 @@ __all__ = [
     "ChangelogEntry",
     "MetricDelta",
     "ReviewFacts",
+    "main_cards",
     "render_card",
     "render_changelog",
     "render_review",
