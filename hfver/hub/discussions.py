@@ -82,7 +82,7 @@ def list_pulls(repo: HubRepo) -> Iterator[Pull]:
     for page in range(MAX_PAGES):
         query = f"?type=pull_request&p={page}"
         what = f"{repo}: pull requests"
-        response = repo.hub.session.request("GET", f"/api/models/{repo}/discussions{query}", what)
+        response = repo.request("GET", f"/api/models/{repo}/discussions{query}", what)
         with parsing(what, repo.hub.place):
             found, total = list(response.json()["discussions"]), int(response.json()["count"])
             pulls = [_pull(item) for item in found if item["isPullRequest"]]
@@ -99,7 +99,7 @@ def read_thread(repo: HubRepo, number: int) -> Thread:
         HubNotFound: There is no discussion with this number.
     """
     what = f"{repo}: pull request {number}"
-    response = repo.hub.session.request("GET", _path(repo, number), what)
+    response = repo.request("GET", _path(repo, number), what)
     with parsing(what, repo.hub.place):
         data = response.json()
         comments = tuple(_comment(event) for event in data["events"] if event["type"] == "comment")
@@ -114,7 +114,8 @@ def open_pull(repo: HubRepo, title: str, description: str) -> int:
     """
     body = {"title": title, "description": description, "pullRequest": True}
     what = f"{repo}: pull request"
-    response = repo.hub.session.request("POST", f"/api/models/{repo}/discussions", what, json=body)
+    response = repo.request("POST", f"/api/models/{repo}/discussions", what, json=body)
+    repo.note_write()
     with parsing(what, repo.hub.place):
         return int(response.json()["num"])
 
@@ -152,14 +153,14 @@ def message_of(repo: HubRepo, commit: str) -> str:
     """Read a commit's description: its message without the title."""
     path = f"/api/models/{repo}/commits/{commit}?limit=1"
     what = f"{repo}@{commit[:12]}"
-    response = repo.hub.session.request("GET", path, what)
+    response = repo.request("GET", path, what)
     with parsing(what, repo.hub.place):
         commits = response.json()
         return text(commits[0].get("message") or "") if commits else ""
 
 
 def _post(repo: HubRepo, number: int, what: str, body: dict[str, str]) -> None:
-    repo.hub.session.request("POST", f"{_path(repo, number)}/{what}", f"{repo}: pull request {number}", json=body)
+    repo.request("POST", f"{_path(repo, number)}/{what}", f"{repo}: pull request {number}", json=body)
 
 
 def _path(repo: HubRepo, number: int) -> str:

@@ -35,7 +35,7 @@ def lacking_objects(repo: HubRepo, entries: Iterable[FileEntry]) -> set[str]:
         }
         headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
         path = f"/{repo}.git/info/lfs/objects/batch"
-        response = repo.hub.session.request("POST", path, f"{repo}: LFS objects", json=body, headers=headers)
+        response = repo.request("POST", path, f"{repo}: LFS objects", json=body, headers=headers)
         with parsing(repo.name, repo.hub.place):
             items = response.json()["objects"]
             present = {text(item["oid"]) for item in items if (item.get("actions") or {}).get("download")}

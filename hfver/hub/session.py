@@ -29,7 +29,7 @@ from hfver.hub.retry import (
 )
 from hfver.hub.watch import watched
 
-__all__ = ["AlreadyExists", "HubSession", "ParentMoved"]
+__all__ = ["AlreadyExists", "HubSession", "Method", "ParentMoved"]
 
 MAX_ANSWER = 256 * 1024 * 1024
 """Maximum number of bytes of a response in memory."""

@@ -148,7 +148,7 @@ def _post_batch(repo: HubRepo, operation: str, objects: list[dict[str, Any]]) ->
     body = {"operation": operation, "transfers": transfers, "objects": objects, "hash_algo": "sha256"}
     headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
     path = f"/{repo}.git/info/lfs/objects/batch"
-    response = repo.hub.session.request("POST", path, repo.name, json=body, headers=headers)
+    response = repo.request("POST", path, repo.name, json=body, headers=headers)
     with parsing(repo.name, repo.hub.place):
         return dict(response.json())
 
@@ -194,7 +194,7 @@ def _copy_to_store(
         else:
             copy_file(source, target)
         size = target.stat().st_size
-        repo.hub.session.request("POST", actions["verify"]["href"], repo.name, json={"oid": oid, "size": size})
+        repo.request("POST", actions["verify"]["href"], repo.name, json={"oid": oid, "size": size})
         return size
 
     with ThreadPoolExecutor(WORKERS) as pool:

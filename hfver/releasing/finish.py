@@ -6,6 +6,7 @@ more, tagged and published. A comment in the pull request then names the version
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from hfver.core.ledger import Entry
@@ -75,12 +76,26 @@ def _check_merged(repo: HubRepo, number: int, thread: Thread) -> None:
         )
 
 
+def _head(state: RepoState, number: int) -> str | None:
+    """Return the head of a merged pull request, whose ref refs from a cache may not show yet."""
+    head = state.refs.pull_requests.get(number)
+    for pause in state.repo.lag_pauses(written=True) if head is None else ():
+        time.sleep(pause)
+        head = state.repo.refs().pull_requests.get(number)
+        if head is not None:
+            break
+    return head
+
+
 def _candidate(state: RepoState, number: int) -> Candidate:
     """Find the commit that was reviewed, and check it against its manifest."""
     repo, where = state.repo, f"{state.repo}#{number}"
-    head = state.refs.pull_requests.get(number)
+    head = _head(state, number)
     if head is None:
-        raise HubNotFound(f"{where}: refs/pr/{number} is missing.", "Run the release command again.")
+        raise HubNotFound(
+            f"{where}: refs/pr/{number} is missing.",
+            'It may have been deleted after the merge ("Delete ref"). Run the release command again.',
+        )
     commit = release_commit_of(repo, head)
     raw = repo.find(commit, MANIFEST)
     if raw is None:

@@ -149,8 +149,9 @@ def _run(transaction: _Transaction, state: RepoState | None) -> Release:
         if state:
             refuse_foreign_tags(state)
         draft = transaction.prepare_draft(state)
-        check_card(repo, state, draft, say)
-        state = state or _create_repo(transaction)
+        if state is None:
+            check_card(repo, None, draft, say)
+            state = _create_repo(transaction)
         say(f"{'Proposing' if request.review else 'Releasing'} {request.repo}@{draft.version} to {repo.hub.place}")
         try:
             return (_propose if request.review else _publish)(transaction, state, draft)
@@ -159,7 +160,16 @@ def _run(transaction: _Transaction, state: RepoState | None) -> Release:
             if request.version is not None or attempt == ATTEMPTS - 1:
                 raise
             say(f"{draft.version} was taken in the meantime; comparing again")
+            _await_tag(repo, tag_of(draft.version))
     raise AssertionError("unreachable")
+
+
+def _await_tag(repo: HubRepo, tag: str) -> None:
+    """Wait until refs show a tag that another writer created; they may come from a cache that is older."""
+    for pause in repo.lag_pauses(written=True):
+        if tag in repo.refs().tags:
+            return
+        time.sleep(pause)
 
 
 def _check_present_name(state: RepoState) -> None:
@@ -192,6 +202,7 @@ def _create_repo(transaction: _Transaction) -> RepoState:
 
 def _publish(transaction: _Transaction, state: RepoState, draft: Draft) -> Release:
     """Commit, check, tag, publish."""
+    check_card(state.repo, state, draft, transaction.say)
     with _candidate(transaction, state, draft) as (candidate, report):
         tag_candidate(state.repo, candidate)
         entry = publish(state, candidate, report.summary() if report else None)
@@ -207,6 +218,7 @@ def _propose(transaction: _Transaction, state: RepoState, draft: Draft) -> Relea
     if waiting := find_review(state, draft, transaction.request):
         delete_leftover_branch(state, draft.branch)
         return waiting
+    check_card(state.repo, state, draft, transaction.say)
     with _candidate(transaction, state, draft) as (candidate, report):
         release = propose(state, draft, candidate, report, transaction.request)
     return replace(release, bytes_sent=candidate.bytes_sent, smoke=report)
