@@ -64,11 +64,13 @@ class Thread:
         pull: The pull request; None if the discussion is not one.
         comments: The comments, oldest first.
         in_conflict: Whether it cannot be merged, because ``main`` changed the same files.
+        base: The ref that it is merged into, such as ``refs/heads/main``; None if the Hub does not say.
     """
 
     pull: Pull | None
     comments: tuple[Comment, ...]
     in_conflict: bool = False
+    base: str | None = None
 
 
 def pull_url(repo: HubRepo, number: int) -> str:
@@ -80,7 +82,7 @@ def list_pulls(repo: HubRepo) -> Iterator[Pull]:
     """List the pull requests of all authors and of any status, newest first."""
     seen = 0
     for page in range(MAX_PAGES):
-        query = f"?type=pull_request&p={page}"
+        query = f"?type=pull_request&status=all&p={page}"  # which ones are listed by default is not documented
         what = f"{repo}: pull requests"
         response = repo.request("GET", f"/api/models/{repo}/discussions{query}", what)
         with parsing(what, repo.hub.place):
@@ -104,7 +106,8 @@ def read_thread(repo: HubRepo, number: int) -> Thread:
         data = response.json()
         comments = tuple(_comment(event) for event in data["events"] if event["type"] == "comment")
         pull = _pull(data) if data["isPullRequest"] else None
-        return Thread(pull, comments, bool(data.get("filesWithConflicts")))
+        base = (data.get("changes") or {}).get("base")
+        return Thread(pull, comments, bool(data.get("filesWithConflicts")), text(base) if base else None)
 
 
 def open_pull(repo: HubRepo, title: str, description: str) -> int:

@@ -156,7 +156,8 @@ def _continue(hub: Hub, url: str, size: int, stream: FileIO, counter: _ByteCount
         start = stream.truncate(0)
     if start == size:
         return
-    rest = {"range": f"bytes={start}-"} if start else {}
+    # From the first byte on, too: storage behind a Hub answers large requests without a range differently.
+    rest = {"range": f"bytes={start}-"}
     # Ranges count the bytes of the file itself, so the response must not be compressed.
     with hub.session.stream(url, {"accept-encoding": "identity", **rest}) as response:
         if response.status_code != 206:

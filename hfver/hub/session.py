@@ -216,7 +216,8 @@ class HubSession:
         status = getattr(error.response, "status_code", 0)
         said = (error.server_message or "").strip()[:500] or f"HTTP {status}"
         if status in TRANSIENT_STATUSES:
-            return HubError(f"{what}: {self.place} answered {status} ({said}).", _when_to_return(error))
+            hint = _HOURLY if _is_commit_quota(error) else _when_to_return(error)
+            return HubError(f"{what}: {self.place} answered {status} ({said}).", hint)
         if status in (401, 403):
             return self._denied(what, status, said)
         if status == 404:
@@ -234,6 +235,11 @@ class HubSession:
             "Use a token with that permission: set HF_TOKEN, or run: hf auth login",
         )
 
+
+_HOURLY = (
+    "The Hub limits commits by the hour, and a release makes two. Wait up to an hour, then run the same command again: "
+    "it continues where it stopped."
+)
 
 _NOT_FOUND = "Check the name, and that your token has access to it (HF_TOKEN, or: hf auth login)."
 
@@ -268,6 +274,12 @@ def _printable(record: logging.LogRecord) -> bool:
     if not said.isprintable():
         record.msg, record.args = "".join(char if char.isprintable() else " " for char in said), ()
     return True
+
+
+def _is_commit_quota(error: Any) -> bool:
+    """Return whether a commit was refused with 429, without the seconds to wait that other limits name."""
+    response = error.response
+    return response.status_code == 429 and "/commit/" in response.request.url.path and not requested_pause(error)
 
 
 def _error_code(response: Any) -> str:

@@ -36,7 +36,7 @@ def finish(repo: HubRepo, number: int, trust: TrustOptions = TrustOptions()) -> 
 
     Raises:
         HubNotFound: There is no such pull request, or it contains no release.
-        Refused: It is not merged.
+        Refused: It is not merged, or not into ``main``.
         Conflict: Another release was published after the one that it was compared with.
         VerificationError: Its files differ from its manifest, it was made after a release that is not in the ledger, or
             it is not signed as the policy requires.
@@ -73,6 +73,12 @@ def _check_merged(repo: HubRepo, number: int, thread: Thread) -> None:
         raise Refused(
             f"{repo}: pull request {number} is not merged yet ({thread.pull.status}).",
             f"Merge it at {pull_url(repo, number)}, then run the same command again.",
+        )
+    # A Hub can merge a pull request into any branch; what main shows would then not be what is published.
+    if thread.base not in (None, "main", "refs/heads/main"):
+        raise Refused(
+            f"{repo}: pull request {number} was merged into {thread.base}, not into main.",
+            "Run the release command with --review again, and merge its pull request into main.",
         )
 
 
