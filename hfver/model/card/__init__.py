@@ -7,6 +7,7 @@ from hfver.model.card.facts import CardFacts
 from hfver.model.card.main_card import main_cards
 from hfver.model.card.readme import render_card
 from hfver.model.card.review import ReviewFacts, render_review
+from hfver.model.card.snippets import needs_tokenizer
 from hfver.model.card.yank_notice import with_yanks
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "MetricDelta",
     "ReviewFacts",
     "main_cards",
+    "needs_tokenizer",
     "render_card",
     "render_changelog",
     "render_review",
