@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hfver.core.manifest import CARD
 from hfver.core.shorten import shortened
 from hfver.errors import Refused
+from hfver.hub.cards import CardVerdict
 from hfver.hub.client import HubRepo
 from hfver.registry.release_checks import git_blob_id
 from hfver.registry.state import RepoState
@@ -40,13 +41,22 @@ def check_card(repo: HubRepo, state: RepoState | None, draft: Draft, say: Callab
     # A card that main has already is not sent, so it is not judged.
     if state and (now := repo.tree(state.refs.main).get(CARD)) and now.blob == git_blob_id(card):
         return
-    verdict = repo.judge_card(card)
+    verdict = _judge(repo, card)
     for warning in verdict.warnings:
         say(f"Warning: {repo.hub.place} says of the card: {_shown(warning)}")
     if not verdict.errors:
         return
     problems = "; ".join(map(_problem, verdict.errors))
     raise Refused(f"{repo}: {repo.hub.place} would refuse the card: {problems}.", _fix(verdict.errors[0]))
+
+
+def _judge(repo: HubRepo, card: bytes) -> CardVerdict:
+    if repo.hub.store is None:
+        return repo.judge_card(card)
+    # The Hub of a folder runs in this process, so its rules need no request.
+    from hfver.server.storage.card_rules import judge_card
+
+    return CardVerdict(tuple(judge_card(card.decode("utf-8", "replace"), "models")))
 
 
 def _problem(error: str) -> str:

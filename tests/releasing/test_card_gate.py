@@ -38,6 +38,7 @@ def card_on(hub: LocalHub, repo: str, revision: str = "main") -> dict[str, objec
         ("metrics: {a: b}", "metrics must be one of [string, array]", "README.md"),
     ],
 )
+@pytest.mark.parametrize("by_url", [False, True])
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_card_that_the_hub_would_refuse_stops_the_release_before_anything_is_sent(
     local_hub: LocalHub,
@@ -47,10 +48,14 @@ def test_a_card_that_the_hub_would_refuse_stops_the_release_before_anything_is_s
     said: str,
     advice: str,
     dry_run: bool,
+    by_url: bool,
 ) -> None:
     folder = with_card(checkpoint(1), metadata)
     with pytest.raises(Refused) as caught:
-        hfver.release(folder, REPO, hub=local_hub, smoke="off", dry_run=dry_run)
+        if by_url:
+            hfver.release(folder, REPO, hub=local_hub.url, token=local_hub.token, smoke="off", dry_run=dry_run)
+        else:
+            hfver.release(folder, REPO, hub=local_hub, smoke="off", dry_run=dry_run)
     assert said in caught.value.message
     assert advice in caught.value.hint
     assert not [sent for sent in requests if any(part in sent for part in UPLOADS)]
@@ -63,7 +68,7 @@ def test_a_license_that_the_hub_does_not_list_is_released_by_its_name(
 ) -> None:
     folder = with_card(checkpoint(1), "license: proprietary")
     (folder / "LICENSE").write_text("Ask us.\n")
-    hfver.release(folder, REPO, hub=local_hub, smoke="off")
+    hfver.release(folder, REPO, hub=local_hub.url, token=local_hub.token, smoke="off")
     assert [sent for sent in requests if "validate-yaml" in sent] == ["POST /api/validate-yaml"]
     card = card_on(local_hub, REPO)
     assert (card["license"], card["license_name"], card["license_link"]) == ("other", "proprietary", "LICENSE")
