@@ -81,7 +81,8 @@ def diff(
 ) -> Difference:
     """Compare two folders or releases: what changed, and what that means for users who pinned ``^``.
 
-    Nothing is executed. To compare two releases, no weights are downloaded.
+    Nothing is executed. To compare two releases, no weights are downloaded. The levels of ``[rules]`` in the policy
+    apply, as they do to a release.
 
     Args:
         before: The older one: a reference, or a folder.
@@ -93,13 +94,13 @@ def diff(
     Raises:
         BadCheckpoint: A folder is not a checkpoint, or a file in it is damaged.
         BadRef: A reference has no known form.
+        BadConfig: The policy cannot be read, or names a rule that does not exist.
         HubError: There is no such release, or the Hub does not answer.
         VerificationError: The content of the Hub is not as released.
     """
     from hfver.registry.diff import compare_described, describe_folder, describe_refs
 
-    asks = not (looks_like_folder(before) and looks_like_folder(after))
-    rules = policy_of(policy) if asks else None
+    rules = policy_of(policy)
     targets = [
         Path(target) if looks_like_folder(target) else parse_reference(target, rules) for target in (before, after)
     ]
@@ -111,7 +112,7 @@ def diff(
             describe_folder(target, progress=progress) if isinstance(target, Path) else next(releases)
             for target in targets
         ]
-        return compare_described(sides[0], sides[1])
+        return compare_described(sides[0], sides[1], rules.rules)
 
 
 @public

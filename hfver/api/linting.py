@@ -20,8 +20,8 @@ def pins(paths: Sequence[PathLike], *, fix: bool = False, hub: HubLike = None, t
     """Report everything in a code base that loads from a Hub without naming a commit.
 
     Nothing is executed. A call is pinned if its revision is a commit of 40 hex digits. A call of hfver's own is also
-    pinned if its reference is an exact version, or one that the nearest ``hfver.lock`` has. A comment
-    ``# hfver: ignore`` exempts the line.
+    pinned if its reference is an exact version, or one that the nearest ``hfver.lock`` has; an alias counts as what
+    ``hfver.toml`` says that it stands for. A comment ``# hfver: ignore`` exempts the line.
 
     Args:
         paths: Files and folders: Python, notebooks, shell scripts, YAML and Dockerfiles.
@@ -34,7 +34,7 @@ def pins(paths: Sequence[PathLike], *, fix: bool = False, hub: HubLike = None, t
 
     Raises:
         UsageError: A path does not exist, no file could be read, or the extra ``pins`` is needed and not installed.
-        BadConfig: The nearest ``hfver.lock`` cannot be read.
+        BadConfig: The nearest ``hfver.lock`` or ``hfver.toml`` cannot be read.
     """
     from hfver.lint import check_pins
 

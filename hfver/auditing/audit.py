@@ -32,7 +32,7 @@ from hfver.hub.client import HubRepo
 from hfver.hub.git.clone import Clone, with_clone
 from hfver.hub.lfs_objects import hash_file, lacking_objects
 from hfver.hub.upload import WORKERS
-from hfver.model.card import with_yanks
+from hfver.model.card import main_cards
 from hfver.registry.release_checks import UNLISTED, check_binding, check_tree, git_blob_id
 from hfver.registry.state import RepoState, TrustOptions, check_continues, check_seen
 
@@ -276,8 +276,9 @@ def _main_files(clone: Clone, state: RepoState) -> Iterator[Finding]:
     on_main = {path: blob for path, blob in main.blobs.items() if not is_state(path)}
     released = dict(tree.blobs)
     # A yank adds a notice to the card on main, so the card is compared as the yank should have left it.
-    if state.ledger.yanks and clone.has(released.get(CARD, "")):
-        released[CARD] = git_blob_id(with_yanks(clone.read(released[CARD]), state.ledger.yanks))
+    if clone.has(released.get(CARD, "")) and (state.ledger.yanks or on_main.get(CARD) != released[CARD]):
+        forms = [git_blob_id(form) for form in main_cards(clone.read(released[CARD]), state.ledger.yanks)]
+        released[CARD] = next((form for form in forms if form == on_main.get(CARD)), forms[0])
     different = sorted(path for path in on_main.keys() | released.keys() if on_main.get(path) != released.get(path))
     if different:
         names = ", ".join(different[:5]) + (f" and {len(different) - 5} more" if len(different) > 5 else "")

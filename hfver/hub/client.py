@@ -5,19 +5,24 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import Any
 from urllib.parse import quote
 
+from hfver.core.log import logger
 from hfver.errors import EntryNotFound, HubDenied, HubError, HubNotFound, HubUnreachable
+from hfver.hub.cards import CardVerdict, judge_card
 from hfver.hub.commits import Operation, encode_commit
 from hfver.hub.listing import Refs, TreeFile, Upload, is_file, pull_number, targets, tree_file
 from hfver.hub.loopback import is_loopback
 from hfver.hub.memory import Memory
+from hfver.hub.own_writes import OwnWrites
 from hfver.hub.responses import commit_id, next_page, parsing, text
-from hfver.hub.session import HubSession
+from hfver.hub.session import HubSession, Method
 
 __all__ = ["Hub", "HubRepo"]
 
@@ -131,7 +136,10 @@ class HubRepo:
         self._trees: dict[str, dict[str, TreeFile]] = {}
         self._files: dict[tuple[str, str], bytes] = {}
         self._git_name: str | None = None
-        self._peeled: dict[tuple[str, str], str] = {}
+        self._peeled: dict[tuple[str, str | None], str] = {}
+        self._writes = OwnWrites()
+        self._created = False
+        self._verdicts: dict[bytes, CardVerdict] = {}
 
     def __str__(self) -> str:
         return self.name
@@ -145,16 +153,60 @@ class HubRepo:
         """Return the address of the repo's web page, or of a commit in it."""
         return f"{self.hub.endpoint}/{self.name}" + (f"/tree/{commit}" if commit else "")
 
+    def request(self, method: Method, path: str, what: str, **options: Any) -> Any:
+        """Send a request about this repo as `HubSession.request` does.
+
+        Right after this process wrote to the repo, the Hub may not know yet what it made. Then a repo, commit or
+        branch that is not found is asked for again, with growing pauses.
+
+        Args:
+            method: The HTTP method.
+            path: A path on the endpoint, or a whole address.
+            what: Names the object of the request in error messages.
+            options: What `HubSession.request` takes.
+
+        Raises:
+            HubError: The Hub cannot be reached, or refuses the request.
+        """
+        for pause in self.lag_pauses():
+            try:
+                return self.hub.session.request(method, path, what, **options)
+            except EntryNotFound:
+                raise  # the Hub knows the commit, whose files never change
+            except HubNotFound as error:
+                logger.info("Asking again in %.2f s, because this may have just been written: %s", pause, error.message)
+                time.sleep(pause)
+        return self.hub.session.request(method, path, what, **options)
+
+    def lag_pauses(self, *, written: bool = False) -> Iterator[float]:
+        """Yield the seconds to wait between reads until the Hub shows a write.
+
+        Args:
+            written: Whether something is known to have been written, by whomever; otherwise there are only pauses
+                right after a write of this process.
+        """
+        # An embedded Hub in this process has no cache in front of it.
+        if self.hub.store is None and (written or self._writes.are_recent):
+            yield from self.hub.session.retry_policy.pauses()
+
+    def note_write(self) -> None:
+        """Note that something was written to the repo, which the Hub may not know at once."""
+        self._writes.note()
+
     def refs(self) -> Refs:
-        """List branches, tags and pull requests in one request."""
+        """List branches, tags and pull requests in one request.
+
+        What this process wrote in the last minute is in them, even if the Hub still answers from a cache.
+        """
         path = f"/api/{self.kind}/{self.name}/refs?include_prs=1"
-        response = self.hub.session.request("GET", path, self.name, coded=True)
+        response = self.request("GET", path, self.name, coded=True)
         with parsing(self.name, self.hub.place):
             data = response.json()
             pulls = {
                 pull_number(item["ref"]): commit_id(item["targetCommit"]) for item in data.get("pullRequests") or []
             }
-            return Refs(targets(data, "branches"), targets(data, "tags"), pulls)
+            refs = Refs(targets(data, "branches"), targets(data, "tags"), pulls)
+        return self._writes.applied_to(refs)
 
     def find_refs(self) -> Refs | None:
         """List the refs; return None if there is no such repo."""
@@ -201,12 +253,12 @@ class HubRepo:
         with parsing(f"{self.name}@{revision}", self.hub.place):
             return commit_id(response.json()["sha"])
 
-    def commit_of_tag(self, tag: str, target: str) -> str:
+    def commit_of_tag(self, tag: str, target: str | None) -> str | None:
         """Resolve a tag to its commit: refs may name an annotated tag's object instead, which nothing documents.
 
         Args:
             tag: The tag. No branch may have its name, because the Hub might resolve that instead.
-            target: What refs say that it points to; returned if the Hub does not know the tag.
+            target: What refs say that it points to, None if they lack it; returned if the Hub does not know the tag.
         """
         if (tag, target) not in self._peeled:
             try:
@@ -228,7 +280,7 @@ class HubRepo:
             return known
         url = f"/{self.name}/resolve/{commit}/{quote(path)}"
         what = f"{self.name}@{commit[:12]}: {path}"
-        content: bytes = self.hub.session.request("GET", url, what, coded=True).content
+        content: bytes = self.request("GET", url, what, coded=True).content
         if len(content) <= KEPT_BYTES:
             self._files[commit, path] = content
         return content
@@ -243,7 +295,7 @@ class HubRepo:
         what = f"{self.name}@{commit[:12]}: {path}"
         headers = {"range": f"bytes={start}-{start + size - 1}"}
         url = f"/{self.name}/resolve/{commit}/{quote(path)}"
-        response = self.hub.session.request("GET", url, what, coded=True, headers=headers)
+        response = self.request("GET", url, what, coded=True, headers=headers)
         content: bytes = response.content
         # A Hub that ignores the range sends the file from its beginning, which is right if that was asked for.
         if response.status_code != 206 and start:
@@ -278,7 +330,7 @@ class HubRepo:
         what, url = f"{self.name}@{commit[:12]}", f"/api/{self.kind}/{self.name}/tree/{commit}?recursive=true"
         files: dict[str, TreeFile] = {}
         for _ in range(MAX_PAGES):
-            response = self.hub.session.request("GET", url, what, coded=True)
+            response = self.request("GET", url, what, coded=True)
             with parsing(what, self.hub.place):
                 files.update((file.path, file) for file in map(tree_file, filter(is_file, response.json())))
                 link = response.links.get("next", {}).get("url")
@@ -299,6 +351,8 @@ class HubRepo:
 
         api = HfApi(self.hub.endpoint, token=self.hub.session.token)
         self.hub.session.call_client(self.name, lambda: api.create_repo(self.name, private=private, exist_ok=True))
+        self._created = True
+        self._writes.note()
 
     def create_branch(self, branch: str, start: str) -> None:
         """Create a branch at a commit.
@@ -306,12 +360,13 @@ class HubRepo:
         Raises:
             AlreadyExists: The branch exists.
         """
-        self.hub.session.request(
+        self.request(
             "POST",
             f"/api/{self.kind}/{self.name}/branch/{quote(branch, safe='')}",
             f"{self.name}: branch {branch}",
             json={"startingPoint": start},
         )
+        self._writes.note_branch(branch, start)
 
     def delete_branch(self, branch: str) -> None:
         """Delete a branch, if it exists."""
@@ -320,6 +375,7 @@ class HubRepo:
             self.hub.session.request("DELETE", path, f"{self.name}: branch {branch}")
         except HubNotFound:
             return
+        self._writes.note_branch(branch, None)
 
     def create_tag(self, tag: str, commit: str, message: str) -> None:
         """Create an annotated tag on a commit. A tag that exists is never moved.
@@ -327,12 +383,19 @@ class HubRepo:
         Raises:
             AlreadyExists: The tag exists. The caller must check on which commit: it may be its own, after a retry.
         """
-        self.hub.session.request(
+        self.request(
             "POST",
             f"/api/{self.kind}/{self.name}/tag/{commit}",
             f"{self.name}: tag {tag}",
             json={"tag": tag, "message": message},
         )
+        self._writes.note_tag(tag, commit)
+
+    def judge_card(self, card: bytes) -> CardVerdict:
+        """Ask the Hub whether it would accept a card, once for each card; nothing is written."""
+        if card not in self._verdicts:
+            self._verdicts[card] = judge_card(self.hub.session, card, self.name)
+        return self._verdicts[card]
 
     def upload_modes(self, branch: str, uploads: Sequence[Upload], attributes: bytes | None = None) -> dict[str, str]:
         """Ask the Hub which files have to be LFS objects: ``lfs`` or ``regular``, by path.
@@ -350,7 +413,7 @@ class HubRepo:
                 for one in uploads[start : start + 256]
             ]
             url = f"/api/{self.kind}/{self.name}/preupload/{quote(branch, safe='')}"
-            response = self.hub.session.request("POST", url, self.name, json={"files": files, **rules})
+            response = self.request("POST", url, self.name, json={"files": files, **rules})
             with parsing(self.name, self.hub.place):
                 modes.update((text(file["path"]), text(file["uploadMode"])) for file in response.json()["files"])
         return modes
@@ -370,7 +433,9 @@ class HubRepo:
             ParentMoved: The head of the branch is a different commit. The caller must check whose it is: it may be its
                 own, after a retry.
         """
-        response = self.hub.session.request(
+        # A branch that is not found was deleted by another process: only a new repo may be unknown for a while.
+        request = self.request if self._created else self.hub.session.request
+        response = request(
             "POST",
             f"/api/{self.kind}/{self.name}/commit/{quote(branch, safe='')}",
             f"{self.name}: commit to {branch}",
@@ -378,4 +443,6 @@ class HubRepo:
             headers={"content-type": "application/x-ndjson"},
         )
         with parsing(f"{self.name}: commit to {branch}", self.hub.place):
-            return commit_id(response.json()["commitOid"])
+            head = commit_id(response.json()["commitOid"])
+        self._writes.note_branch(branch, head, parent)
+        return head

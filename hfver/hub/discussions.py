@@ -64,11 +64,13 @@ class Thread:
         pull: The pull request; None if the discussion is not one.
         comments: The comments, oldest first.
         in_conflict: Whether it cannot be merged, because ``main`` changed the same files.
+        base: The ref that it is merged into, such as ``refs/heads/main``; None if the Hub does not say.
     """
 
     pull: Pull | None
     comments: tuple[Comment, ...]
     in_conflict: bool = False
+    base: str | None = None
 
 
 def pull_url(repo: HubRepo, number: int) -> str:
@@ -80,9 +82,9 @@ def list_pulls(repo: HubRepo) -> Iterator[Pull]:
     """List the pull requests of all authors and of any status, newest first."""
     seen = 0
     for page in range(MAX_PAGES):
-        query = f"?type=pull_request&p={page}"
+        query = f"?type=pull_request&status=all&p={page}"  # which ones are listed by default is not documented
         what = f"{repo}: pull requests"
-        response = repo.hub.session.request("GET", f"/api/models/{repo}/discussions{query}", what)
+        response = repo.request("GET", f"/api/models/{repo}/discussions{query}", what)
         with parsing(what, repo.hub.place):
             found, total = list(response.json()["discussions"]), int(response.json()["count"])
             pulls = [_pull(item) for item in found if item["isPullRequest"]]
@@ -99,12 +101,13 @@ def read_thread(repo: HubRepo, number: int) -> Thread:
         HubNotFound: There is no discussion with this number.
     """
     what = f"{repo}: pull request {number}"
-    response = repo.hub.session.request("GET", _path(repo, number), what)
+    response = repo.request("GET", _path(repo, number), what)
     with parsing(what, repo.hub.place):
         data = response.json()
         comments = tuple(_comment(event) for event in data["events"] if event["type"] == "comment")
         pull = _pull(data) if data["isPullRequest"] else None
-        return Thread(pull, comments, bool(data.get("filesWithConflicts")))
+        base = (data.get("changes") or {}).get("base")
+        return Thread(pull, comments, bool(data.get("filesWithConflicts")), text(base) if base else None)
 
 
 def open_pull(repo: HubRepo, title: str, description: str) -> int:
@@ -114,7 +117,8 @@ def open_pull(repo: HubRepo, title: str, description: str) -> int:
     """
     body = {"title": title, "description": description, "pullRequest": True}
     what = f"{repo}: pull request"
-    response = repo.hub.session.request("POST", f"/api/models/{repo}/discussions", what, json=body)
+    response = repo.request("POST", f"/api/models/{repo}/discussions", what, json=body)
+    repo.note_write()
     with parsing(what, repo.hub.place):
         return int(response.json()["num"])
 
@@ -152,14 +156,14 @@ def message_of(repo: HubRepo, commit: str) -> str:
     """Read a commit's description: its message without the title."""
     path = f"/api/models/{repo}/commits/{commit}?limit=1"
     what = f"{repo}@{commit[:12]}"
-    response = repo.hub.session.request("GET", path, what)
+    response = repo.request("GET", path, what)
     with parsing(what, repo.hub.place):
         commits = response.json()
         return text(commits[0].get("message") or "") if commits else ""
 
 
 def _post(repo: HubRepo, number: int, what: str, body: dict[str, str]) -> None:
-    repo.hub.session.request("POST", f"{_path(repo, number)}/{what}", f"{repo}: pull request {number}", json=body)
+    repo.request("POST", f"{_path(repo, number)}/{what}", f"{repo}: pull request {number}", json=body)
 
 
 def _path(repo: HubRepo, number: int) -> str:

@@ -266,7 +266,8 @@ def _continue(hub: Hub, url: str, received: PartialFile, counter: _ByteCounter) 
     """Download the rest of a file; all of it if the Hub ignores the requested range."""
     if received.written == received.size:
         return
-    rest = {"range": f"bytes={received.written}-"} if received.written else {}
+    # From the first byte on, too: storage behind a Hub answers large requests without a range differently.
+    rest = {"range": f"bytes={received.written}-"}
     # Ranges count the bytes of the file itself, so the response must not be compressed.
     with hub.session.stream(url, {"accept-encoding": "identity", **rest}) as response:
         if response.status_code != 206:

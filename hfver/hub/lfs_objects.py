@@ -35,7 +35,7 @@ def lacking_objects(repo: HubRepo, entries: Iterable[FileEntry]) -> set[str]:
         }
         headers = {"accept": LFS_JSON, "content-type": LFS_JSON}
         path = f"/{repo}.git/info/lfs/objects/batch"
-        response = repo.hub.session.request("POST", path, f"{repo}: LFS objects", json=body, headers=headers)
+        response = repo.request("POST", path, f"{repo}: LFS objects", json=body, headers=headers)
         with parsing(repo.name, repo.hub.place):
             items = response.json()["objects"]
             present = {text(item["oid"]) for item in items if (item.get("actions") or {}).get("download")}
@@ -75,7 +75,8 @@ def hash_file(repo: HubRepo, place: tuple[str, str], size: int, on_bytes: Callab
 def _hash_once(hub: Hub, url: str, size: int, on_bytes: Callable[[int], None]) -> FileEntry:
     received, digest = 0, hashlib.sha256()
     try:
-        with hub.session.stream(url, {"accept-encoding": "identity"}) as response:
+        rest = {"range": "bytes=0-"} if size else {}  # an empty file has no byte to ask for
+        with hub.session.stream(url, {"accept-encoding": "identity", **rest}) as response:
             for block in response.iter_bytes(BLOCK):
                 digest.update(block)
                 received += len(block)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from hfver.errors import HubError
 from hfver.hub.loopback import is_loopback
 
-__all__ = ["check_redirect", "opened", "origin"]
+__all__ = ["check_redirect", "on_endpoint", "opened", "origin"]
 
 MAX_REDIRECTS = 5
 """Redirects in a row; huggingface.co needs two: a renamed repo, and its storage."""
@@ -27,6 +27,26 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
     """Return the scheme, host and port of a URL."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
+
+
+_ALIASES = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
+"""Host names of one and the same Hub, which may name itself by another one than it was addressed by."""
+
+
+def on_endpoint(endpoint: str, url: str) -> str | None:
+    """Return a URL of the same Hub with the origin of its endpoint, so that the token goes nowhere else.
+
+    Args:
+        endpoint: The Hub's address.
+        url: An address in the Hub's answer.
+
+    Returns:
+        The address; None if it is not on this Hub.
+    """
+    ours, theirs = urlsplit(endpoint), urlsplit(url)
+    if theirs.hostname != ours.hostname and not {theirs.hostname, ours.hostname} <= _ALIASES:
+        return None
+    return urlunsplit((ours.scheme, ours.netloc, theirs.path, theirs.query, ""))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -77,6 +77,10 @@ class RetryPolicy:
 
         http = load_settings().settings.http
         return cls(http.retries, http.pause, http.timeout, http.floor)
+
+    def pauses(self) -> Iterator[float]:
+        """Yield the seconds to wait between reads of what was just written: a Hub may answer from a cache."""
+        yield from map(self.backoff, range(1, self.retries + 1))
 
     def backoff(self, failures: int) -> float:
         """Choose the seconds to wait after so many failures in a row; random, so that clients do not retry in step."""

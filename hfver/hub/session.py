@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from hfver.hub.retry import (
 )
 from hfver.hub.watch import watched
 
-__all__ = ["AlreadyExists", "HubSession", "ParentMoved"]
+__all__ = ["AlreadyExists", "HubSession", "Method", "ParentMoved"]
 
 MAX_ANSWER = 256 * 1024 * 1024
 """Maximum number of bytes of a response in memory."""
@@ -82,7 +82,9 @@ class HubSession:
         conceal(headers.get("authorization", "").partition(" ")[2])
         return headers
 
-    def request(self, method: Method, path: str, what: str, *, coded: bool = False, **options: Any) -> Any:
+    def request(
+        self, method: Method, path: str, what: str, *, coded: bool = False, allow: Container[int] = (), **options: Any
+    ) -> Any:
         """Send a request and return the response.
 
         Broken connections, 429 and 5xx are retried with backoff. So a write whose first answer was lost may fail with
@@ -94,6 +96,7 @@ class HubSession:
             what: Names the object of the request in error messages.
             coded: Whether a 404 is only believed if it says in ``X-Error-Code`` what is missing. Any other is retried,
                 and is not a `HubNotFound` in the end.
+            allow: The statuses that the caller reads itself, although they are errors.
             options: What the client's ``request`` takes.
 
         Raises:
@@ -107,7 +110,8 @@ class HubSession:
                 response = read_response(stream, what, MAX_ANSWER)
             if coded:
                 _refuse_unexplained(response)
-            hf_raise_for_status(response)
+            if response.status_code not in allow:
+                hf_raise_for_status(response)
             return response
 
         options = self._options(path, options)
@@ -212,7 +216,8 @@ class HubSession:
         status = getattr(error.response, "status_code", 0)
         said = (error.server_message or "").strip()[:500] or f"HTTP {status}"
         if status in TRANSIENT_STATUSES:
-            return HubError(f"{what}: {self.place} answered {status} ({said}).", _when_to_return(error))
+            hint = _HOURLY if _is_commit_quota(error) else _when_to_return(error)
+            return HubError(f"{what}: {self.place} answered {status} ({said}).", hint)
         if status in (401, 403):
             return self._denied(what, status, said)
         if status == 404:
@@ -236,6 +241,11 @@ class HubSession:
             "Use a token with that permission: set HF_TOKEN, or run: hf auth login",
         )
 
+
+_HOURLY = (
+    "The Hub limits commits by the hour, and a release makes two. Wait up to an hour, then run the same command again: "
+    "it continues where it stopped."
+)
 
 _NOT_FOUND = "Check the name, and that your token has access to it (HF_TOKEN, or: hf auth login)."
 
@@ -270,6 +280,12 @@ def _printable(record: logging.LogRecord) -> bool:
     if not said.isprintable():
         record.msg, record.args = "".join(char if char.isprintable() else " " for char in said), ()
     return True
+
+
+def _is_commit_quota(error: Any) -> bool:
+    """Return whether a commit was refused with 429, without the seconds to wait that other limits name."""
+    response = error.response
+    return response.status_code == 429 and "/commit/" in response.request.url.path and not requested_pause(error)
 
 
 def _error_code(response: Any) -> str:

@@ -26,6 +26,7 @@ from hfver.core.manifest import FileEntry
 from hfver.core.progress import Progress
 from hfver.errors import BadCheckpoint, HubDenied, HubError, HubUnreachable
 from hfver.hub.client import Hub, HubRepo
+from hfver.hub.redirects import on_endpoint
 from hfver.hub.responses import object_id, parsing, text
 
 __all__ = [
@@ -200,7 +201,7 @@ def _post_batch(repo: HubRepo, operation: str, objects: list[dict[str, Any]]) ->
     path = f"/{repo}.git/info/lfs/objects/batch"
     # Our own Hub hashes objects that an earlier version left in its store before it answers that it has them.
     timeout = _response_timeout(repo, sum(one["size"] for one in objects) if repo.hub.store else 0)
-    response = repo.hub.session.request("POST", path, repo.name, json=body, headers=headers, timeout=timeout)
+    response = repo.request("POST", path, repo.name, json=body, headers=headers, timeout=timeout)
     with parsing(repo.name, repo.hub.place):
         return dict(response.json())
 
@@ -216,12 +217,12 @@ def _actions(repo: HubRepo, operation: str, answer: Mapping[str, Any]) -> Iterat
             message = item["error"].get("message", "no reason given")
             raise HubError(f"{repo}: the Hub refuses to {operation} LFS object {item.get('oid')}: {message}.")
         if item.get("actions"):
-            _check_hrefs(repo, item["actions"])
-            yield object_id(item["oid"]), item["actions"]
+            yield object_id(item["oid"]), _checked(repo, item["actions"])
 
 
-def _check_hrefs(repo: HubRepo, actions: Mapping[str, Any]) -> None:
-    """Refuse addresses of unknown schemes, and other hosts for requests that carry the token."""
+def _checked(repo: HubRepo, actions: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse addresses of unknown schemes, and send requests that carry the token to the Hub's own origin alone."""
+    checked = dict(actions)
     schemes = {"http", "https", "file"} if repo.hub.store else {"http", "https"}
     for name, action in actions.items():
         href = urlsplit(text(action["href"]))
@@ -230,12 +231,16 @@ def _check_hrefs(repo: HubRepo, actions: Mapping[str, Any]) -> None:
                 f"{repo}: {repo.hub.place} asks to {name} LFS objects by {href.scheme!r}, which is not supported.",
                 "Check the address of the Hub (--hub, HF_ENDPOINT).",
             )
-        if name == "verify" and href.hostname != urlsplit(repo.hub.endpoint).hostname:
+        if name != "verify":
+            continue
+        checked[name] = {**action, "href": (ours := on_endpoint(repo.hub.endpoint, action["href"]))}
+        if ours is None:
             raise HubError(
                 f"{repo}: {repo.hub.place} asks to verify LFS objects at a different host ({href.hostname}), "
                 "which would get your token.",
                 "Check the address of the Hub (--hub, HF_ENDPOINT).",
             )
+    return checked
 
 
 def _copy_to_store(
@@ -254,7 +259,7 @@ def _copy_to_store(
                 copy_file(source, target)
         size = target.stat().st_size
         facts, timeout = {"oid": oid, "size": size}, _response_timeout(repo, size)
-        repo.hub.session.request("POST", actions["verify"]["href"], repo.name, json=facts, timeout=timeout)
+        repo.request("POST", actions["verify"]["href"], repo.name, json=facts, timeout=timeout)
         return size
 
     with ThreadPoolExecutor(WORKERS) as pool:

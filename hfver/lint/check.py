@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from hfver.errors import UsageError
+from hfver.lint.aliases import Aliases
 from hfver.lint.commits import CommitFinder, HubLookup
 from hfver.lint.context import SourceContext
 from hfver.lint.files import check_file, pin_file, replace_file
@@ -40,13 +41,13 @@ def check_pins(paths: Sequence[Path], *, ask_hub: HubLookup | None = None) -> Re
 
     Raises:
         UsageError: A path does not exist, no file could be read, or libcst is needed and not installed.
-        BadConfig: The nearest ``hfver.lock`` cannot be read.
+        BadConfig: The nearest ``hfver.lock`` or ``hfver.toml`` cannot be read.
     """
     if ask_hub is not None:
         require_libcst()
-    files, locks = list_files(paths), Locks()
+    files, locks, aliases = list_files(paths), Locks(), Aliases()
     finder = CommitFinder(ask_hub, locks) if ask_hub is not None else None
-    results = [_process(file, locks, finder) for file in files]
+    results = [_process(file, locks, aliases, finder) for file in files]
     unread = tuple(source for result in results for source in result.unread)
     read = len(files) - len({source.path for source in unread if source.cell is None})
     # Without this, a check of the wrong folder or of broken files would end with "everything is pinned".
@@ -58,8 +59,11 @@ def check_pins(paths: Sequence[Path], *, ask_hub: HubLookup | None = None) -> Re
     return Report(findings, fixed, unread, read)
 
 
-def _process(file: Path, locks: Locks, finder: CommitFinder | None) -> _FileResult:
-    context = SourceContext(file.as_posix(), (file.parent, Path()), partial(locks.has, file.parent))
+def _process(file: Path, locks: Locks, aliases: Aliases, finder: CommitFinder | None) -> _FileResult:
+    folder = file.parent
+    context = SourceContext(
+        file.as_posix(), (folder, Path()), partial(locks.has, folder), partial(aliases.expand, folder)
+    )
     try:
         content = file.read_bytes()
     except OSError as error:

@@ -20,11 +20,13 @@ class SourceContext:
         path: The file, as reports name it.
         folders: Folders in which a relative path in the text can start.
         is_locked: Returns whether the nearest ``hfver.lock`` has a reference.
+        expand: Writes a reference without an alias of the nearest ``hfver.toml``.
     """
 
     path: str
     folders: tuple[Path, ...] = ()
     is_locked: Callable[[str], bool] = lambda _: False
+    expand: Callable[[str], str] = lambda reference: reference
 
 
 def suppressed_lines(lines: Iterable[str]) -> set[int]:

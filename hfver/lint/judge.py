@@ -58,11 +58,13 @@ def judge_reference(text: str, context: SourceContext) -> Diagnostic | None:
     An exact version is as good as a commit, since the ledger makes it immutable.
     """
     try:
-        ref = parse_ref(text)
+        expanded = context.expand(text)
+        ref = parse_ref(expanded)
     except BadRef:
         return None
-    if isinstance(ref.spec, Version | Commit) or context.is_locked(text):
+    if isinstance(ref.spec, Version | Commit) or context.is_locked(expanded):
         return None
     rule: RuleName = "unpinned" if isinstance(ref.spec, Latest) else "moving-revision"
-    message = f"{text} is neither an exact version nor a commit, and is not in hfver.lock (add it: hfver lock {text})"
+    shown = text if text == expanded else f"{text} ({expanded})"
+    message = f"{shown} is neither an exact version nor a commit, and is not in hfver.lock (add it: hfver lock {text})"
     return make_diagnostic(context, rule, message, name=ref.repo, revision=str(ref.spec))

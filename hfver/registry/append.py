@@ -64,11 +64,21 @@ def append(state: RepoState, decide: Callable[[RepoState], LedgerUpdate | None])
         except ParentMoved:
             # Random and growing pauses, so that writers that collided once do not collide again.
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - spreads writers, guards nothing
-            state = read_state(state.repo, state.trust)
+            state = _read_moved(state)
     raise Conflict(
         f"{state.repo}: other writers changed main {ATTEMPTS} times, so nothing was appended to its ledger.",
         "Run the same command again: it finishes what is left to do.",
     )
+
+
+def _read_moved(before: RepoState) -> RepoState:
+    """Read the state after ``main`` moved: refs from a cache may still show the head that it moved from."""
+    for pause in before.repo.lag_pauses(written=True):
+        state = read_state(before.repo, before.trust)
+        if state.refs.main != before.refs.main:
+            return state
+        time.sleep(pause)
+    return read_state(before.repo, before.trust)
 
 
 def _commit(state: RepoState, update: LedgerUpdate) -> RepoState:

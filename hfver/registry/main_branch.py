@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hfver.core.ledger import Ledger
 from hfver.core.manifest import CARD, is_state
 from hfver.hub import AddFile, AddLfsFile, DeleteFile, Operation, TreeFile
 from hfver.hub.client import HubRepo
-from hfver.model.card import with_yanks
+from hfver.model.card import main_cards
 from hfver.registry.release_checks import git_blob_id
 from hfver.registry.state import RepoState
 
@@ -41,8 +41,7 @@ def main_operations(state: RepoState, release: CommittedRelease, after: Ledger) 
     """
     main = state.repo.tree(state.refs.main)
     for path, file in release.tree.items():
-        if path == CARD and after.yanks:
-            # The card on main warns of yanked versions, so it differs from the one in the release's commit.
+        if path == CARD and not file.sha256:
             yield from _card(state.repo, release, main.get(CARD), after)
         elif path not in main or main[path].blob != file.blob:
             yield _copy(state.repo, release, file)
@@ -51,9 +50,17 @@ def main_operations(state: RepoState, release: CommittedRelease, after: Ledger) 
 
 
 def _card(repo: HubRepo, release: CommittedRelease, now: TreeFile | None, after: Ledger) -> Iterator[Operation]:
-    card = with_yanks(_read(repo, release, CARD), after.yanks)
-    if now is None or now.blob != git_blob_id(card):
-        yield AddFile(CARD, card)
+    """Return the change of the card: the one on ``main`` warns of yanked versions, and is one that the Hub accepts."""
+    if not after.yanks and now is not None and now.blob == release.tree[CARD].blob:
+        return
+    forms = main_cards(_read(repo, release, CARD), after.yanks)
+    if now is None or now.blob not in map(git_blob_id, forms):
+        yield AddFile(CARD, forms[0] if CARD in release.content else _accepted(repo, forms))
+
+
+def _accepted(repo: HubRepo, forms: Sequence[bytes]) -> bytes:
+    """Choose the first form that the Hub accepts: an old card may have been made before the Hub's present rules."""
+    return next((form for form in forms[:-1] if not repo.judge_card(form).errors), forms[-1])
 
 
 def _copy(repo: HubRepo, release: CommittedRelease, file: TreeFile) -> Operation:

@@ -7,6 +7,7 @@ hashes is intact.
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from hfver.core.manifest import ADOPTED, MANIFEST, FileEntry, Manifest, digest_o
 from hfver.core.ref import Commit, PullRequest, Ref, Stage
 from hfver.core.results import Release
 from hfver.core.shorten import shortened
-from hfver.core.version import Range, Version
+from hfver.core.version import Range, Version, tag_of
 from hfver.errors import CommitGone, FileMissing, HubNotFound, VerificationError
 from hfver.hub import Hub, TreeFile
 from hfver.hub.client import HubRepo
@@ -36,6 +37,7 @@ from hfver.registry.versions import candidate_release, check_tag, release_of
 __all__ = [
     "Pinned",
     "candidate_release",
+    "caught_up",
     "choose_entry",
     "locate",
     "pin",
@@ -101,7 +103,26 @@ def locate(hub: Hub, ref: Ref, trust: TrustOptions = TrustOptions(), state: Repo
         return pin(state, entry) if entry else _pin_commit(state, ref.spec.sha)
     if isinstance(ref.spec, PullRequest):
         return _pin_commit(state, release_commit_of(repo, _head_of(state, ref.spec)))
+    state = caught_up(state, ref)
     return pin(state, choose_entry(state, ref))
+
+
+def caught_up(state: RepoState, ref: Ref) -> RepoState:
+    """Return a state that has the exact version of a reference, if the Hub has its tag.
+
+    Refs from a cache may be older than the release: a machine without memory cannot know, but the Hub is asked for the
+    tag before a version is said not to exist.
+    """
+    if not isinstance(ref.spec, Version) or ref.spec in state.pending or state.ledger.find(ref.spec):
+        return state
+    if state.commit_of_tag(tag_of(ref.spec)) is None:
+        return state
+    for pause in state.repo.lag_pauses(written=True):
+        time.sleep(pause)
+        state = read_state(state.repo, state.trust)
+        if state.ledger.find(ref.spec):
+            break
+    return state
 
 
 def choose_entry(state: RepoState, ref: Ref) -> Entry:

@@ -21,9 +21,6 @@ if TYPE_CHECKING:  # models that a state without lock and policy does not need
 
 __all__ = ["RepoState", "TrustOptions", "check_continues", "check_seen", "find_state", "read_state", "state_at"]
 
-LAG = (0.0, 0.25, 1.0)
-"""Seconds before refs are read again when the ledger has fewer lines than this machine has seen."""
-
 
 @dataclass(frozen=True)
 class TrustOptions:
@@ -75,11 +72,15 @@ class RepoState:
 
     def pending_commit(self, version: Version) -> str:
         """Return the commit of a pending tag, by one request."""
-        return self.commit_of_tag(tag_of(version))
+        tag = tag_of(version)
+        return self.commit_of_tag(tag) or self.refs.tags[tag]
 
-    def commit_of_tag(self, tag: str) -> str:
-        """Ask the Hub for the commit of a tag, in case its refs name the objects of annotated tags."""
-        target = self.refs.tags[tag]
+    def commit_of_tag(self, tag: str) -> str | None:
+        """Ask the Hub for the commit of a tag; None if it has no such tag.
+
+        Its refs may name the objects of annotated tags, or come from a cache that does not have the tag yet.
+        """
+        target = self.refs.tags.get(tag)
         return target if tag in self.refs.branches else self.repo.commit_of_tag(tag, target)
 
 
@@ -121,7 +122,7 @@ def _catch_up(repo: HubRepo, refs: Refs, remembered: RememberedLedger | None) ->
     # A shorter ledger is not tampering yet: another process of this machine may have appended a line since these refs
     # were read, and a Hub may answer refs from a cache for a moment.
     raw = _read_ledger(repo, refs, remembered)
-    for pause in LAG:
+    for pause in (0.0, *repo.lag_pauses(written=True)):
         if remembered is None or raw == remembered.raw or not remembered.raw.startswith(raw):
             break
         time.sleep(pause)

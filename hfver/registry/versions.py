@@ -32,21 +32,24 @@ def list_versions(repo: HubRepo, trust: TrustOptions = TrustOptions()) -> Versio
     return Versions(repo.name, releases, tuple(tag_of(version) for version in sorted(state.pending)))
 
 
-def check_tag(repo: HubRepo, tags: Mapping[str, str], entry: Entry, ask: Callable[[str], str] | None = None) -> None:
+def check_tag(
+    repo: HubRepo, tags: Mapping[str, str], entry: Entry, ask: Callable[[str], str | None] | None = None
+) -> None:
     """Compare a release's tag with its line in the ledger.
 
     Args:
         repo: The repo.
         tags: What its tags point to.
         entry: The release.
-        ask: Asks the Hub for the commit of a tag that points to something else; None if ``tags`` are commits for sure.
+        ask: Asks the Hub for the commit of a tag that is missing or points to something else, because refs may be old
+            or name tag objects; None if ``tags`` are commits for sure.
 
     Raises:
         TagMoved: The tag is missing, or points to a different commit.
     """
     tag = tag_of(entry.version)
     found = tags.get(tag)
-    if found and found != entry.commit and ask:
+    if found != entry.commit and ask:
         found = ask(tag)
     if found == entry.commit:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -212,8 +213,7 @@ def _commit(repo: HubRepo, draft: Draft, operations: Iterable[Operation], parent
         return repo.commit(draft.branch, operations, summary=draft.title, description=description, parent=parent)
     except ParentMoved:
         # Our own commit, if the first answer to it was lost. With a pull request, the state may be on top of it.
-        head = repo.refs().branches.get(draft.branch)
-        if head and repo.find(head, MANIFEST) == draft.manifest_bytes:
+        if head := _own_commit(repo, draft, parent):
             return release_commit_of(repo, head)
     except HubNotFound:
         pass  # another process deleted the branch
@@ -221,6 +221,18 @@ def _commit(repo: HubRepo, draft: Draft, operations: Iterable[Operation], parent
         f"{repo}: branch {draft.branch} changed in the meantime; another process is releasing the same content.",
         "Wait for it to finish, then run the command again.",
     )
+
+
+def _own_commit(repo: HubRepo, draft: Draft, parent: str) -> str | None:
+    """Return the head of the draft's branch if it has the draft; refs from a cache may still show its parent."""
+    for pause in (0.0, *repo.lag_pauses()):
+        time.sleep(pause)
+        head = repo.refs().branches.get(draft.branch)
+        if head and repo.find(head, MANIFEST) == draft.manifest_bytes:
+            return head
+        if head not in (None, parent):
+            break  # another process's commit
+    return None
 
 
 def _check_candidate(

@@ -27,7 +27,7 @@ from hfver.errors import HubDenied, HubNotFound
 from hfver.hub.client import HubRepo
 from hfver.hub.upload import Source
 from hfver.model.card import CardFacts, render_card, render_changelog, with_yanks
-from hfver.model.checkpoint import Checkpoint, encode_tensors, lacks_tokenizer
+from hfver.model.checkpoint import Checkpoint, encode_tensors
 from hfver.model.lineage import LineageOptions, capture
 from hfver.model.lineage.record import BaseModelLink, Lineage, metrics_of
 from hfver.model.secrets import refuse_secrets, scan_texts
@@ -36,6 +36,7 @@ from hfver.registry.state import RepoState
 from hfver.releasing.next_version import ReleaseContent, VersionChoice, VersionRequest, choose_version
 from hfver.releasing.notes import changelog_entry, commit_description, commit_title, grouped_changes
 from hfver.releasing.request import ReleaseRequest
+from hfver.releasing.tokenizer_gate import misses_tokenizer
 
 __all__ = ["Draft", "branch_of", "prepare_draft"]
 
@@ -166,7 +167,7 @@ def _manifest(
     request: ReleaseRequest,
     now: datetime,
 ) -> Manifest:
-    allowed = tuple(sorted(set(request.allow))) if lacks_tokenizer(checkpoint) else ()
+    allowed = tuple(sorted(set(request.allow))) if misses_tokenizer(checkpoint, request.repo) else ()
     return Manifest(
         repo=request.repo,
         version=str(choice.version),

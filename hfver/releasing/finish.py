@@ -6,6 +6,7 @@ more, tagged and published. A comment in the pull request then names the version
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from hfver.core.ledger import Entry
@@ -35,7 +36,7 @@ def finish(repo: HubRepo, number: int, trust: TrustOptions = TrustOptions()) -> 
 
     Raises:
         HubNotFound: There is no such pull request, or it contains no release.
-        Refused: It is not merged.
+        Refused: It is not merged, or not into ``main``.
         Conflict: Another release was published after the one that it was compared with.
         VerificationError: Its files differ from its manifest, it was made after a release that is not in the ledger, or
             it is not signed as the policy requires.
@@ -73,14 +74,34 @@ def _check_merged(repo: HubRepo, number: int, thread: Thread) -> None:
             f"{repo}: pull request {number} is not merged yet ({thread.pull.status}).",
             f"Merge it at {pull_url(repo, number)}, then run the same command again.",
         )
+    # A Hub can merge a pull request into any branch; what main shows would then not be what is published.
+    if thread.base not in (None, "main", "refs/heads/main"):
+        raise Refused(
+            f"{repo}: pull request {number} was merged into {thread.base}, not into main.",
+            "Run the release command with --review again, and merge its pull request into main.",
+        )
+
+
+def _head(state: RepoState, number: int) -> str | None:
+    """Return the head of a merged pull request, whose ref refs from a cache may not show yet."""
+    head = state.refs.pull_requests.get(number)
+    for pause in state.repo.lag_pauses(written=True) if head is None else ():
+        time.sleep(pause)
+        head = state.repo.refs().pull_requests.get(number)
+        if head is not None:
+            break
+    return head
 
 
 def _candidate(state: RepoState, number: int) -> Candidate:
     """Find the commit that was reviewed, and check it against its manifest."""
     repo, where = state.repo, f"{state.repo}#{number}"
-    head = state.refs.pull_requests.get(number)
+    head = _head(state, number)
     if head is None:
-        raise HubNotFound(f"{where}: refs/pr/{number} is missing.", "Run the release command again.")
+        raise HubNotFound(
+            f"{where}: refs/pr/{number} is missing.",
+            'It may have been deleted after the merge ("Delete ref"). Run the release command again.',
+        )
     commit = release_commit_of(repo, head)
     raw = repo.find(commit, MANIFEST)
     if raw is None:

@@ -34,7 +34,7 @@ def tag_candidate(repo: HubRepo, candidate: Candidate) -> None:
     except AlreadyExists:
         # If the tag is on our commit, this request was sent again after its first answer was lost.
         found = repo.refs().tags.get(tag)
-        if found and found != candidate.commit:
+        if found != candidate.commit:  # or refs are from a cache, or name the tag's object
             found = repo.commit_of_tag(tag, found)
         if found != candidate.commit:
             raise Conflict(

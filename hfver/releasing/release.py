@@ -32,6 +32,7 @@ from hfver.registry.signing import check_may_release, sign_manifest
 from hfver.registry.state import RepoState, TrustOptions, find_state, read_state
 from hfver.releasing.base import find_base
 from hfver.releasing.candidate import Candidate, commit_candidate, delete_branch, delete_leftover_branch
+from hfver.releasing.card_gate import check_card
 from hfver.releasing.draft import Draft, prepare_draft
 from hfver.releasing.publish import complete_pending, publish, refuse_foreign_tags, tag_candidate
 from hfver.releasing.receipt import find_published, remember_receipt
@@ -80,6 +81,7 @@ def release(
         SecretFound: A file that would be published contains a secret.
         SmokeFailed: The model does not work.
         ReleaseExists: Nothing changed, or the version is taken.
+        Refused: The Hub would refuse the card.
         Conflict: Other writers took the requested version, or every version that was tried.
         HubError: The Hub refused the request, or did not answer.
     """
@@ -147,7 +149,9 @@ def _run(transaction: _Transaction, state: RepoState | None) -> Release:
         if state:
             refuse_foreign_tags(state)
         draft = transaction.prepare_draft(state)
-        state = state or _create_repo(transaction)
+        if state is None:
+            check_card(repo, None, draft, say)
+            state = _create_repo(transaction)
         say(f"{'Proposing' if request.review else 'Releasing'} {request.repo}@{draft.version} to {repo.hub.place}")
         try:
             return (_propose if request.review else _publish)(transaction, state, draft)
@@ -156,7 +160,16 @@ def _run(transaction: _Transaction, state: RepoState | None) -> Release:
             if request.version is not None or attempt == ATTEMPTS - 1:
                 raise
             say(f"{draft.version} was taken in the meantime; comparing again")
+            _await_tag(repo, tag_of(draft.version))
     raise AssertionError("unreachable")
+
+
+def _await_tag(repo: HubRepo, tag: str) -> None:
+    """Wait until refs show a tag that another writer created; they may come from a cache that is older."""
+    for pause in repo.lag_pauses(written=True):
+        if tag in repo.refs().tags:
+            return
+        time.sleep(pause)
 
 
 def _check_present_name(state: RepoState) -> None:
@@ -189,6 +202,7 @@ def _create_repo(transaction: _Transaction) -> RepoState:
 
 def _publish(transaction: _Transaction, state: RepoState, draft: Draft) -> Release:
     """Commit, check, tag, publish."""
+    check_card(state.repo, state, draft, transaction.say)
     with _candidate(transaction, state, draft) as (candidate, report):
         tag_candidate(state.repo, candidate)
         entry = publish(state, candidate, report.summary() if report else None)
@@ -204,6 +218,7 @@ def _propose(transaction: _Transaction, state: RepoState, draft: Draft) -> Relea
     if waiting := find_review(state, draft, transaction.request):
         delete_leftover_branch(state, draft.branch)
         return waiting
+    check_card(state.repo, state, draft, transaction.say)
     with _candidate(transaction, state, draft) as (candidate, report):
         release = propose(state, draft, candidate, report, transaction.request)
     return replace(release, bytes_sent=candidate.bytes_sent, smoke=report)
@@ -231,6 +246,7 @@ def _plan(transaction: _Transaction, state: RepoState | None) -> Release:
     if state:
         refuse_foreign_tags(state)
     draft = transaction.prepare_draft(state)
+    check_card(repo, state, draft, transaction.say)
     manifest = draft.manifest
     release = candidate_release(repo, "", manifest, draft.digest)
     large = [entry for path, entry in manifest.files.items() if wants_lfs(path, entry.size)]

@@ -1,10 +1,11 @@
-"""A text model without its tokenizer: warned about, and refused where the release before had one."""
+"""A model without its tokenizer: warned about, and refused where its card needs one or the release before had one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from hfver.errors import PolicyViolation
+from hfver.model.card import needs_tokenizer
 from hfver.model.checkpoint import Checkpoint, lacks_tokenizer
 from hfver.model.checkpoint.tokenizer_files import TOKENIZER_FILES
 from hfver.registry.resolve import pin
@@ -12,7 +13,12 @@ from hfver.registry.state import RepoState
 from hfver.releasing.next_version import previous_release
 from hfver.releasing.request import ReleaseRequest
 
-__all__ = ["check_tokenizer"]
+__all__ = ["check_tokenizer", "misses_tokenizer"]
+
+_HINT = (
+    "Save the tokenizer into the folder too: tokenizer.save_pretrained(DIR). To release without it: "
+    '--allow no-tokenizer --because "…"'
+)
 
 
 def check_tokenizer(
@@ -27,11 +33,16 @@ def check_tokenizer(
         say: Called with the warning.
 
     Raises:
-        PolicyViolation: The release that this one follows has a tokenizer.
+        PolicyViolation: The code in the card needs a tokenizer, or the release that this one follows has one.
     """
-    if not lacks_tokenizer(checkpoint):
+    needed = needs_tokenizer(checkpoint, request.repo)
+    if not misses_tokenizer(checkpoint, request.repo):
         return
     say(f"Warning: {request.folder} has no tokenizer: smoke checks are skipped, and the model takes token ids only")
+    if needed and "no-tokenizer" not in request.allow:
+        raise PolicyViolation(
+            f"{request.folder} has no tokenizer, and {needed} in its card needs one (no-tokenizer).", _HINT
+        )
     previous = previous_release(state, request.exact)
     if state is None or previous is None or "no-tokenizer" in request.allow:
         return
@@ -39,6 +50,10 @@ def check_tokenizer(
     if manifest is not None and any(name in manifest.files for name in TOKENIZER_FILES):
         raise PolicyViolation(
             f"{request.folder} has no tokenizer, and {request.repo}@{previous.version} has one (no-tokenizer).",
-            "Save the tokenizer into the folder too: tokenizer.save_pretrained(DIR). To release without it: "
-            '--allow no-tokenizer --because "…"',
+            _HINT,
         )
+
+
+def misses_tokenizer(checkpoint: Checkpoint, repo: str) -> bool:
+    """Return whether a tokenizer is missing: from a text model, or for the code in the card."""
+    return lacks_tokenizer(checkpoint) or needs_tokenizer(checkpoint, repo) is not None

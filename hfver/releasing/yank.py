@@ -13,7 +13,7 @@ from hfver.errors import BadRef, HubNotFound, UsageError
 from hfver.hub import Hub, Operation
 from hfver.registry.append import LedgerUpdate, append
 from hfver.registry.main_branch import CommittedRelease, main_operations
-from hfver.registry.resolve import choose_entry, release_of
+from hfver.registry.resolve import caught_up, choose_entry, release_of
 from hfver.registry.state import RepoState, TrustOptions, read_state
 from hfver.releasing.publish import complete_pending
 
@@ -45,7 +45,7 @@ def yank(
         Conflict: Other writers kept changing ``main``.
     """
     text = _check_reason(reason, undo)
-    state = complete_pending(read_state(hub.repo(ref.repo), trust))
+    state = complete_pending(caught_up(read_state(hub.repo(ref.repo), trust), ref))
     entry = _find_exact(state, ref)
     changed = (entry.yanked is not None) == undo or (not undo and entry.yanked != text)
     after = append(state, lambda state: _update(state, _find_exact(state, ref), text, undo))

@@ -92,11 +92,11 @@ def kill_everywhere(releases: RepeatedRelease, pick: Pick, capsys: pytest.Captur
     runs = range(2, 2 + ATTEMPTS * len(chosen))
     for run in runs:
         checkpoint(releases.workdir / f"checkpoint-{run}", seed=run)
-    killed, run = 0, iter(runs)
+    killed, left = 0, iter(runs)
     for kill in chosen:
         try:
             # Threads take turns, so a run may end before it comes to a point of another run.
-            killed += any(releases.kill_and_finish(next(run), kill) for _ in range(ATTEMPTS))
+            killed += any(releases.kill_and_finish(next(left), kill) for _ in range(ATTEMPTS))
         except BaseException as error:
             error.add_note(f"killed {'within' if kill[1] else 'before'} {kill[0]}: {releases.last}")
             raise

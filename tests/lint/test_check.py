@@ -115,6 +115,21 @@ def test_a_lock_pins_hfvers_own_calls(source: Path) -> None:
     assert [diagnostic.line for diagnostic in hfver.pins(["src"]).findings] == [4]
 
 
+def test_an_alias_is_as_pinned_as_what_it_stands_for(source: Path) -> None:
+    (source / "a.py").write_text(
+        'import hfver\nhfver.load("bot")\nhfver.load("fixed")\nhfver.load("bot@1.0.0")\nhfver.load("nobody")\n'
+    )
+    assert hfver.pins(["src"]).findings == ()
+    (source.parent / "hfver.toml").write_text(
+        '[models]\nbot = { repo = "acme/bot", spec = "^1" }\nfixed = { repo = "acme/fixed", spec = "1.2.0" }\n'
+    )
+    found = hfver.pins(["src"]).findings
+    assert [(one.line, one.rule, one.name) for one in found] == [(2, "moving-revision", "acme/bot")]
+    assert "bot (acme/bot@^1)" in found[0].message
+    lock(source.parent, version="1.0.0", digest=f"sha256:{'0' * 64}", ledger=f"sha256:{'0' * 64}")
+    assert hfver.pins(["src"]).findings == ()
+
+
 def test_an_unreachable_hub(source: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     (source / "a.py").write_text(CODE)

@@ -12,8 +12,6 @@ from pathlib import Path
 __all__ = ["NOT_SHARED", "Belief", "Report"]
 
 NOT_SHARED = {
-    "card-license-unknown": "The embedded Hub does not judge licenses: it reads the YAML and the model index alone.",
-    "card-tags-no-list": "The embedded Hub does not judge the types of fields.",
     "rate-limit-headers": "The embedded Hub does not limit requests.",
     "content-host": "The embedded Hub serves content itself, so that it needs no second host.",
     "gitattributes-quoted": "The embedded Hub reads patterns as git does; what huggingface.co reads is not documented.",

@@ -12,7 +12,6 @@ import pytest
 from hfver.core.lfs import lfs_attributes
 from tests.faults.plain_attributes import LFS
 from tests.live.conftest import Believe
-from tests.live.report import NOT_SHARED
 from tests.live.target import Target
 from tests.server.tools import file_line, lfs_line, sha256
 
@@ -168,8 +167,7 @@ def test_cards_are_judged(target: Target, believe: Believe, name: str) -> None:
     body = {"repoType": "model", "content": f"---\n{front}\n---\n# Title\n"}
     answer = target.send("POST", "/api/validate-yaml", json=body)
     claim, found, note = f"Whether {front!r} is accepted.", answer.status_code == 200, answer.text[:200]
-    lenient = True if f"card-{name}" in NOT_SHARED else None
-    believe(f"card-{name}", claim, found, accepted, embedded=lenient, note=note)
+    believe(f"card-{name}", claim, found, accepted, note=note)
 
 
 def test_limits(target: Target, shared: str, believe: Believe) -> None:

@@ -13,6 +13,7 @@ import hfver
 from hfver.api.hubs import LocalHub, open_hub
 from hfver.core.ref import parse_ref
 from hfver.core.version import Bump
+from hfver.errors import BadConfig
 from hfver.model.checkpoint import read_checkpoint
 from hfver.model.lineage.record import Lineage
 from hfver.registry.diff import Described, compare_described, describe_checkpoint, describe_folder, describe_refs
@@ -157,3 +158,20 @@ class TestDescriptions:
         )
         assert (given.card["license"], given.lineage.license) == ("gpl-3.0", "gpl-3.0")
         assert compare_described(own, given).level == Bump.MAJOR
+
+
+def test_a_difference_is_judged_by_the_rules_of_a_release(
+    checkpoint: MakeCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = checkpoint(1, name="before"), checkpoint(1, name="after")
+    config = json.loads((after / "generation_config.json").read_text())
+    (after / "generation_config.json").write_text(json.dumps(config | {"temperature": 0.3}))
+    monkeypatch.chdir(tmp_path)
+    assert str(hfver.diff(str(before), str(after)).level) == "minor"
+    (tmp_path / "hfver.toml").write_text('[rules]\nsampling = "major"\n')
+    assert str(hfver.diff(str(before), str(after)).level) == "major"
+    (tmp_path / "other.toml").write_text('[rules]\nsampling = "patch"\n')
+    assert str(hfver.diff(str(before), str(after), policy=tmp_path / "other.toml").level) == "patch"
+    (tmp_path / "hfver.toml").write_text('[rules]\nno-such-rule = "major"\n')
+    with pytest.raises(BadConfig):
+        hfver.diff(str(before), str(after))

@@ -80,3 +80,61 @@ def test_an_override_needs_a_known_name_and_a_reason(
 def test_a_manifest_without_overrides_is_encoded_as_before(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     hfver.release(checkpoint(1), "acme/bot", hub=local_hub, smoke="off")
     assert b"allowed" not in (hfver.pull("acme/bot", hub=local_hub).path / MANIFEST).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("code", "needs"),
+    [
+        ('AutoTokenizer.from_pretrained("acme/bot", revision="v1.0.0")', True),
+        ("pipeline('text-generation', model='acme/bot')", True),
+        ('AutoTokenizer.from_pretrained("acme/base")', False),
+        ('AutoModelForCausalLM.from_pretrained("acme/bot")', False),
+    ],
+)
+def test_a_card_whose_code_needs_the_missing_tokenizer_is_refused(
+    local_hub: LocalHub, checkpoint: MakeCheckpoint, code: str, *, needs: bool
+) -> None:
+    folder = without_tokenizer(checkpoint(1))
+    (folder / "README.md").write_text(f"# Bot\n\n```python\n{code}\n```\n")
+    if needs:
+        with pytest.raises(PolicyViolation, match=r"in its card needs one \(no-tokenizer\)"):
+            hfver.release(folder, "acme/bot", hub=local_hub, smoke="off")
+    allow, because = (["no-tokenizer"], "It takes token ids.") if needs else ([], None)
+    hfver.release(folder, "acme/bot", hub=local_hub, smoke="off", allow=allow, because=because)
+    assert (b'"allowed"' in (hfver.pull("acme/bot", hub=local_hub).path / MANIFEST).read_bytes()) == needs
+
+
+def test_a_sentence_transformer_without_a_tokenizer_is_refused(
+    local_hub: LocalHub, checkpoint: MakeCheckpoint, tmp_path: Path
+) -> None:
+    folder = without_tokenizer(checkpoint(1))
+    modules = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(PolicyViolation, match="SentenceTransformer in its card needs one"):
+        hfver.release(folder, "acme/bot", hub=local_hub, smoke="off")
+
+
+def test_a_tokenizer_that_is_added_later_is_explained_in_one_sentence(
+    local_hub: LocalHub, checkpoint: MakeCheckpoint
+) -> None:
+    hfver.release(without_tokenizer(checkpoint(1)), "acme/bot", hub=local_hub, smoke="off")
+    done = hfver.release(checkpoint(1, name="with"), "acme/bot", hub=local_hub, smoke="off")
+    changes = [
+        one for one in hfver.diff("acme/bot@1.0.0", "acme/bot@2.0.0", hub=local_hub).changes if one.rule != "docs"
+    ]
+    assert [(one.rule, str(one.level)) for one in changes] == [("token-ids", "major"), ("chat-template", "major")]
+    assert changes[0].message.startswith("A tokenizer was added where there was none: ")
+    assert done.bump == "major"
+    changelog = (hfver.pull("acme/bot", hub=local_hub).path / "CHANGELOG.md").read_text()
+    assert changelog.count("A tokenizer was added where there was none") == 1
+    assert "could not be read" not in changelog
+    # Nothing of a tokenizer that was there before is passed over.
+    back = hfver.release(
+        without_tokenizer(checkpoint(1, name="back")),
+        "acme/bot",
+        hub=local_hub,
+        smoke="off",
+        allow=["no-tokenizer"],
+        because="It takes token ids.",
+    )
+    assert back.bump == "major"

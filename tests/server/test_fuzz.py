@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,7 +18,7 @@ from pygit2.enums import ObjectType
 
 from hfver.server import EmbeddedHub
 
-from .tools import REPO, file_line, header, post_commit, write
+from .tools import REPO, file_line, git, header, post_commit, write
 
 API = f"/api/models/{REPO}"
 ENDPOINTS = [
@@ -251,9 +252,20 @@ def test_unusual_trees_can_be_listed(hub: EmbeddedHub, http: httpx.Client, api: 
     ],
     ids=range(12),
 )
-def test_a_hostile_card_breaks_nothing(http: httpx.Client, api: HfApi, repo: str, card: str) -> None:
-    assert http.post("/api/validate-yaml", json={"content": card, "repoType": "model"}).status_code in (200, 400)
-    assert post_commit(http, header(), file_line("README.md", card.encode())).status_code == 200
+def test_a_hostile_card_breaks_nothing(
+    hub: EmbeddedHub, http: httpx.Client, api: HfApi, repo: str, card: str, tmp_path: Path
+) -> None:
+    judged = http.post("/api/validate-yaml", json={"content": card, "repoType": "model"}).status_code
+    assert judged in (200, 400)
+    # A commit is judged alike; a push is not, so that the card is there all the same.
+    assert post_commit(http, header(), file_line("README.md", card.encode())).status_code == judged
+    address = f"http://x:{hub.token}@{hub.url.removeprefix('http://')}/{REPO}.git"
+    git("clone", "-q", address, "clone", cwd=tmp_path)
+    (tmp_path / "clone" / "README.md").write_text(card)
+    git("add", "README.md", cwd=tmp_path / "clone")
+    who = ("-c", "user.name=n", "-c", "user.email=n@example.com")
+    git(*who, "commit", "-qm", "a card", "--allow-empty", cwd=tmp_path / "clone")
+    git("push", "-q", cwd=tmp_path / "clone")
     assert api.model_info(repo).id == REPO
 
 

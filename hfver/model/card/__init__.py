@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hfver.model.card.changelog import ChangelogEntry, MetricDelta, render_changelog
 from hfver.model.card.facts import CardFacts
+from hfver.model.card.main_card import main_cards
 from hfver.model.card.readme import render_card
 from hfver.model.card.review import ReviewFacts, render_review
+from hfver.model.card.snippets import needs_tokenizer
 from hfver.model.card.yank_notice import with_yanks
 
 __all__ = [
@@ -13,6 +15,8 @@ __all__ = [
     "ChangelogEntry",
     "MetricDelta",
     "ReviewFacts",
+    "main_cards",
+    "needs_tokenizer",
     "render_card",
     "render_changelog",
     "render_review",

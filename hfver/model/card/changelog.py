@@ -24,7 +24,7 @@ class ChangelogEntry:
         message: What the author says about it; comes first.
         groups: Sentences under ``Breaking``, ``Changed``, ``Fixed``…, in this order.
         metrics: Every metric before and after.
-        because: Why the bump is lower than the change calls for, in the author's words.
+        because: Why the version is lower than the change requires, in the author's words.
         is_first: Whether there is no earlier release.
     """
 

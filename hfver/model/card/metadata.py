@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hfver.core.licenses import license_fields
 from hfver.model.card.facts import CardFacts
 from hfver.model.card.links import Links, is_hub_id
 from hfver.model.card.model_index import model_index
@@ -25,7 +26,7 @@ def metadata(facts: CardFacts, author: Mapping[str, Any], links: Links) -> dict[
     base = _base(facts, author)
     ours = {
         "language": _texts(author.get("language")),
-        "license": _license(author.get("license")) or _license(facts.lineage.license),
+        **_license_fields(facts, author),
         "library_name": _text(author.get("library_name")) or facts.checkpoint.library_name,
         "pipeline_tag": pipeline_tag(facts, author),
         **base,
@@ -74,6 +75,12 @@ def _tags(author: Mapping[str, Any], bases: list[str]) -> list[str]:
 def _datasets(facts: CardFacts, author: Mapping[str, Any]) -> list[str]:
     ours = (dataset.source for dataset in facts.lineage.training.all_datasets)
     return _unique([name for name in [*_texts(author.get("datasets")), *ours] if is_hub_id(name)])
+
+
+def _license_fields(facts: CardFacts, author: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the license as the Hub accepts it: one that the Hub does not list by its name."""
+    given = _license(author.get("license")) or _license(facts.lineage.license)
+    return license_fields(given, author, tuple(facts.files))
 
 
 def _license(value: Any) -> Any:

@@ -30,7 +30,7 @@ class ReviewFacts:
         version: The version that it would be.
         bump: The bump of that version.
         previous: The version that it was compared with; None for a first release.
-        because: Why the bump is lower than the change calls for, if it is.
+        because: Why the version is lower than the change requires, if it is.
         message: What changed, in the author's words.
         difference: What changed, rule by rule.
         metrics: Every metric before and after.
@@ -69,7 +69,7 @@ def _head(facts: ReviewFacts) -> Iterator[str]:
     else:
         yield f"{name} would be a **{facts.bump.upper()}** release after {code(facts.previous)}: {_why(facts)}"
     if facts.because:
-        yield f"Its bump is lower than the change calls for, because: {sentence(facts.because)}"
+        yield f"Its version is lower than the change requires, because: {sentence(facts.because)}"
     if facts.message:
         yield str(paragraphs(facts.message))
 

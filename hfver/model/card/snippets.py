@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+from hfver.core.front_matter import split_front_matter
 from hfver.model.card.facts import CardFacts
 from hfver.model.card.links import is_hub_id
-from hfver.model.checkpoint import lacks_tokenizer
+from hfver.model.card.sections import read_prose
+from hfver.model.checkpoint import Checkpoint, has_tokenizer, lacks_tokenizer
 
-__all__ = ["plain_code"]
+__all__ = ["needs_tokenizer", "plain_code"]
 
 _AUTO = {
     "text-generation": "ForCausalLM",
@@ -39,9 +43,10 @@ def plain_code(facts: CardFacts, tag: str | None) -> str:
 def _model(facts: CardFacts, tag: str) -> str:
     model, reader = _classes(tag)
     at = f'"{facts.repo}", revision="v{facts.version}"'
-    if reader == "AutoTokenizer" and lacks_tokenizer(facts.checkpoint):
+    if reader == "AutoTokenizer" and not has_tokenizer(facts.checkpoint):
         # AutoTokenizer would not fail: from config.json alone it makes a tokenizer with an empty vocabulary.
-        return f"from transformers import {model}\n\nmodel = {model}.from_pretrained({at})  # has no tokenizer"
+        note = "  # has no tokenizer" if lacks_tokenizer(facts.checkpoint) else ""
+        return f"from transformers import {model}\n\nmodel = {model}.from_pretrained({at}){note}"
     return (
         f"from transformers import {model}, {reader}\n\n"
         f"model = {model}.from_pretrained({at})\n"
@@ -69,6 +74,25 @@ def _adapter(facts: CardFacts, tag: str) -> str:
         f'base = {model}.from_pretrained("{base.source}"{pin})\n'
         f"model = PeftModel.from_pretrained(base, {at})"
     )
+
+
+def needs_tokenizer(checkpoint: Checkpoint, repo: str) -> str | None:
+    """Say which code in a card needs the tokenizer that a checkpoint does not have; None if none does.
+
+    The code that hfver writes needs none for a model without one, except for sentence-transformers. The author's own
+    code is looked at for text models: it may load the tokenizer of this very repo.
+    """
+    # A model that reads pictures has a processor in place of a tokenizer, and a bag of words brings words of its own.
+    inputs = (path.rpartition("/")[2] for path in checkpoint.files)
+    if checkpoint.kind == "sentence-transformers" and not has_tokenizer(checkpoint):
+        others = any("processor" in name or "tokenizer" in name for name in inputs)
+        return None if others else "SentenceTransformer"
+    if not lacks_tokenizer(checkpoint):
+        return None
+    prose = read_prose(split_front_matter(checkpoint.readme or "", "README.md")[1])
+    at = rf"[^)]{{0,300}}[\"']{re.escape(repo)}[\"'@]"
+    found = re.search(rf"\b(AutoTokenizer\.from_pretrained|pipeline)\({at}", f"{prose.above}\n{prose.below}")
+    return found[1] if found else None
 
 
 def _classes(tag: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from hfver.model.checkpoint.read import check_unchanged, read_checkpoint
 from hfver.model.checkpoint.remote_code import refuse_code
 from hfver.model.checkpoint.tensors import tensor_name
 from hfver.model.checkpoint.tensors_json import decode_tensors, encode_tensors
-from hfver.model.checkpoint.tokenizer_files import lacks_tokenizer
+from hfver.model.checkpoint.tokenizer_files import has_tokenizer, lacks_tokenizer
 
 __all__ = [
     "LOADED_FROM",
@@ -23,6 +23,7 @@ __all__ = [
     "decode_tensors",
     "encode_tensors",
     "from_cache_path",
+    "has_tokenizer",
     "hash_files",
     "lacks_tokenizer",
     "read_checkpoint",

@@ -34,4 +34,11 @@ TEXT_TASKS = frozenset(
 def lacks_tokenizer(checkpoint: Checkpoint) -> bool:
     """Return whether this is a complete text model without a tokenizer; an adapter takes that of its base."""
     is_text = checkpoint.kind == "model" and checkpoint.pipeline_tag in TEXT_TASKS
-    return is_text and not any(name in checkpoint.files for name in TOKENIZER_FILES)
+    return is_text and not has_tokenizer(checkpoint)
+
+
+def has_tokenizer(checkpoint: Checkpoint) -> bool:
+    """Return whether a checkpoint has a tokenizer, in its root or, for sentence-transformers, in a module's folder."""
+    anywhere = checkpoint.kind == "sentence-transformers"
+    names = {path.rpartition("/")[2] if anywhere else path for path in checkpoint.files}
+    return not names.isdisjoint(TOKENIZER_FILES)

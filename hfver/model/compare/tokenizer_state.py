@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from hfver.model.checkpoint.tokenizer_files import TOKENIZER_FILES
 from hfver.model.compare.json_values import canonical
-from hfver.model.compare.pair import ParsedSide
+from hfver.model.compare.pair import Pair, ParsedSide
 
 __all__ = [
     "CONFIG",
     "LEGACY",
     "TOKENIZER",
     "TokenizerState",
+    "added_tokenizer",
     "added_tokens_decoder",
     "appended_tokens",
     "read_legacy_tokenizer",
@@ -28,6 +30,14 @@ CONFIG = "tokenizer_config.json"
 LEGACY = ("vocab.json", "vocab.txt", "merges.txt", "added_tokens.json")
 """The files of tokenizers from before tokenizer.json."""
 _FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
+
+
+def added_tokenizer(pair: Pair) -> tuple[str, ...]:
+    """Return the files of a tokenizer that was added where there was none at all; empty in any other case."""
+    names = (*TOKENIZER_FILES, *LEGACY)
+    if any(name in pair.before.files for name in names):
+        return ()
+    return tuple(name for name in dict.fromkeys(names) if name in pair.after.files)
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ class Lineage(_LineagePart):
     evaluation: Evaluation = Field(default_factory=Evaluation)
     artifacts: Mapping[str, Any] = Field(default_factory=dict)
     license: str | None = None
-    """The id of the license as the Hub writes it, such as ``apache-2.0``."""
+    """The id of the license as the Hub writes it, such as ``apache-2.0``, or the name of one that has no id."""
 
     def encode(self) -> bytes:
         """Return the record as YAML, without what is not known."""

@@ -18,12 +18,14 @@ from hfver.server.http.repo_context import RepoContext
 from hfver.server.http.requests import parse_object, text_field
 from hfver.server.names import is_path, is_sha256
 from hfver.server.problems import Problem, bad_request, unprocessable
+from hfver.server.storage.card_rules import judge_card
 from hfver.server.storage.pointers import Pointer, parse_pointer
 
 MAX_FILE = 10 * 1024 * 1024
 _MAX_LINE = MAX_FILE * 4 // 3 + 64 * 1024
 _MAX_EDITS = 100_000
 _MAX_MESSAGE = 64 * 1024
+_CARD = "README.md"
 
 
 async def lines_of(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -126,11 +128,19 @@ class CommitBody:
             raise bad_request(f"The content of {ascii(path)[:200]} is not {ascii(encoding)[:20]}") from error
         if len(data) > MAX_FILE:
             raise Problem(413, "Files larger than 10 MiB must be sent as LFS files")
+        if path == _CARD:
+            self._check_card(data)
         # A pointer that is sent as a regular file refers to its object all the same.
         pointer = parse_pointer(data)
         if pointer is not None:
             self._lfs_file(path, pointer)
         return data
+
+    def _check_card(self, data: bytes) -> None:
+        errors = judge_card(data.decode("utf-8", "replace"), self._context.row.repo.kind)
+        if errors:
+            listed = [{"message": error} for error in errors]
+            raise Problem(400, "Invalid metadata in README.md", body={"errors": listed})
 
     def _pointer(self, value: dict[str, Any]) -> Pointer:
         oid, size = value.get("oid"), value.get("size")

@@ -12,7 +12,8 @@ from hfver.server.http.repo_context import caller_of
 from hfver.server.http.requests import json_endpoint, text_field
 from hfver.server.problems import unauthorized
 from hfver.server.responses import hub_date, json_response
-from hfver.server.storage.card_metadata import CardError, read_metadata
+from hfver.server.storage.card_metadata import read_metadata
+from hfver.server.storage.card_rules import judge_card
 
 
 def whoami(request: Request) -> Response:
@@ -34,14 +35,18 @@ def whoami(request: Request) -> Response:
     )
 
 
-def validate_yaml(_: Request, fields: dict[str, Any]) -> Response:
-    """Check the metadata block of a README."""
-    try:
-        metadata = read_metadata(text_field(fields, "content"))
-    except CardError as error:
-        return json_response({"errors": [{"message": str(error)}], "warnings": []}, status=400)
-    warnings = [] if metadata else [{"message": "empty or missing yaml metadata in repo card"}]
-    return json_response({"errors": [], "warnings": warnings})
+def validate_yaml(request: Request, fields: dict[str, Any]) -> Response:
+    """Judge the metadata block of a README, before it is committed."""
+    text, kind = text_field(fields, "content"), f"{text_field(fields, 'repoType', 'model')}s"
+    errors = judge_card(text, kind)
+    # In the Hub's words; an invalid block has been reported as an error.
+    warnings = [] if errors or read_metadata(text) else ["empty or missing yaml metadata in repo card"]
+    status = 400 if errors else 200
+    if request.headers.get("accept", "").startswith("text/plain"):
+        lines = [*(f"- Error: {error}" for error in errors), *(f"- Warning: {warning}" for warning in warnings)]
+        return Response("\n".join(lines), status, media_type="text/plain")
+    said = {"errors": [{"message": error} for error in errors], "warnings": [{"message": one} for one in warnings]}
+    return json_response(said, status=status)
 
 
 ROUTES = [

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
+from hfver.core.licenses import license_names
 from hfver.errors import BadConfig
 from hfver.model.card import render_card
 
@@ -89,3 +90,36 @@ def test_broken_metadata_is_named(make: Make) -> None:
     for block in ("a: [", "a: &x 1\nb: *x", "a: 1\na: 2"):
         with pytest.raises(BadConfig, match=r"README\.md"):
             render_card(make(f"---\n{block}\n---\nHi\n"))
+
+
+@pytest.mark.parametrize(
+    ("written", "fields"),
+    [
+        ("license: Apache-2.0", {"license": "apache-2.0"}),
+        ("license: CC BY 4.0", {"license": "cc-by-4.0"}),
+        ("license: proprietary", {"license": "other", "license_name": "proprietary"}),
+        ("license: gpl-2.0-or-later", {"license": "other", "license_name": "gpl-2.0-or-later"}),
+        ("license: Acme Model License 1.0", {"license": "other", "license_name": "acme-model-license-1.0"}),
+        ("license: [mit, proprietary]", {"license": ["mit", "other"], "license_name": "proprietary"}),
+        (
+            "license: https://acme.example/terms",
+            {"license": "other", "license_name": "terms", "license_link": "https://acme.example/terms"},
+        ),
+        (
+            "license: proprietary\nlicense_name: acme\nlicense_link: TERMS.md",
+            {"license": "other", "license_name": "acme", "license_link": "TERMS.md"},
+        ),
+        ("license: other\nlicense_name: Mine", {"license": "other", "license_name": "Mine"}),
+        ("license: 専有", {"license": "other", "license_name": "custom"}),
+    ],
+)
+def test_a_license_that_the_hub_does_not_list_is_named(make: Make, written: str, fields: dict[str, Any]) -> None:
+    data = _data(make, f"---\n{written}\n---\n", lineage={})
+    assert {key: value for key, value in data.items() if key.startswith("license")} == fields
+
+
+def test_the_license_of_the_lineage_is_named_too(make: Make) -> None:
+    data = _data(make, lineage={"license": "proprietary"})
+    assert (data["license"], data["license_name"]) == ("other", "proprietary")
+    # What was written is read back as the license that it stands for.
+    assert license_names(data) == license_names({"license": "Proprietary"}) == ("proprietary",)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
+from hfver.core.licenses import OTHER, license_names
 from hfver.core.manifest import CARD, LINEAGE
 from hfver.core.version import Bump
 from hfver.model.compare.json_values import brief, printable
@@ -28,13 +28,14 @@ _PERMISSIVE = 1
 """The highest rank of licenses that ask for nothing but attribution."""
 
 
+def _names(side: ParsedSide) -> tuple[str, ...]:
+    return license_names(side.card if side.card.get("license") else {"license": side.lineage.license})
+
+
 def _license(side: ParsedSide) -> tuple[str, ...]:
-    """Return the license ids, with name and link where the id says no more than ``other``."""
-    value: Any = side.card.get("license") or side.lineage.license or ()
-    ids = sorted(str(item).strip().lower() for item in (value if isinstance(value, list) else [value] if value else []))
-    if any(_rank(item) is None for item in ids):
-        ids += [str(side.card[key]) for key in ("license_name", "license_link") if side.card.get(key)]
-    return tuple(ids)
+    """Return the licenses, with the link where their names do not say everything."""
+    names, link = _names(side), side.card.get("license_link")
+    return (*names, str(link)) if link and any(_rank(name) is None for name in names) else names
 
 
 def _rank(license_id: str) -> int | None:
@@ -70,7 +71,14 @@ def _known(pair: Pair) -> bool:
 
 def _changed_licenses(pair: Pair) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     old, new = _license(pair.before), _license(pair.after)
-    return None if old == new or not _known(pair) else (old, new)
+    return None if old == new or _adds_link(pair) or not _known(pair) else (old, new)
+
+
+def _adds_link(pair: Pair) -> bool:
+    """Return whether a license keeps its name, and only one side says where its text is."""
+    old, new = _names(pair.before), _names(pair.after)
+    linked = [side for side in (pair.before, pair.after) if side.card.get("license_link")]
+    return old == new and OTHER not in old and len(linked) == 1
 
 
 def _match(pair: Pair, old: tuple[str, ...], new: tuple[str, ...], consequence: str) -> RuleMatch:

@@ -21,6 +21,7 @@ from hfver.model.compare.tokenizer_state import (
     LEGACY,
     TOKENIZER,
     TokenizerState,
+    added_tokenizer,
     added_tokens_decoder,
     appended_tokens,
     read_legacy_tokenizer,
@@ -32,6 +33,14 @@ _STORED = "token ids that were stored or cached, and grammars built on them, now
 
 
 def _tokens(pair: Pair) -> Iterable[RuleMatch]:
+    # With no tokenizer before, there is nothing to compare token by token or setting by setting.
+    if added := added_tokenizer(pair):
+        message = (
+            "A tokenizer was added where there was none: AutoTokenizer and pipelines now tokenize text with it, and "
+            "callers who brought token ids or a tokenizer of their own may get different ids."
+        )
+        yield RuleMatch(added[0], message, None, ", ".join(added), files=added)
+        return
     for setting in all_settings(pair):
         if setting.rule == "token-ids":
             yield match_setting(setting, "text is padded, truncated or decoded differently.")
@@ -206,7 +215,7 @@ token_ids = Rule(
     "token-ids",
     Bump.MAJOR,
     change="an existing token's id, merges, normalizer, pre-tokenizer, post-processor, padding, truncation or decoding"
-    " changed",
+    " changed; a tokenizer added where there was none",
     breaks="cached ids, grammars",
     seen="tokenizer files + fixed texts",
     example=(

@@ -9,7 +9,7 @@ from typing import Any
 
 from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
 from hfver.model.compare.pair import Pair, ParsedSide
-from hfver.model.compare.tokenizer_state import TOKENIZER, added_tokens_decoder, read_tokenizer
+from hfver.model.compare.tokenizer_state import TOKENIZER, added_tokenizer, added_tokens_decoder, read_tokenizer
 
 _CONFIG = "tokenizer_config.json"
 _MAP = "special_tokens_map.json"
@@ -68,6 +68,9 @@ _STORED = {
     "pad_to_multiple_of": ("padding", "pad_to_multiple_of"),
 }
 
+_OF_NEW = frozenset({"special-ids", "token-ids", "tokenizer-class"})
+"""The rules whose settings are part of a tokenizer that is new as a whole, and which are reported as that."""
+
 
 def owns(_pair: Pair, path: str) -> bool:
     """Return whether a file holds a tokenizer's settings."""
@@ -83,6 +86,8 @@ def settings(pair: Pair) -> Iterator[ChangedSetting]:
         saved = str(PurePosixPath(folder) / TOKENIZER)
         old, new = _with_defaults(pair.before, saved, old, new), _with_defaults(pair.after, saved, new, old)
         for setting in changed_settings(where, old, new, _RULES):
+            if setting.rule in _OF_NEW and folder == "." and added_tokenizer(pair):
+                continue
             yield replace(setting, rule="tokens-appended") if _is_appended(pair, setting) else setting
 
 

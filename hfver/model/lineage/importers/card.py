@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hfver.core.front_matter import split_front_matter
+from hfver.core.licenses import OTHER
 from hfver.core.manifest import CARD
 from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.hub_ids import base_link, hub_id, last_part
@@ -30,7 +31,7 @@ class ModelCard:
         one = len(datasets) == 1
         return Lineage(
             base_model=_base(data),
-            license=_license(data.get("license")),
+            license=_license(data),
             training=Training(dataset=datasets[0] if one else None, datasets=() if one else datasets),
             evaluation=Evaluation(metrics=dict(_results(data))),
         )
@@ -43,8 +44,11 @@ def _base(data: Mapping[str, Any]) -> BaseModelLink | None:
     return base_link(names[0], relation) if names else None
 
 
-def _license(value: Any) -> str | None:
-    words = _listed(value)
+def _license(data: Mapping[str, Any]) -> str | None:
+    words = _listed(data.get("license"))
+    # A license that the Hub does not list is ``other`` in the card, whose name says what it is.
+    if words == [OTHER]:
+        words = _listed(data.get("license_name")) or words
     return words[0] if words and words[0].lower() not in ("unknown", "none", "license") else None
 
 

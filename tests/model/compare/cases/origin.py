@@ -114,6 +114,18 @@ CASES = (
         first=card(license="cc-by-nc-4.0"),
     ),
     Case(
+        "license",
+        "bot",
+        MAJOR,
+        (card(license="other", license_name="acme"), card(license="other", license_link="LICENSE")),
+        # As hfver writes it now, for a Hub that refuses what is not on its list.
+        (
+            card(license="other", license_name="proprietary"),
+            card(license="other", license_name="proprietary", license_link="LICENSE"),
+        ),
+        first=card(license="Proprietary"),
+    ),
+    Case(
         "license-relaxed",
         "bot",
         MINOR,
