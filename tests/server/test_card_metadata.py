@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import httpx
 import pytest
 from huggingface_hub import HfApi, ModelCard
@@ -12,7 +15,7 @@ from hfver.server.storage.card_metadata import CardError, read_metadata
 from hfver.server.storage.card_rules import LICENSES, judge_card
 from tests.front_matter_cases import FRONT_MATTER_CASES, FrontMatterCase
 
-from .tools import file_line, head_of, header, post_commit
+from .tools import REPO, file_line, git, head_of, header, post_commit
 
 
 @pytest.mark.parametrize("case", FRONT_MATTER_CASES, ids=lambda case: case.name)
@@ -84,3 +87,23 @@ def test_clients_show_what_is_wrong_with_a_card(
     with pytest.raises(ValueError, match=r'- Error: "license" must be one of \['):
         ModelCard("---\nlicense: proprietary\n---\n").validate()
     ModelCard("---\nlicense: mit\n---\n").validate()
+
+
+def _push(clone: Path, card: str) -> subprocess.CompletedProcess[str]:
+    (clone / "README.md").write_text(card)
+    git("add", ".", cwd=clone)
+    git("-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "pushed", cwd=clone)
+    return git("push", "-q", "origin", "HEAD:main", cwd=clone, check=False)
+
+
+def test_a_push_is_judged_as_a_commit_is(hub: EmbeddedHub, api: HfApi, repo: str, tmp_path: Path) -> None:
+    url = hub.url.replace("http://", f"http://me:{hub.token}@")
+    git("clone", "-q", f"{url}/{REPO}", "clone", cwd=tmp_path)
+    clone, head = tmp_path / "clone", head_of(api)
+    refused = _push(clone, "---\nlicense: asdf\n---\n# Card\n")
+    assert refused.returncode != 0
+    assert "rejected during YAML metadata verification" in refused.stderr
+    assert '- Error: "license" must be one of' in refused.stderr
+    assert head_of(api) == head
+    assert _push(clone, "---\nlicense: mit\n---\n# Card\n").returncode == 0
+    assert head_of(api) != head

@@ -1,7 +1,7 @@
 """The pre-receive hook: refuses pushes that the API would refuse too, or that nobody could check out.
 
 git runs it as ``python -m hfver.server.git.pre_receive`` within the quarantine of the pushed objects. It uses the
-standard library only, because a push waits for it.
+standard library only, because a push waits for it; a new README is the exception.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from hfver.server.storage.pointers import MAX_POINTER, UPLOADED, Pointer, parse_
 from hfver.server.storage.verified import VERIFIED, VerifiedFiles, matches_name
 
 MAX_FILE = 10 * 1024 * 1024
+_CARD, _MAX_CARD = "README.md", 1024 * 1024
 _FAMILIES = ("refs/heads/", "refs/tags/", "refs/pr/")
 _QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 _HEX = frozenset("0123456789abcdef")
@@ -55,6 +56,7 @@ def check_push(updates: list[list[str]]) -> None:
         _check_right(new, name)
     if os.environ.get("GIT_QUARANTINE_PATH"):  # a push that only deletes refs brings no objects
         _check_objects()
+        _check_cards([new for _, new, name in updates if set(new) != {"0"} and not name.startswith("refs/tags/")])
 
 
 def _check_right(new: str, name: str) -> None:
@@ -87,6 +89,22 @@ def _check_objects() -> None:
     missing = next((pointer for pointer in pointers if not _is_stored(pointer)), None) or _not_permitted(pointers)
     if missing:
         raise PushRejectedError(f"LFS object {missing.oid} is missing; run: git lfs push --all origin")
+
+
+def _check_cards(commits: list[str]) -> None:
+    """Check the metadata of each README that a branch would have and the repo does not have yet."""
+    found = _git(["cat-file", "--batch-check"], [f"{commit}:{_CARD}" for commit in commits]).decode().splitlines()
+    blobs = [line.split() for line in found if not line.endswith((" missing", " ambiguous"))]
+    cards = {oid for oid, kind, size in blobs if kind == "blob" and int(size) <= _MAX_CARD}
+    new = sorted(cards - _known_before(sorted(cards)))
+    if not new:
+        return
+    from hfver.server.storage.card_rules import judge_card  # most pushes need no YAML, and it takes long to import
+
+    for card in _contents(new):
+        if errors := judge_card(card.decode("utf-8", "replace"), os.environ.get("HFVER_KIND", "models")):
+            listed = "\n".join(f"- Error: {message}" for message in errors)
+            raise PushRejectedError(f"Sorry, your push was rejected during YAML metadata verification:\n{listed}")
 
 
 def _check_names(trees: Iterable[bytes]) -> None:

@@ -65,6 +65,7 @@ def _authorize(request: Request, service: str, target: str) -> BackendCall:
         "HFVER_HOOK_MODULE": pre_receive.__name__,
         "PYTHONPATH": str(_PACKAGE_PARENT),
         "HFVER_LFS_OBJECTS": str(server.folder.objects),
+        "HFVER_KIND": row.repo.kind,
         "HFVER_READS_ALL": "1" if caller.is_owner else "",
         "HFVER_WRITES": "1" if caller.owns(row.repo.namespace) else "",
         "HFVER_PULLS": pulls,
