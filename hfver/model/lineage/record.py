@@ -215,7 +215,7 @@ def _overlay(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     result = dict(ours)
     for key, value in theirs.items():
         mine = result.get(key)
-        # A list replaces a list: nobody could remove an entry otherwise.
+        # A list replaces a list: if the two were merged, nobody could remove an entry.
         result[key] = _overlay(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
     return result
 

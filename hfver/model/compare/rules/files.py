@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 from hfver.core.manifest import CARD
@@ -92,11 +92,17 @@ unreadable = Rule(
 def _docs(pair: Pair) -> Iterable[RuleMatch]:
     old, new = pair.before.documents, pair.after.documents
     for path in sorted(old.keys() | new.keys()):
-        # A folder has no changelog or lineage before it is released, so only the card can be missed on one side.
-        known = (path in old and path in new) or path == CARD
+        # A release writes a changelog and lineage, and a card for a folder without one: none of them can be missed in a
+        # folder that is compared with a release.
+        known = (path in old and path in new) or (path == CARD and not _is_unreleased(old, new))
         if known and old.get(path) != new.get(path):
             happened = "was added" if path not in old else "changed" if path in new else "was removed"
             yield RuleMatch(path, f"{printable(path)} {happened}; it has no effect on the model's output.")
+
+
+def _is_unreleased(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Return whether one side has no documents, and the other has more than a card: it is a release."""
+    return (not one and len(other) > 1) or (not other and len(one) > 1)
 
 
 def _explain_document(pair: Pair, path: str) -> RuleMatch | None:

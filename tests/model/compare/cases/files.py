@@ -69,9 +69,21 @@ CASES = (
             put("images/loss.png", b"x"),
             put("eval_results.json", "{}"),
             lambda side: replace(side, documents={**side.documents, "README.md": "sha256:9"}),
+            lambda side: replace(side, documents={"lineage.yaml": side.documents["lineage.yaml"]}),
+        ),
+        (
+            put("data.csv", "1"),
+            lambda side: replace(side, documents={"README.md": side.documents["README.md"]}),
             lambda side: replace(side, documents={}),
         ),
-        (put("data.csv", "1"), lambda side: replace(side, documents={"README.md": side.documents["README.md"]})),
+    ),
+    Case(
+        "docs",
+        "bot",
+        PATCH,
+        (lambda side: replace(side, documents={}),),
+        (put("data.csv", "1"),),
+        first=lambda side: replace(side, documents={"README.md": side.documents["README.md"]}),
     ),
     Case(
         "opaque-weights",
