@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 
 from hfver.core.version import Bump
 from hfver.errors import BadConfig
 from hfver.model.compare.difference import Change, ChangedWeights, Difference, Side, highest
+from hfver.model.compare.folders import further_folder, match_folder, own_folders, split_side
 from hfver.model.compare.json_values import brief, printable
 from hfver.model.compare.pair import Pair
 from hfver.model.compare.rule import Rule, RuleMatch
@@ -35,15 +37,29 @@ def compare(before: Side, after: Side, *, levels: Mapping[str, Bump] | None = No
     """
     levels = levels or {}
     _check_names(levels)
-    pair = Pair(before, after)
-    found = list(_find_matches(pair))
+    found = list(_find_everywhere(before, after))
     changes = sorted((_change(rule, match, levels) for rule, match in found), key=_order)
     return Difference(
         level=highest(*(change.level for change in changes)),
         changes=tuple(changes),
         notes=tuple(dict.fromkeys(match.note for _, match in found if match.note)),
-        weights=_weights(pair),
+        weights=_weights(Pair(before, after)),
     )
+
+
+def _find_everywhere(before: Side, after: Side) -> Iterator[tuple[Rule, RuleMatch]]:
+    """Compare the checkpoint itself, and each folder of its own for itself."""
+    folders = own_folders(before, after)
+    parts = [split_side(side, folders) for side in (before, after)]
+    yield from _find_matches(Pair(*(part[""] for part in parts)))
+    for folder in sorted(folders):
+        old, new = (part[folder] for part in parts)
+        if not old.files or not new.files:
+            yield further_folder, match_folder(folder, is_added=not old.files)
+            continue
+        for rule, match in _find_matches(Pair(old, new)):
+            message = f"In {printable(folder, 200)}: {match.message}"
+            yield rule, replace(match, where=f"{folder}/{match.where}", message=message)
 
 
 def _find_matches(pair: Pair) -> Iterator[tuple[Rule, RuleMatch]]:

@@ -85,12 +85,26 @@ class ParsedSide:
     @property
     def is_embedding(self) -> bool:
         """Whether it is a model whose output vectors people store."""
+        if self._is_cross_encoder:
+            return False
         # Many embedding models are plain transformers checkpoints; then only the card says what they are for.
         return (
             "modules.json" in self.files
             or self.card.get("pipeline_tag") in ("sentence-similarity", "feature-extraction")
             or self.card.get("library_name") == "sentence-transformers"
         )
+
+    @property
+    def _is_cross_encoder(self) -> bool:
+        """Whether it scores pairs of texts: sentence-transformers makes these, too, and their output is no vector."""
+        if self.object("config_sentence_transformers.json").get("model_type") == "CrossEncoder":
+            return True
+        tags = self.card.get("tags")
+        if self.card.get("pipeline_tag") == "text-ranking" or (isinstance(tags, list) and "cross-encoder" in tags):
+            return True
+        architectures = self.object("config.json").get("architectures")
+        heads = architectures if isinstance(architectures, list) else []
+        return "modules.json" not in self.files and any(str(one).endswith("ForSequenceClassification") for one in heads)
 
 
 class Pair:

@@ -234,3 +234,32 @@ SPELLED_OUT = settings(
     pad_to_multiple_of=None,
     split_special_tokens=False,
 )
+
+
+def nested(folder: str, edit: Edit = same) -> Edit:
+    """Put what the root has into a folder of its own as well, changed by an edit."""
+
+    def apply(side: Side) -> Side:
+        inner = edit(side)
+        return replace(
+            side,
+            files={**side.files, **{f"{folder}/{path}": one for path, one in inner.files.items()}},
+            contents={**side.contents, **{f"{folder}/{path}": data for path, data in inner.contents.items()}},
+            tensors=(
+                *without(folder)(side).tensors,
+                *(replace(one, name=f"{folder}/{one.name}", file=f"{folder}/{one.file}") for one in inner.tensors),
+            ),
+        )
+
+    return apply
+
+
+def without(folder: str) -> Edit:
+    """Remove a folder with everything in it."""
+
+    def apply(side: Side) -> Side:
+        kept = drop(*(path for path in side.files if path.startswith(f"{folder}/")))(side)
+        tensors = tuple(tensor for tensor in side.tensors if not tensor.file.startswith(f"{folder}/"))
+        return replace(kept, tensors=tensors)
+
+    return apply

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from hfver.core.manifest import CARD
 from hfver.core.version import Bump
 from hfver.model.compare.compared_files import is_compared_name
+from hfver.model.compare.folders import further_folder
 from hfver.model.compare.json_values import printable, same_value
 from hfver.model.compare.keys import match_setting
 from hfver.model.compare.pair import Pair
@@ -218,4 +219,4 @@ other_file = Rule(
 
 
 # The last rule explains every file, so it has to stay the last.
-RULES = (remote_code, rewritten, docs, opaque_weights, unreadable, other_file)
+RULES = (remote_code, further_folder, rewritten, docs, opaque_weights, unreadable, other_file)

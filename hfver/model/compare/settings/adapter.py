@@ -24,7 +24,10 @@ _DEFAULTS: dict[str, Any] = {
 }
 # Lists whose order and duplicates mean nothing to PEFT.
 _SETS = ("target_modules", "modules_to_save", "exclude_modules", "target_parameters", "layers_to_transform")
-# Dropout and initialization only matter in training.
+# How new weights are initialized matters only in training, except where it also changes the base: that is done again
+# whenever the adapter is loaded.
+_LEAVES_BASE = ("gaussian", "eva", "orthogonal", True, False)
+# Dropout only matters in training.
 _RULES = KeyRules.compile(
     [
         ("adapter-rank", r"r"),
@@ -32,7 +35,7 @@ _RULES = KeyRules.compile(
             "adapter",
             r"peft_type|target_modules|modules_to_save|exclude_modules|target_parameters|layers_to_transform|layers_pattern"
             r"|trainable_token_indices|rank_pattern\..*|rank_pattern|bias|lora_bias|fan_in_fan_out|use_dora|layer_replication"
-            r"|num_virtual_tokens|token_dim|task_type|use_qalora|qalora_group_size|alora_invocation_tokens",
+            r"|num_virtual_tokens|token_dim|task_type|use_qalora|qalora_group_size|alora_invocation_tokens|init_lora_weights",
         ),
         ("adapter-scaling", r"lora_alpha|alpha_pattern(\..*)?|use_rslora|scaling|alpha"),
         ("base-model", r"base_model_name_or_path"),
@@ -63,6 +66,8 @@ def _normalized(side: ParsedSide, path: str) -> dict[str, Any]:
     given = side.object(path)
     defaults = _DEFAULTS if given.get("peft_type", "LORA") == "LORA" else {}
     config = defaults | {key: value for key, value in given.items() if not is_empty(value)}
+    if config.get("init_lora_weights") in _LEAVES_BASE:
+        config["init_lora_weights"] = True
     for key in _SETS:
         if isinstance(config.get(key), list):
             config[key] = sorted(set(map(str, config[key])))

@@ -13,6 +13,8 @@ from tests.model.compare.edits import (
     TOK,
     config,
     drop,
+    moving,
+    nested,
     old_merges,
     put,
     reordered,
@@ -20,6 +22,7 @@ from tests.model.compare.edits import (
     swapped,
     tokenizer,
     undefaulted,
+    without,
 )
 
 CASES = (
@@ -57,8 +60,33 @@ CASES = (
         "rewritten",
         "adapter",
         PATCH,
-        (settings(PLAIN_ADAPTER, use_dora=..., exclude_modules=[]), reordered(PLAIN_ADAPTER)),
-        (settings(PLAIN_ADAPTER, use_dora=True),),
+        (
+            settings(PLAIN_ADAPTER, use_dora=..., exclude_modules=[]),
+            reordered(PLAIN_ADAPTER),
+            settings(PLAIN_ADAPTER, init_lora_weights="gaussian"),
+        ),
+        (settings(PLAIN_ADAPTER, use_dora=True), settings(PLAIN_ADAPTER, init_lora_weights="pissa")),
+    ),
+    Case("further-folder", "adapter", MINOR, (nested("french"),), (put("french/notes.md", "x"), moving())),
+    Case("further-folder", "bot", MINOR, (nested("fp32"),), (put("tokens/config.json", "{}"), moving())),
+    Case(
+        "further-folder", "adapter", MAJOR, (without("french"),), (moving(), nested("german")), first=nested("french")
+    ),
+    Case(
+        "adapter",
+        "adapter",
+        MAJOR,
+        (nested("french", settings(PLAIN_ADAPTER, r=99)), nested("french", settings(PLAIN_ADAPTER, peft_type="IA3"))),
+        (nested("french", moving()), nested("german", settings(PLAIN_ADAPTER, r=99))),
+        first=nested("french"),
+    ),
+    Case(
+        "weights",
+        "adapter",
+        MINOR,
+        (nested("french", moving()),),
+        (nested("german", moving()), nested("french", reordered(PLAIN_ADAPTER))),
+        first=nested("french"),
     ),
     Case(
         "docs",

@@ -112,4 +112,24 @@ CASES = (
         ),
     ),
     Case("embedding-space", "bot", MAJOR, (moving(),), (resharded(),), first=card(pipeline_tag="feature-extraction")),
+    # A cross-encoder's scores are not stored, so new weights break nobody.
+    Case(
+        "weights",
+        "bot",
+        MINOR,
+        (moving(),),
+        (resharded(),),
+        first=card(library_name="sentence-transformers", pipeline_tag="text-ranking"),
+    ),
+    Case(
+        "weights",
+        "bot",
+        MINOR,
+        (moving(),),
+        (resharded(),),
+        first=both(
+            card(library_name="sentence-transformers", pipeline_tag=...),
+            config(architectures=["BertForSequenceClassification"]),
+        ),
+    ),
 )
