@@ -23,6 +23,7 @@ from hfver.model.checkpoint import LOADED_FROM, read_checkpoint
 from hfver.model.checkpoint.portable import from_cache_path, rewrite_card
 from hfver.model.lineage.record import BaseModelLink, Lineage
 from tests.conftest import MakeCheckpoint, move_weights
+from tests.model.smoke import tiny
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CACHED = f"/home/me/.cache/huggingface/hub/models--acme--base/snapshots/{COMMIT}"
@@ -273,3 +274,17 @@ def test_the_cards_code_without_hfver_loads_an_adapter_on_its_pinned_base(
     )
     found = [float(line) for line in run_snippet("acme/lora", local_hub, tmp_path / "home", then).splitlines()]
     assert found == pytest.approx([logits, logits], rel=1e-4)
+
+
+def test_the_cards_code_without_hfver_loads_an_embedding_model(local_hub: LocalHub, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    tokenizer = tiny.word_tokenizer()
+    plain = tiny.save(tiny.encoder(tokenizer), tokenizer, tmp_path / "plain")
+    with tiny.hushed():
+        made = SentenceTransformer(str(plain), device="cpu")
+        made.save_pretrained(str(tmp_path / "made"))
+    hfver.release(tmp_path / "made", "acme/embedder", hub=local_hub, smoke="off")
+    then = "print(*model.encode('one two three').tolist())"
+    found = [float(word) for word in run_snippet("acme/embedder", local_hub, tmp_path / "home", then).split()]
+    assert found == pytest.approx(made.encode("one two three").tolist(), abs=1e-5)

@@ -17,7 +17,10 @@ from hfver.model.runtime.loaded import LoadedModel, LoadRequest
 from hfver.model.runtime.processors import has_tokenizer
 
 TAG = "sentence-similarity"
-NOT_INSTALLED = "sentence-transformers is not installed, so only its transformer was loaded, without pooling"
+NOT_INSTALLED = (
+    "sentence-transformers is not installed, so only its transformer was loaded, without pooling "
+    "(pip install 'hfver[sentence-transformers]')"
+)
 
 
 def load_sentence_transformers(request: LoadRequest) -> LoadedModel:
