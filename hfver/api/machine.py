@@ -24,6 +24,7 @@ __all__ = ["read_machine"]
 NEEDED = ("huggingface_hub", "safetensors", "pydantic", "typer", "gitpython", "jinja2", "detect-secrets")
 EXTRAS = {
     "torch": ("torch", "transformers", "accelerate", "peft"),
+    "sentence-transformers": ("sentence-transformers",),
     "datasets": ("datasets",),
     "pins": ("libcst",),
     "server": ("starlette", "uvicorn", "pygit2"),
