@@ -8,6 +8,7 @@ from typing import Any
 from hfver.model.runtime.classes import model_class, pipeline_tag
 from hfver.model.runtime.config_files import read_json
 from hfver.model.runtime.loaded import LoadedModel, LoadRequest
+from hfver.model.runtime.model_size import check_size
 from hfver.model.runtime.processors import has_processor, has_tokenizer, load_processor, load_tokenizer
 
 __all__ = ["load_plain"]
@@ -25,7 +26,8 @@ def load_plain(request: LoadRequest, choose_class: Callable[[Any], Any] | None =
         The model. ``load_seconds`` is 0: `load_model` measures it for every kind of folder.
 
     Raises:
-        BadCheckpoint: config.json cannot be read, or names a class that the installed transformers lacks.
+        BadCheckpoint: config.json cannot be read, names a class that the installed transformers lacks, or describes a
+            model that is many times larger than the weights.
     """
     from transformers import AutoConfig
 
@@ -34,6 +36,7 @@ def load_plain(request: LoadRequest, choose_class: Callable[[Any], Any] | None =
         request.child.check_config(request.directory)
     config = AutoConfig.from_pretrained(request.directory, **request.local_arguments)
     chosen = choose_class(config) if choose_class else model_class(config, request)
+    check_size(config, chosen, request.directory)
     model, info = chosen.from_pretrained(request.directory, **_arguments(request), **overrides)
     return LoadedModel(
         model=model.eval(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,37 @@ def test_a_module_class_of_another_library_is_refused(copy: Break) -> None:
     folder = copy("encoder")
     (folder / "modules.json").write_text('[{"idx": 0, "name": "0", "path": "", "type": "os.system"}]')
     with pytest.raises(PolicyViolation, match="asks for code"):
+        load_model(folder, device="cpu")
+
+
+SIZES = (
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+)
+
+
+def test_a_config_without_sizes_takes_no_memory(copy: Break) -> None:
+    """The default LlamaConfig has seven billion parameters, which transformers would fill with random numbers."""
+    folder = copy("llama")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({key: config[key] for key in config if key not in SIZES}))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(
+        BadCheckpoint, match=r"describes a model of \d\.\d billion parameters, and the weights have \d+ bytes"
+    ):
+        load_model(folder, device="cpu")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
+
+
+def test_more_layers_than_tensors_are_not_built(copy: Break) -> None:
+    folder = copy("llama")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 10**7}))
+    with pytest.raises(BadCheckpoint, match=r"describes 10000000 layers, and the weights have \d+ tensors"):
         load_model(folder, device="cpu")
 
 
