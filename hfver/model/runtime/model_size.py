@@ -48,8 +48,8 @@ def check_size(config: Any, model_class: Any, directory: Path) -> None:
     needed = _bytes_of_parameters(config, model_class)
     if needed > max(MOST_BYTES, MOST_TIMES * stored):
         raise BadCheckpoint(
-            f"{directory}: config.json describes a model of {needed / 4e9:.1f} billion parameters, and the weights have "
-            f"{stored} bytes.",
+            f"{directory}: config.json describes a model of {needed / 4e9:.1f} billion parameters, and the weights "
+            f"have {stored} bytes.",
             _HINT,
         )
 
