@@ -14,6 +14,7 @@ from hfver.cli import main
 from tests.conftest import MakeCheckpoint
 from tests.docs import sessions
 from tests.docs.markdown import DOCUMENTS, ROOT, anchors, links
+from tests.locked import needs_locked
 
 SESSIONS = [document for document in DOCUMENTS if sessions.is_session(document.read_text())]
 
@@ -46,6 +47,7 @@ def test_the_readmes_commands_run(
 
 @pytest.mark.parametrize("document", SESSIONS, ids=lambda path: path.name)
 def test_a_documents_commands_print_what_it_shows(document: Path, chat_model: Path, tmp_path: Path) -> None:
+    needs_locked("transformers")  # its version is in the config.json whose hash is shown
     found = sessions.differences(document.read_text(), tmp_path, chat_model)
     remedy = f"python -m tests.docs.sessions {document.relative_to(ROOT)}"
     assert not found, f"write the outputs again with: {remedy}\n" + "\n".join(found)

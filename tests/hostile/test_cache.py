@@ -59,7 +59,9 @@ def release_commit(hub: LocalHub) -> str:
 
 def offline(cache: Path, repo: str, commit: str) -> Path | None:
     """Ask plain huggingface_hub for a commit in a new process that is offline; None if it has nothing."""
-    code = "import sys, huggingface_hub as h; print(h.snapshot_download(sys.argv[1], revision=sys.argv[2]))"
+    # Some versions ask for a list of files even if a commit is there, unless they are told to look here alone.
+    options = "revision=sys.argv[2], local_files_only=True"
+    code = f"import sys, huggingface_hub as h; print(h.snapshot_download(sys.argv[1], {options}))"
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache)}
     done = subprocess.run(
         [sys.executable, "-c", code, repo, commit], env=environment, capture_output=True, text=True, check=False
