@@ -68,11 +68,13 @@ def _call(arguments: Any, *, wrapped: bool = True, **more: Any) -> dict[str, Any
 _CALLS: tuple[Any, ...] = (
     None,
     [],
-    [_call({"city": "Köln", "days": 2, "deep": {"a": [1, None, True]}})],
+    [_call({"city": "Köln", "days": 2, "deep": {"a": [1, None, True]}, "many": [1, "é"], "none": None})],
     [_call('{"city": "Paris"}')],
     [_call({}), _call({"city": "Rom"})],
     [_call({"x": 1}, wrapped=False)],
-    [{"function": {"name": "now"}}],
+    [{"function": {"name": "now"}}, {"name": "now"}],
+    {"name": "now", "arguments": {}},
+    True,
 )
 
 
@@ -119,6 +121,7 @@ class Conversations:
             for role in ("user", "system", "assistant", "tool"):
                 yield from (_given([user, {"role": role, "content": content}, user], add_generation_prompt=True),)
                 yield _given([{"role": role, "content": content}])
+                yield _given([{"role": role, "content": content}, user])
         for calls in _CALLS:
             called = {"role": "assistant", "content": None, "tool_calls": calls}
             for result in ("", "21", [{"type": "text", "text": "21"}], {"degrees": 21}, None):
@@ -145,6 +148,10 @@ class Conversations:
             yield from (text, f"a {text} b")
         for kind in self.types:
             yield [{"type": kind, kind: "x", "text": "y"}]
+            yield [{kind: "x"}, {"type": kind}]
+            yield [{"type": kind}]
+        yield [{"text": "y"}, {"type": "text", "text": "z"}]
+        yield [{**dict.fromkeys(self.keys, "x"), "name": "get_weather"}]
 
     def _values(self, _name: str) -> list[Any]:
         plain = [

@@ -14,6 +14,7 @@ from hfver.model.compare.json_values import ABSENT, same_value
 from hfver.model.compare.keys import UNKNOWN, ChangedSetting, KeyRules, changed_settings
 from hfver.model.compare.pair import Pair, ParsedSide
 from hfver.model.compare.sandbox import resolve_configs
+from hfver.model.compare.settings.class_defaults import defaults_of
 from hfver.model.compare.settings.without_effect import has_no_effect
 
 __all__ = ["normalized_ids", "owns", "plain_config", "settings"]
@@ -62,6 +63,22 @@ _RULES = KeyRules.compile(
 # A difference in these alone needs no class: nothing is derived from them, and they have no defaults.
 _PLAIN = frozenset({"transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype", "auto_map"})
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_QUANTIZATION = {
+    "bitsandbytes": "BitsAndBytesConfig",
+    "gptq": "GPTQConfig",
+    "awq": "AwqConfig",
+    "aqlm": "AqlmConfig",
+    "eetq": "EetqConfig",
+    "hqq": "HqqConfig",
+    "quanto": "QuantoConfig",
+    "fp8": "FineGrainedFP8Config",
+    "fbgemm_fp8": "FbgemmFp8Config",
+    "bitnet": "BitNetQuantConfig",
+    "auto-round": "AutoRoundConfig",
+    "mxfp4": "Mxfp4Config",
+}
+# What a class takes for a null, where its source does not say so by a default (BitsAndBytesConfig.__init__).
+_SET_WHEN_UNSET = {"bitsandbytes": {"bnb_4bit_compute_dtype": "float32", "bnb_4bit_quant_storage": "uint8"}}
 _RENAMED = {"torch_dtype": "dtype"}
 _ROPE = ("rope_scaling", "rope_theta", "partial_rotary_factor")
 
@@ -128,6 +145,17 @@ def _without_nulls(config: dict[str, Any], other: Mapping[str, Any]) -> dict[str
     return {key: value for key, value in config.items() if value is not None or key in other}
 
 
+def normalized_quantization(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a quantization config with the defaults of its class; a null in there is "not set"."""
+    # bitsandbytes writes these twice.
+    given = {key: value for key, value in config.items() if value is not None and not key.startswith("_load_in_")}
+    method = given.get("quant_method", "bitsandbytes" if {"load_in_4bit", "load_in_8bit"} & given.keys() else None)
+    known = defaults_of(_QUANTIZATION.get(str(method), "")) or {}
+    unset = _SET_WHEN_UNSET.get(str(method), {})
+    defaults = {key: value for key, value in {**known, **unset}.items() if value is not None}
+    return {**defaults, **given, **({"quant_method": method} if method else {})}
+
+
 def plain_config(side: ParsedSide, path: str) -> dict[str, Any]:
     """Return a config with the names of transformers 5, and with the dtype of the weights if it names none."""
     return _with_dtype(normalized_config(side.object(path)), side, path)
@@ -168,6 +196,8 @@ def _normalized_value(key: str, value: Any) -> Any:
         return normalized_ids(value)
     if key == "label2id" and isinstance(value, dict):
         return {str(name): number for name, number in value.items()}
+    if key == "quantization_config" and isinstance(value, dict):
+        return normalized_quantization(value)
     return normalized_config(value) if isinstance(value, dict) and key.endswith("_config") else value
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
 from hfver.model.compare.pair import Pair, ParsedSide
-from hfver.model.compare.settings.processor_defaults import defaults_of
+from hfver.model.compare.settings.class_defaults import defaults_of
 
 _OLD = "preprocessor_config.json"
 _NEW = "processor_config.json"

@@ -6,6 +6,19 @@ from typing import Any
 
 from tests.model.compare.pairs.made import MAJOR, MINOR, PATCH, Files, MadePair, saved_config
 
+_NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+_NF4_REST = {
+    "_load_in_4bit": True,
+    "_load_in_8bit": False,
+    "load_in_8bit": False,
+    "bnb_4bit_compute_dtype": "float32",
+    "bnb_4bit_quant_storage": "uint8",
+    "bnb_4bit_use_double_quant": False,
+    "llm_int8_skip_modules": None,
+    "llm_int8_enable_fp32_cpu_offload": False,
+    "llm_int8_has_fp16_weight": False,
+    "llm_int8_threshold": 6.0,
+}
 _GEN = {"eos_token_id": 2, "bos_token_id": 1, "transformers_version": "5.23.0"}
 
 
@@ -133,6 +146,27 @@ _WRITTEN_OTHERWISE = (
     MadePair("llava: nested dropout", "vision", PATCH, _nested, lambda: _nested({"attention_dropout": 0.1})),
     MadePair(
         "llava: nested initial values", "vision", PATCH, _nested, lambda: _nested({}, {"initializer_range": 0.05})
+    ),
+    MadePair(
+        "llama: bitsandbytes with its defaults spelled out",
+        "text",
+        PATCH,
+        lambda: _raw(**_llama4_5(quantization_config=_NF4)),
+        lambda: _raw(**_llama4_5(quantization_config={**_NF4, **_NF4_REST})),
+    ),
+    MadePair(
+        "llama: bitsandbytes with another type",
+        "text",
+        MAJOR,
+        lambda: _raw(**_llama4_5(quantization_config=_NF4)),
+        lambda: _raw(**_llama4_5(quantization_config={**_NF4, "bnb_4bit_quant_type": "fp4"})),
+    ),
+    MadePair(
+        "llama: bitsandbytes with another dtype",
+        "text",
+        MAJOR,
+        lambda: _raw(**_llama4_5(quantization_config=_NF4)),
+        lambda: _raw(**_llama4_5(quantization_config={**_NF4, "bnb_4bit_compute_dtype": "bfloat16"})),
     ),
     MadePair(
         "llama: an attention implementation",

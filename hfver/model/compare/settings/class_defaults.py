@@ -1,4 +1,4 @@
-"""The defaults of processor classes, read from the source of the installed transformers.
+"""The defaults of processor and quantization classes, read from the source of the installed transformers.
 
 Importing these classes needs torch, torchvision or Pillow, which need not be installed and take seconds to load. Their
 defaults are plain values in the source: attributes of the class, or parameters of its constructor.
@@ -21,6 +21,7 @@ _FILES = ("models/*/image_processing_*.py", "models/*/video_processing_*.py", "m
 _BASES = (
     *("image_processing_utils.py", "image_processing_backends.py", "video_processing_utils.py"),
     *("feature_extraction_sequence_utils.py", "feature_extraction_utils.py", "image_processing_base.py"),
+    "utils/quantization_config.py",
 )
 # Of Pillow's Resampling, which the files hold as numbers.
 _RESAMPLING = {"NEAREST": 0, "LANCZOS": 1, "BILINEAR": 2, "BICUBIC": 3, "BOX": 4, "HAMMING": 5}
@@ -29,10 +30,10 @@ _OPERATORS = {ast.Div: operator.truediv, ast.Mult: operator.mul, ast.Add: operat
 
 
 def defaults_of(name: str) -> Mapping[str, Any] | None:
-    """Return the defaults of a processor class of transformers; None if there is no such class.
+    """Return the defaults of a class of transformers; None if there is no such class.
 
     Args:
-        name: The class, as processor configs name it.
+        name: The class, as processor configs name it, or one of ``utils/quantization_config.py``.
     """
     path = _index().get(name)
     return dict(_defaults(name, path)) if path is not None else None
@@ -117,7 +118,7 @@ def _root() -> Path | None:
 
 @cache
 def _index() -> Mapping[str, Path]:
-    """Return the file of each processor class."""
+    """Return the file of each class."""
     root = _root()
     if root is None:
         return {}
