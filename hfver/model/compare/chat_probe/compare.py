@@ -17,7 +17,7 @@ SECONDS = 8.0
 """How long conversations are made up, in seconds; a branch that was not reached until then counts as unreachable."""
 _MOST_MADE = 8000
 """How many conversations are made up at most."""
-_ENOUGH = 300
+_ENOUGH = 1500
 """How many of chance are tried though everything was reached: a branch may render alike for most conversations."""
 _MOST_RENDERED = 2 * 1024 * 1024
 _SHOWN = 160

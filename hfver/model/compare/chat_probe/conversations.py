@@ -92,6 +92,7 @@ class Conversations:
         known = {"role", "content", "tool_calls", "type", "text", "function", "arguments"}
         self.keys = sorted(names - known - {"id", "messages"})
         self.roles = [*_ROLES, *(text for text in self.literals if text.isidentifier() and text not in _ROLES)][:24]
+        self.changed = [text for text in changed if text.isidentifier()][:12]
         # Templates may ask for the number of turns.
         self.lengths = sorted({number for tree in trees for number in _numbers(tree)})
         self.types = [text for text in self.literals if text.isidentifier()][:24]
@@ -172,7 +173,10 @@ class Conversations:
 
     def _made(self) -> dict[str, Any]:
         choose = self.random.choice
-        messages = [self._message() for _ in range(self.random.randint(0, 6))]
+        length = self.random.randint(0, 6)
+        if self.lengths and self.random.random() < 0.3:
+            length = min(choose(self.lengths) + choose((-1, 0, 1)), 24)
+        messages = [self._message() for _ in range(length)]
         extra = {name: choose(self._values(name)) for name in self.variables if self.random.random() < 0.5}
         given = _given(messages, tools=choose(_TOOLS), add_generation_prompt=choose((True, False)))
         if self.random.random() < 0.2:
@@ -184,7 +188,9 @@ class Conversations:
 
     def _message(self) -> dict[str, Any]:
         choose = self.random.choice
-        role = choose(self.roles) if self.random.random() < 0.4 else choose(("user", "assistant", "system", "tool"))
+        role = choose(("user", "assistant", "system", "tool"))
+        if self.random.random() < 0.4:
+            role = choose(self.changed if self.changed and self.random.random() < 0.5 else self.roles)
         content = choose(self.contents) if self.random.random() < 0.5 else "Hi."
         message = {"role": role, "content": content}
         if self.random.random() < 0.3:

@@ -20,7 +20,10 @@ def spread_names(tree: Any, plan: Plan) -> None:
     grew = True
     names: set[str] = set()
     while grew:
-        found = {name for node in tree.find_all(nodes.Stmt) if _is_changed(node, plan) for name in _assigned(node)}
+        changed = [node for node in tree.find_all(nodes.Stmt) if _is_changed(node, plan)]
+        # What is assigned under a condition that changed is assigned in other cases than before.
+        inner = [item for node in changed for item in (node, *node.find_all(nodes.Stmt))]
+        found = {name for node in inner for name in _assigned(node)}
         grew = not found <= names
         names |= found
         for node in tree.find_all(nodes.Stmt) if grew else ():
@@ -58,6 +61,9 @@ def _mark_uses(expression: Any, names: set[str], statement: Any, plan: Plan) -> 
     held = (expression, *expression.find_all(nodes.Name))
     if any(isinstance(item, nodes.Name) and item.ctx == "load" and item.name in names for item in held):
         plan.expressions.add(id(expression))
+        if isinstance(statement, nodes.If):
+            # What depends on the name is where its value shows.
+            plan.statements.update(map(id, (*statement.body, *statement.elif_, *statement.else_)))
         if not isinstance(statement, nodes.If | nodes.For | nodes.Macro):
             plan.statements.add(id(statement))
 

@@ -38,6 +38,27 @@ _WIDTHS = {
     *("encoder_hidden_size", "decoder_hidden_size", "d_embed", "emb_dim", "hidden_sizes", "embed_dims"),
 }
 
+# What some types need besides smaller sizes: a layer of each kind, or a value where the default is none.
+_FOUR = {"num_hidden_layers": 4}
+_NEEDED: dict[str, dict[str, Any]] = {
+    "qwen3_next": _FOUR,
+    "qwen3_5_text": _FOUR,
+    "qwen3_5_moe_text": _FOUR,
+    "jamba": {"num_hidden_layers": 8, "use_mamba_kernels": False},
+    "recurrent_gemma": {"num_hidden_layers": 3},
+    "granitemoehybrid": {"layer_types": ["mamba", "attention"]},
+    "mamba2": {"num_heads": 4},
+    "codegen": {"n_head": 4, "rotary_dim": 4},
+    "deepseek_v2": {"num_experts_per_tok": 2, "n_routed_experts": 4},
+    "ernie4_5_moe": {"moe_k": 2},
+    "dots1": {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
+    "nemotron": {"num_key_value_heads": 2},
+    "hunyuan_v1_dense": {"head_dim": 16},
+    "hunyuan_v1_moe": {"head_dim": 16, "num_experts": 2, "moe_topk": [1, 1]},
+    "paligemma": {"text_config": {"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16}},
+}
+
 
 @dataclass
 class TinyModel:
@@ -83,11 +104,21 @@ def tiny_configs(kind: str) -> Iterator[dict[str, Any]]:
     """Yield settings for a small config of a type, the smallest first: some sizes do not fit each other."""
     whole = config_class(kind)().to_dict()
     everything = {"sizes", "layers", "vocab", "windows"}
-    yield _shrunk(whole, everything)
+    given = _NEEDED.get(kind, {})
+    yield _joined(_shrunk(whole, everything), given)
     # Rotary embeddings of several axes need heads of 128.
-    yield _shrunk(whole, everything, width=256)
+    yield _joined(_shrunk(whole, everything, width=256), given)
     for names in ({"layers", "vocab", "windows"}, {"layers", "vocab"}):
-        yield _shrunk(whole, names)
+        yield _joined(_shrunk(whole, names), given)
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Set the settings of one config in another, those of nested configs too."""
+    found = dict(one)
+    for key, value in other.items():
+        nested = isinstance(value, dict) and isinstance(found.get(key), dict)
+        found[key] = _joined(found[key], value) if nested else value
+    return found
 
 
 def _shrunk(values: Mapping[str, Any], names: set[str], width: int = 32) -> dict[str, Any]:

@@ -122,6 +122,10 @@ def _edited(name: str, level: object, source: str, *edits: tuple[str, str], why:
     return MadePair(name, "templates", level, lambda: _files(source), lambda: _files(changed), why)  # type: ignore[arg-type]
 
 
+_FLAG = (
+    "{% for message in messages %}{% if message.role == 'system' and not loop.first %}{% set ns.late = true %}{% endif %}"
+    "{{ message.content }}{% endfor %}{% if ns.late and messages | length == 9 and tools %}{{ 'Mind the rules.' }}{% endif %}"
+)
 _DEFAULT = "'You are a helpful assistant.'"
 
 PAIRS = (
@@ -306,6 +310,13 @@ PAIRS = (
             "{% if messages | length == 12345 %}{{ 'x' }}{% endif %}{% if add_generation_prompt %}",
         ),
         why="Nobody knows what it does.",
+    ),
+    _edited(
+        "qwen: a flag that is set in one more case, and asked for in few",
+        MAJOR,
+        "{% set ns = namespace(late=false) %}" + _FLAG,
+        ("message.role == 'system' and not loop.first", "message.role in ['system', 'developer'] and not loop.first"),
+        why="Only long conversations show it.",
     ),
     MadePair(
         "a first template that was an error", "templates", MINOR, lambda: _files("{% for"), lambda: _files(_MISTRAL)
