@@ -6,6 +6,7 @@ the job that needs them, so that a job fails alone if one is missing.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import tempfile
@@ -13,14 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-_MAX_RENDERED = 2 * 1024 * 1024
-"""Longest text that a template may render, in characters; real prompts of the fixed conversations have thousands."""
-_SHOWN = 160
-"""How many characters of two different renderings are reported."""
+_HELD = {"auto_map", "quantization_config", "transformers_version"}
+_HELD_AT_TOP = {"dtype", "torch_dtype", "architectures", "model_type"}
+_MOST_LOST = 24
 
 
 def configs(pair: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
-    """Spell out the defaults of each config; None if the class rejects one of them."""
+    """Return what the config class holds after loading, for each config; None if the class rejects one of them."""
     # Config classes work without torch, whose import takes longer than everything else.
     sys.modules["torch"] = None  # type: ignore[assignment]
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -36,15 +36,98 @@ def configs(pair: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
 
 def _resolve(kind: Any, config: dict[str, Any]) -> dict[str, Any]:
     # A class never gets to see private keys, or those that name code.
-    held = {key: value for key, value in config.items() if _is_held(key)}
-    given = {key: value for key, value in config.items() if key not in held}
-    resolved = kind(**given).to_dict()
-    return {key: value for key, value in resolved.items() if not _is_held(key)} | held
+    given, held = _without_held(config, top=True)
+    resolved = _written(kind, given)
+    _put_back(resolved, held)
+    _put_back(resolved, _stripped(kind, given))
+    return resolved
 
 
-def _is_held(key: str) -> bool:
-    names = {"auto_map", "quantization_config", "transformers_version", "dtype", "architectures", "model_type"}
-    return key.startswith("_") or key in names
+def _written(kind: Any, given: dict[str, Any]) -> dict[str, Any]:
+    # A copy, because classes change nested objects in place; through JSON, as keys and tuples are in the file.
+    resolved = kind(**json.loads(json.dumps(given))).to_dict()
+    return dict(json.loads(json.dumps(_without_held(resolved, top=True)[0], default=str)))
+
+
+def _without_held(config: dict[str, Any], *, top: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split a config, and those nested in it, into what its class may see and what it may not."""
+    seen: dict[str, Any] = {}
+    held: dict[str, Any] = {}
+    for key, value in config.items():
+        if key.startswith("_") or key in _HELD or (top and key in _HELD_AT_TOP):
+            held[key] = value
+        elif isinstance(value, dict) and key.endswith("_config"):
+            seen[key], inner = _without_held(value)
+            if inner:
+                held[key] = inner
+        else:
+            seen[key] = value
+    return seen, held
+
+
+def _put_back(resolved: dict[str, Any], held: dict[str, Any]) -> None:
+    for key, value in held.items():
+        if isinstance(value, dict) and isinstance(resolved.get(key), dict):
+            _put_back(resolved[key], value)
+        else:
+            resolved[key] = value
+
+
+def _stripped(kind: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that a class throws away, in the config and in those nested in it.
+
+    A setting that only moves, such as rope_theta into rope_parameters, is not among them: with another value the class
+    holds something else.
+    """
+    from transformers.generation.configuration_utils import GenerationConfig
+
+    resolved = _written(kind, given)
+    # Every class passes these on to generation, whose settings are compared by themselves.
+    generation: Any = GenerationConfig
+    passed_on = set(generation().to_dict())
+    found: dict[str, Any] = {}
+    for path, value in _lost(given, resolved):
+        if path[-1] in passed_on:
+            continue
+        changed = json.loads(json.dumps(given))
+        _at(changed, path[:-1])[path[-1]] = _other(value)
+        try:
+            moved = _written(kind, changed) != resolved
+        except Exception:
+            moved = True
+        if not moved:
+            _at(found, path[:-1])[path[-1]] = value
+    return found
+
+
+def _lost(given: dict[str, Any], resolved: dict[str, Any]) -> list[tuple[list[str], Any]]:
+    """List the settings that are given and not held, with their paths."""
+    found: list[tuple[list[str], Any]] = []
+    for key, value in given.items():
+        held = resolved.get(key)
+        if key not in resolved and value is not None:
+            found.append(([key], value))
+        elif key.endswith("_config") and isinstance(value, dict) and isinstance(held, dict):
+            found += [([key, *path], inner) for path, inner in _lost(value, held)]
+    # A class is called once for each, so a file that is full of them must not take long.
+    return found[:_MOST_LOST]
+
+
+def _at(config: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    for key in path:
+        config = config.setdefault(key, {})
+    return config
+
+
+def _other(value: Any) -> Any:
+    """Return another value of the same kind."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    if isinstance(value, str):
+        return value + "x"
+    return [*value, 1] if isinstance(value, list) else {**value, "x": 1}
 
 
 def tokenizers(question: dict[str, Any]) -> list[dict[str, Any]]:
@@ -78,55 +161,22 @@ def loaded(question: dict[str, Any]) -> list[list[list[int]]]:
     return answers
 
 
-def templates(question: dict[str, Any]) -> list[list[str]]:
-    """Render the conversations with both templates; return name, before and after of each that differs."""
-    old, new = (_Template(**side) for side in question["sides"])
-    found = []
-    for name, variables in question["conversations"].items():
-        before, after = old.render(variables), new.render(variables)
-        if before != after:
-            # A few characters of context before the first difference.
-            at = max(0, _common(before, after) - 20)
-            found.append([name, before[at : at + _SHOWN], after[at : at + _SHOWN]])
-    return found
-
-
-def _common(one: str, other: str) -> int:
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
-
-
-class _Template:
-    """A chat template, in the same sandbox as in transformers 5.23 (utils/chat_template_utils.py)."""
-
-    def __init__(self, source: str, tokens: dict[str, Any]) -> None:
-        self.tokens = tokens
-        try:
-            self.compiled: Any = _environment().from_string(source)
-        except Exception as error:
-            self.compiled = None
-            self.error = f"<{type(error).__name__}>"
-
-    def render(self, variables: dict[str, Any]) -> str:
-        """Render one conversation. An exception is a result too: templates use them to reject conversations."""
-        if self.compiled is None:
-            return self.error
-        parts, size = [], 0
-        try:
-            # A copy, because templates can change lists in place.
-            for part in self.compiled.generate(**self.tokens, **json.loads(json.dumps(variables))):
-                parts.append(part)
-                size += len(part)
-                if size > _MAX_RENDERED:
-                    return "<too long>"
-        except MemoryError:
-            raise
-        except Exception as error:
-            return f"<{type(error).__name__}: {str(error)[:200]}>"
-        return "".join(parts)
+def templates(question: dict[str, Any]) -> dict[str, Any]:
+    """Compare two chat templates by their trees and by what they render."""
+    # Loaded on its own: the package around it must not be imported here.
+    folder = Path(__file__).with_name("chat_probe")
+    spec = importlib.util.spec_from_file_location(
+        "chat_probe", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(folder)
+    probe = sys.modules["chat_probe"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(probe)
+    return dict(probe.compare_templates(_environment, question["sides"], question["conversations"]))
 
 
 def _environment() -> Any:
+    """Make what transformers 5.23 compiles chat templates in (utils/chat_template_utils.py)."""
     import jinja2
     import jinja2.ext
     from jinja2.sandbox import ImmutableSandboxedEnvironment

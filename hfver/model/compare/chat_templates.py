@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,7 +12,7 @@ from hfver.model.compare.probe_texts import CONVERSATIONS
 from hfver.model.compare.sandbox import run_job
 from hfver.model.compare.settings.tokenizer import effective_settings
 
-__all__ = ["find_templates", "is_template_file", "render_differences"]
+__all__ = ["TemplateComparison", "compare_templates", "find_templates", "is_template_file"]
 
 _FILE = "chat_template.jinja"
 _JSON = "chat_template.json"
@@ -20,7 +21,7 @@ _CONFIG = "tokenizer_config.json"
 _PROCESSOR = "processor_config.json"
 DEFAULT = "default"
 SECONDS = 20.0
-"""Time limit for rendering with both templates; real ones need milliseconds."""
+"""Time limit for comparing two templates; making up conversations may take less than half of it."""
 
 
 def is_template_file(path: str) -> bool:
@@ -66,8 +67,24 @@ def _normalized(source: str) -> str:
     return source.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
 
 
-def render_differences(before: ParsedSide, after: ParsedSide, old: str, new: str) -> list[list[str]] | None:
-    """Render the fixed conversations with both templates.
+@dataclass(frozen=True)
+class TemplateComparison:
+    """Two templates compared.
+
+    Attributes:
+        same: Whether their syntax trees mean the same.
+        differences: Name or JSON, before and after of conversations that render differently. What the old template
+            refused is not among them.
+        unreached: What changed and was not reached by any conversation, each as a line of text.
+    """
+
+    same: bool
+    differences: tuple[tuple[str, str, str], ...] = ()
+    unreached: tuple[str, ...] = ()
+
+
+def compare_templates(before: ParsedSide, after: ParsedSide, old: str, new: str) -> TemplateComparison | None:
+    """Compare the trees of two templates, and render conversations with both until every changed branch was reached.
 
     Args:
         before: The side of the old template: its special tokens are inserted.
@@ -76,12 +93,15 @@ def render_differences(before: ParsedSide, after: ParsedSide, old: str, new: str
         new: Source of the new template.
 
     Returns:
-        Name, before and after of each conversation that renders differently; None if they could not be rendered.
+        What was found; None if they could not be rendered within the limits.
     """
     # Each template gets its own side's tokens: a changed bos_token changes the prompt like an edited template.
     sides = [{"source": source, "tokens": _tokens(side)} for side, source in ((before, old), (after, new))]
     answer = run_job("templates", json.dumps({"sides": sides, "conversations": CONVERSATIONS}), SECONDS)
-    return answer if isinstance(answer, list) else None
+    if not isinstance(answer, dict):
+        return None
+    differences = tuple((str(name), str(one), str(other)) for name, one, other in answer["differences"])
+    return TemplateComparison(bool(answer["same"]), differences, tuple(map(str, answer["unreached"])))
 
 
 def _tokens(side: ParsedSide) -> dict[str, str]:

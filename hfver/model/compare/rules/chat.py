@@ -2,68 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Sequence
 
 from hfver.core.version import Bump
-from hfver.model.compare.chat_templates import DEFAULT, find_templates, is_template_file, render_differences
+from hfver.model.compare.chat_templates import DEFAULT, is_template_file
 from hfver.model.compare.json_values import printable
 from hfver.model.compare.pair import Pair
 from hfver.model.compare.rule import Rule, RuleMatch
-
-
-@dataclass(frozen=True)
-class _TemplateChange:
-    """What happened to one template.
-
-    Attributes:
-        name: The template's name.
-        files: The files that contain it, before and after.
-        kind: What happened.
-        differences: Of an edited template: the conversations that render differently; None if that is unknown.
-    """
-
-    name: str
-    files: tuple[str, ...]
-    kind: Literal["added", "removed", "edited", "moved"]
-    differences: list[list[str]] | None = None
-
-    @property
-    def where(self) -> str:
-        return f"{self.files[-1]}:{self.title}"
-
-    @property
-    def title(self) -> str:
-        return printable(self.name)
-
-    @property
-    def subject(self) -> str:
-        """The template as the subject of a sentence."""
-        return "The default chat template" if self.name == DEFAULT else f"The chat template {self.title}"
-
-
-def _template_changes(pair: Pair) -> tuple[_TemplateChange, ...]:
-    return tuple(_find_changes(pair))
-
-
-def _find_changes(pair: Pair) -> Iterator[_TemplateChange]:
-    old, new = find_templates(pair.before), find_templates(pair.after)
-    for name in sorted(old.keys() | new.keys()):
-        files = tuple(templates[name][0] for templates in (old, new) if name in templates)
-        if name not in new or name not in old:
-            # In a file that is the same on both sides, the template is there; one side's copy was not fetched.
-            if any(path in pair.changed_files for path in files):
-                yield _TemplateChange(name, files, "removed" if name in old else "added")
-        elif old[name][1] != new[name][1]:
-            differences = render_differences(pair.before, pair.after, old[name][1], new[name][1])
-            yield _TemplateChange(name, files, "edited", differences)
-        elif files[0] != files[-1]:
-            yield _TemplateChange(name, files, "moved")
+from hfver.model.compare.template_changes import TemplateChange, template_changes
 
 
 def _breaking(pair: Pair) -> Iterable[RuleMatch]:
-    for change in pair.once(_template_changes):
+    for change in template_changes(pair):
         if change.kind == "removed":
             message = f"{change.subject} was removed: code that uses it fails or builds a different prompt."
             yield RuleMatch(change.where, message, change.title, None, files=change.files)
@@ -73,23 +23,35 @@ def _breaking(pair: Pair) -> Iterable[RuleMatch]:
                 "A chat template was added where there was none: code that checks for one now builds different prompts."
             )
             yield RuleMatch(change.where, message, None, change.title, files=change.files)
-        elif change.kind == "edited" and change.differences is None:
-            message = (
-                f"{change.subject} changed and could not be rendered within the limits of time and "
-                "memory, so prompts may differ."
-            )
-            note = f"{change.subject} could not be rendered; it counts as rendering differently."
-            yield RuleMatch(change.where, message, files=change.files, note=note)
-        elif change.differences:
-            yield _rendered_differently(change, change.differences)
+        elif change.kind == "edited":
+            yield from _edited(change)
 
 
-def _rendered_differently(change: _TemplateChange, differences: list[list[str]]) -> RuleMatch:
-    first, before, after = differences[0]
-    if len(differences) == 1:
-        which = f"the fixed conversation {first!r} differently"
-    else:
-        which = f"{len(differences)} fixed conversations differently, for example {first!r}"
+def _edited(change: TemplateChange) -> Iterable[RuleMatch]:
+    comparison = change.comparison
+    if comparison is None:
+        message = (
+            f"{change.subject} changed and could not be rendered within the limits of time and "
+            "memory, so prompts may differ."
+        )
+        note = f"{change.subject} could not be rendered; it counts as rendering differently."
+        yield RuleMatch(change.where, message, files=change.files, note=note)
+    elif comparison.differences:
+        yield _rendered_differently(change, comparison.differences)
+    elif comparison.unreached:
+        what = printable("; ".join(comparison.unreached[:3]), 400)
+        message = f"{change.subject} changed in places that no conversation reached ({what}), so prompts may differ."
+        note = f"{change.subject}: no conversation was found that reaches every change, so the higher level was taken."
+        yield RuleMatch(change.where, message, files=change.files, note=note)
+
+
+def _rendered_differently(change: TemplateChange, differences: Sequence[tuple[str, str, str]]) -> RuleMatch:
+    # A fixed conversation has a name that is easier to read than a whole conversation.
+    first, before, after = min(differences, key=lambda difference: (difference[0][:1] == "{", len(difference[0])))
+    shown = printable(first, 600)
+    which = f"{shown} differently" if first[:1] == "{" else f"the fixed conversation {shown!r} differently"
+    if len(differences) > 1:
+        which = f"{len(differences)} or more conversations differently, for example {shown}"
     message = (
         f"{change.subject} renders {which}: prompts change, and parsers of tool calls and reasoning may no longer fit."
     )
@@ -99,9 +61,9 @@ def _rendered_differently(change: _TemplateChange, differences: list[list[str]])
 chat_template = Rule(
     "chat-template",
     Bump.MAJOR,
-    change="a fixed conversation renders differently",
+    change="a conversation renders differently, or a changed branch could not be reached",
     breaks="parsers of tool calls and reasoning",
-    seen="rendering fixed conversations",
+    seen="rendering conversations that reach what changed",
     example=(
         "The generation prompt now ends in `<think>`.",
         "A server's reasoning parser waits for a tag that no longer appears in the output, and answers stay empty.",
@@ -111,9 +73,13 @@ chat_template = Rule(
 
 
 def _extended(pair: Pair) -> Iterable[RuleMatch]:
-    for change in pair.once(_template_changes):
-        if change.kind == "edited" and change.differences == []:
-            message = f"{change.subject} changed, but every fixed conversation renders as before."
+    for change in template_changes(pair):
+        comparison = change.comparison
+        if comparison is not None and not comparison.differences and not comparison.unreached:
+            message = (
+                f"{change.subject} changed. Conversations that reach every changed branch render as before, or were"
+                " refused before."
+            )
             yield RuleMatch(change.where, message, files=change.files)
         elif change.kind == "added" and change.name != DEFAULT:
             message = f"{change.subject} was added; it is used only by callers who ask for it by name."
@@ -123,12 +89,12 @@ def _extended(pair: Pair) -> Iterable[RuleMatch]:
 chat_template_extended = Rule(
     "chat-template-extended",
     Bump.MINOR,
-    change="the template changed, but every fixed conversation renders the same; or a template with a new name was"
-    " added",
+    change="the template changed, every changed branch was reached, and what the old template did not refuse renders"
+    " the same; or a template with a new name was added",
     breaks="nobody",
-    seen="rendering fixed conversations",
+    seen="rendering conversations that reach what changed",
     example=(
-        "The template now supports audio parts, which no caller could send before.",
+        "The template now accepts a message without content, which it refused before.",
         "Every conversation that worked still gives the same prompt.",
     ),
     detect=_extended,
@@ -136,7 +102,7 @@ chat_template_extended = Rule(
 
 
 def _moved(pair: Pair) -> Iterable[RuleMatch]:
-    changes = pair.once(_template_changes)
+    changes = template_changes(pair)
     for change in changes:
         if change.kind == "moved":
             message = f"{change.subject} moved to a different file; its text is the same."

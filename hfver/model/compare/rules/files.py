@@ -15,6 +15,7 @@ from hfver.model.compare.keys import match_setting
 from hfver.model.compare.pair import Pair
 from hfver.model.compare.rule import Rule, RuleMatch
 from hfver.model.compare.settings import all_settings, is_compared_by_setting
+from hfver.model.compare.template_changes import template_changes
 from hfver.model.compare.tokenizer_state import LEGACY, TOKENIZER, read_tokenizer
 
 # By name only: what a file contains is up to its author, and what loads it goes by the name.
@@ -138,6 +139,8 @@ def _means_the_same(pair: Pair, path: str) -> bool:
     """Return whether rules have compared all of a file and found nothing, or its values are equal."""
     if is_compared_by_setting(pair, path) or PurePosixPath(path).name in LEGACY:
         return True
+    if any(change.kind == "rewritten" and path in change.files for change in template_changes(pair)):
+        return True
     if path == TOKENIZER:
         return read_tokenizer(pair.before) is not None and read_tokenizer(pair.after) is not None
     is_json = path.endswith(".json") and all(side.content(path) is not None for side in (pair.before, pair.after))
@@ -148,7 +151,7 @@ rewritten = Rule(
     "rewritten",
     Bump.PATCH,
     change="a file's bytes changed and its meaning did not: key order, indentation, spelled-out defaults, a legacy key"
-    " name, an id as a list of one",
+    " name, an id as a list of one, comments in a chat template",
     breaks="nobody",
     seen="equal values, different digests",
     example=(

@@ -1,20 +1,26 @@
-"""``config.json``, compared by value: legacy names, spelled-out defaults and single ids in lists are no changes."""
+"""``config.json``, compared by what its class holds after loading: spelled-out defaults are no changes.
+
+Where the class is not known, not installed or rejects the file, the values in the file are compared.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from hfver.model.compare.json_values import ABSENT, flatten
-from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
+from hfver.model.compare.json_values import ABSENT, same_value
+from hfver.model.compare.keys import UNKNOWN, ChangedSetting, KeyRules, changed_settings
 from hfver.model.compare.pair import Pair, ParsedSide
 from hfver.model.compare.sandbox import resolve_configs
+from hfver.model.compare.settings.class_defaults import defaults_of
+from hfver.model.compare.settings.without_effect import has_no_effect
 
 __all__ = ["normalized_ids", "owns", "plain_config", "settings"]
 
-# The first row that matches a key wins: vocab_size is not a dimension, but type_vocab_size is one. Keys of training,
-# such as dropout, are metadata, because they change nothing in eval mode.
+# The first row that matches a key wins: vocab_size is not a dimension, but type_vocab_size is one. What no row matches
+# is metadata if it is in the table of settings without effect.
 _RULES = KeyRules.compile(
     [
         ("architecture", r"model_type|architectures|is_decoder|is_encoder_decoder|add_cross_attention"),
@@ -52,18 +58,27 @@ _RULES = KeyRules.compile(
             r"|state_size|conv_kernel|expand|type_vocab_size",
         ),
         ("processor", r"image_size|num_channels|num_mel_bins|sampling_rate"),
-        (
-            "metadata",
-            r"transformers_version|_?name_or_path|_commit_hash|use_cache|return_dict\w*|output_\w+|torchscript"
-            r"|_attn_implementation_autoset|gradient_checkpointing|use_bfloat16|initializer_\w+|\w*init_std"
-            r"|(\w+_)?(dropout|layerdrop|drop_rate|pdrop)(_\w+)?|router_aux_loss_coef|router_jitter_noise|router_z_loss_coef"
-            r"|pretraining_tp|\w+_loss_(coef|weight|reduction)|chunk_size_feed_forward|unsloth_\w+|finetuning_task",
-        ),
     ]
 )
-_NO_DEFAULT = ("metadata", "remote-code", "quantization", "dtype", "minimum-library")
-"""Rules on keys that a config class either has no default for, or whose default does not matter."""
+# A difference in these alone needs no class: nothing is derived from them, and they have no defaults.
+_PLAIN = frozenset({"transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype", "auto_map"})
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_QUANTIZATION = {
+    "bitsandbytes": "BitsAndBytesConfig",
+    "gptq": "GPTQConfig",
+    "awq": "AwqConfig",
+    "aqlm": "AqlmConfig",
+    "eetq": "EetqConfig",
+    "hqq": "HqqConfig",
+    "quanto": "QuantoConfig",
+    "fp8": "FineGrainedFP8Config",
+    "fbgemm_fp8": "FbgemmFp8Config",
+    "bitnet": "BitNetQuantConfig",
+    "auto-round": "AutoRoundConfig",
+    "mxfp4": "Mxfp4Config",
+}
+# What a class takes for a null, where its source does not say so by a default (BitsAndBytesConfig.__init__).
+_SET_WHEN_UNSET = {"bitsandbytes": {"bnb_4bit_compute_dtype": "float32", "bnb_4bit_quant_storage": "uint8"}}
 _RENAMED = {"torch_dtype": "dtype"}
 _ROPE = ("rope_scaling", "rope_theta", "partial_rotary_factor")
 
@@ -86,6 +101,7 @@ def settings(pair: Pair) -> Iterator[ChangedSetting]:
 
 
 def _settings(pair: Pair, path: str) -> Iterator[ChangedSetting]:
+    given = [side.object(path) for side in (pair.before, pair.after)]
     old, new = (plain_config(side, path) for side in (pair.before, pair.after))
     if not old or not new:
         # The config was added, removed or cannot be read: a list of all its keys would say nothing more.
@@ -97,18 +113,68 @@ def _settings(pair: Pair, path: str) -> Iterator[ChangedSetting]:
         # Keys that only one of two model types has say nothing beyond the change of the type.
         common = old.keys() & new.keys() | {"model_type"}
         old, new = ({key: value for key, value in config.items() if key in common} for config in (old, new))
-    elif _one_sided(old, new):
-        old, new = resolve_configs(old, new)
-        old, new = normalized_config(old), normalized_config(new)
-    yield from changed_settings(path, old, new, _RULES)
+    elif _needs_class(*given):
+        old, new = _effective(pair, path, *given)
+    for setting in changed_settings(path, old, new, _RULES):
+        known = setting.rule != UNKNOWN or not has_no_effect(setting.key, old, new)
+        yield setting if known else replace(setting, rule="metadata")
+
+
+def _needs_class(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Return whether anything differs of which a config class may make something else."""
+    one, other = ({key: value for key, value in config.items() if key not in _PLAIN} for config in (old, new))
+    return not same_value(one, other)
+
+
+def _effective(
+    pair: Pair, path: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the config class holds on both sides; what the files say if it is unknown or rejects one."""
+    resolved = resolve_configs(old, new)
+    if resolved == (old, new):
+        return plain_config(pair.before, path), plain_config(pair.after, path)
+    one, other = (
+        _with_dtype(normalized_config(config), side, path)
+        for config, side in zip(resolved, (pair.before, pair.after), strict=True)
+    )
+    return _without_nulls(one, other), _without_nulls(other, one)
+
+
+def _without_nulls(config: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop nulls that the other side does not have: what the class knows is there on both sides, null or not."""
+    return {key: value for key, value in config.items() if value is not None or key in other}
+
+
+def normalized_quantization(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a quantization config with the defaults of its class; a null in there is "not set"."""
+    # bitsandbytes writes these twice.
+    given = {key: value for key, value in config.items() if value is not None and not key.startswith("_load_in_")}
+    method = given.get("quant_method", "bitsandbytes" if {"load_in_4bit", "load_in_8bit"} & given.keys() else None)
+    known = defaults_of(_QUANTIZATION.get(str(method), "")) or {}
+    unset = _SET_WHEN_UNSET.get(str(method), {})
+    defaults = {key: value for key, value in {**known, **unset}.items() if value is not None}
+    return {**defaults, **given, **({"quant_method": method} if method else {})}
 
 
 def plain_config(side: ParsedSide, path: str) -> dict[str, Any]:
     """Return a config with the names of transformers 5, and with the dtype of the weights if it names none."""
-    config = normalized_config(side.object(path))
+    return _with_dtype(normalized_config(side.object(path)), side, path)
+
+
+def _with_dtype(config: dict[str, Any], side: ParsedSide, path: str) -> dict[str, Any]:
     if config and "dtype" not in config and (dtype := _stored_dtype(side, path)):
         config["dtype"] = dtype
-    return config
+    # A nested config that names no dtype is loaded with that of the whole.
+    return _with_inner_dtype(config, config.get("dtype"))
+
+
+def _with_inner_dtype(config: dict[str, Any], dtype: Any) -> dict[str, Any]:
+    found = dict(config)
+    for key, value in config.items():
+        if isinstance(value, dict) and key.endswith("_config") and "model_type" in value:
+            inner = value if value.get("dtype") is not None or dtype is None else {**value, "dtype": dtype}
+            found[key] = _with_inner_dtype(inner, inner.get("dtype"))
+    return found
 
 
 def normalized_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,6 +196,8 @@ def _normalized_value(key: str, value: Any) -> Any:
         return normalized_ids(value)
     if key == "label2id" and isinstance(value, dict):
         return {str(name): number for name, number in value.items()}
+    if key == "quantization_config" and isinstance(value, dict):
+        return normalized_quantization(value)
     return normalized_config(value) if isinstance(value, dict) and key.endswith("_config") else value
 
 
@@ -148,7 +216,8 @@ def _normalized_rope(config: dict[str, Any]) -> dict[str, Any]:
         return config
     # A value that is no object is kept as it is and compared as it is.
     held = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    if not isinstance(held, dict):
+    # Nor is one that holds an object for each type of layer: only its class knows what these share.
+    if not isinstance(held, dict) or any(isinstance(value, dict) for value in held.values()):
         return config
     rope = dict(held)
     kind = rope.pop("type", None)
@@ -166,9 +235,3 @@ def _stored_dtype(side: ParsedSide, path: str) -> str | None:
     found = {tensor.dtype for name, tensor in side.main_tensors.items() if name.startswith(folder)}
     names = {_DTYPES[dtype] for dtype in found if dtype in _DTYPES}
     return names.pop() if len(names) == 1 else None
-
-
-def _one_sided(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Return whether a key exists on one side only, perhaps because just that side spells out a default."""
-    keys = dict(flatten(old)).keys() ^ dict(flatten(new)).keys()
-    return any(_RULES.rule_of(key) not in _NO_DEFAULT for key in keys)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
 from hfver.model.compare.pair import Pair, ParsedSide
+from hfver.model.compare.settings.class_defaults import defaults_of
 
 _OLD = "preprocessor_config.json"
 _NEW = "processor_config.json"
 _VIDEO = "video_preprocessor_config.json"
 _NAMES = (_OLD, _NEW, _VIDEO)
 _PARTS = ("image_processor", "feature_extractor")
+_CLASS_KEYS = ("image_processor_type", "video_processor_type", "feature_extractor_type")
+_IMAGE = ("ImageProcessor", "VideoProcessor", "ImageProcessorFast", "ImageProcessorPil")
+_SIZES = ("size", "crop_size", "pad_size")
 _RULES = KeyRules.compile(
     [
         ("remote-code", r"(.*\.)?(auto_map|custom_pipelines)(\..*)?|(.*\.)?_\w+_internal(\..*)?"),
@@ -50,5 +54,40 @@ def _effective(side: ParsedSide, names: list[str]) -> dict[str, Any]:
     video |= held if isinstance(held, dict) else {}
     # The rules on chat templates compare what it renders.
     new.pop("chat_template", None)
-    # The newer file has precedence, as in transformers 5.
-    return old | new | ({"video_processor": video} if video else {})
+    # The newer file has precedence, as in transformers 5. What is null was not set.
+    merged = _with_defaults(old) | {key: value for key, value in new.items() if value is not None}
+    return merged | ({"video_processor": _with_defaults(video)} if video else {})
+
+
+def _with_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the class holds after loading; without a known class, what is given."""
+    kind = _class_of(given)
+    known = defaults_of(kind) if kind and "auto_map" not in given else None
+    held = {key: value for key, value in given.items() if value is not None and key not in _CLASS_KEYS}
+    # A feature extractor takes a null for a value; the classes of images and video take it for "not set".
+    if known and not kind.endswith(_IMAGE):
+        held |= {key: None for key, value in given.items() if value is None and known.get(key) is not None}
+    merged = {**(known or {}), **held}
+    square = bool(merged.pop("default_to_square", True))
+    sized = {key: _size(merged[key], square or key != "size") for key in _SIZES if key in merged}
+    result = {key: value for key, value in (merged | sized).items() if value is not None or key in held}
+    return result | ({"class": kind} if kind else {})
+
+
+def _class_of(given: Mapping[str, Any]) -> str:
+    """Return the name of the class that loads these settings (ImageProcessor of transformers 5, AutoImageProcessor)."""
+    kind = next((given[key] for key in _CLASS_KEYS if isinstance(given.get(key), str)), "")
+    if kind and kind == given.get("feature_extractor_type") and defaults_of(kind) is None:
+        kind = kind.replace("FeatureExtractor", "ImageProcessor")
+    # The fast classes of transformers 4 are the only ones of transformers 5.
+    short = kind.removesuffix("Fast")
+    return short if defaults_of(kind) is None or defaults_of(short) is not None else kind
+
+
+def _size(value: Any, square: bool) -> Any:
+    """Return a size in the form of today: older files hold a number or a list (get_size_dict)."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"height": value, "width": value} if square else {"shortest_edge": value}
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return {"height": value[0], "width": value[1]}
+    return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value

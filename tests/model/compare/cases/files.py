@@ -20,10 +20,12 @@ from tests.model.compare.edits import (
     reordered,
     settings,
     swapped,
+    template,
     tokenizer,
     undefaulted,
     without,
 )
+from tests.model.smoke.tiny import CHATML
 
 CASES = (
     Case(
@@ -53,6 +55,8 @@ CASES = (
             settings(GEN, temperature=1.0),
             settings(TOK, model_max_length=10**31),
             SPELLED_OUT,
+            template(CHATML + "{# a comment #}"),
+            template(CHATML.replace("m['role']", "m.role")),
         ),
         (config(mlp_bias=True), put("config.json", "{"), tokenizer(swapped)),
     ),

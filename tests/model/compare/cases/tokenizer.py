@@ -115,6 +115,7 @@ CASES = (
             template("{% for"),
             drop("chat_template.jinja"),
             in_config(CHATML + "!"),
+            template("{% if audio %}x{% endif %}" + CHATML),
         ),
         (
             template(CHATML + "{# a comment #}"),
@@ -136,8 +137,8 @@ CASES = (
         "bot",
         MINOR,
         (
-            template(CHATML + "{# a comment #}"),
-            template("{% if audio %}x{% endif %}" + CHATML),
+            template(CHATML.replace("m['content']", "(m['content'] or '')")),
+            template(CHATML.replace("for m in", "for turn in").replace("m['", "turn['")),
             put("additional_chat_templates/rag.jinja", CHATML),
         ),
         (template(CHATML + "x"), in_config(), template("{% if tools %}x{% endif %}" + CHATML)),
