@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +17,7 @@ from tests.model.compare.tokenizer_pairs import PAIRS, ROWS, Files, TokenizerPai
 
 
 def side(files: Files) -> Side:
-    contents = {**files, "config.json": json.dumps({"vocab_size": ROWS}).encode()}
+    contents = {"config.json": json.dumps({"vocab_size": ROWS}).encode(), **files}
     identities = {name: f"sha256:{hashlib.sha256(data).hexdigest()}" for name, data in contents.items()}
     return Side(name="made", files=identities, contents=contents)
 
@@ -32,7 +35,18 @@ def test_the_level_is_that_of_the_loaded_tokenizers(pair: TokenizerPair) -> None
     assert difference.level is expected(pair), difference
 
 
+OLDEST = re.findall(r"transformers>=([\d.]+)", (Path(__file__).parents[3] / "pyproject.toml").read_text())[0]
+"""The oldest version that is allowed. ``make test-oldest`` runs this file with it."""
+
+
+def test_the_levels_that_depend_on_the_version_of_transformers() -> None:
+    """The list is complete for the pairs above, because each is tried with the oldest version and with the newest."""
+    assert [pair.name for pair in PAIRS if pair.oldest] == ["Llama's class on a byte-level file"]
+
+
 def expected(pair: TokenizerPair) -> Bump:
+    if pair.oldest and (version("transformers") + ".").startswith(OLDEST + "."):
+        return pair.oldest
     if pair.needs and not find_spec(pair.needs):
         return Bump.MAJOR
     return pair.level

@@ -457,4 +457,43 @@ PAIRS: tuple[TokenizerPair, ...] = (
     TokenizerPair(
         "key order", unigram, within(JSON, lambda held: held.update(dict(reversed(list(held.items()))))), PATCH
     ),
+    # Where versions of transformers might disagree; in the first they do
+    # (5.3 builds a Llama's pre-tokenizer for it, later versions keep that of the file).
+    TokenizerPair(
+        "Llama's class on a byte-level file",
+        byte_level,
+        keys(TOK, tokenizer_class="LlamaTokenizer"),
+        PATCH,
+        oldest=MAJOR,
+    ),
+    TokenizerPair(
+        "truncation stored, class rebuilds",
+        gemma,
+        _set("truncation", value={"direction": "Right", "max_length": 8, "strategy": "LongestFirst", "stride": 0}),
+        MAJOR,
+    ),
+    TokenizerPair("pre-tokenizer that the class ignores", gemma, _set("pre_tokenizer", value=None), PATCH),
+    TokenizerPair(
+        "post-processor that the class keeps",
+        llama,
+        _set(
+            "post_processor",
+            value={"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        ),
+        MAJOR,
+    ),
+    TokenizerPair(
+        "accents",
+        word_pieces,
+        keys(TOK, strip_accents=True),
+        MAJOR,
+        first=keys(TOK, tokenizer_class="BertTokenizer", do_lower_case=False),
+    ),
+    TokenizerPair(
+        "class of the model's type",
+        gemma,
+        keys(TOK, tokenizer_class=...),
+        PATCH,
+        first=put("config.json", {"model_type": "gemma", "vocab_size": ROWS}),
+    ),
 )

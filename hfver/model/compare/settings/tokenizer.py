@@ -81,7 +81,7 @@ def owns(_pair: Pair, path: str) -> bool:
 _VISIBLE = frozenset({"padding_side", "truncation_side", "clean_up_tokenization_spaces", "split_special_tokens"})
 """Settings whose effect the state of the loaded tokenizer shows.
 
-transformers 5 ignores ``pad_token_type_id`` and ``pad_to_multiple_of``, and transformers 4 does not: they are not listed.
+transformers 5 ignores ``pad_token_type_id`` and ``pad_to_multiple_of``, but transformers 4 does not: they stay out.
 """
 
 
