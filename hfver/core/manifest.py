@@ -141,6 +141,9 @@ class Manifest(BaseModel):
     """The refusals that the author overrode, by name; ``because`` says why. hfver 0.1 ignores this key."""
     levels: Mapping[str, Bump] | None = None
     """The levels of rules that the policy changed."""
+    libraries: Mapping[str, str] = Field(default_factory=dict)
+    """The versions of transformers and tokenizers that this release was compared with the previous one with; they
+    decide what the files mean, so that the bump can be checked again. hfver 0.1 ignores this key."""
     created_at: datetime
     created_by: str
     smoke: Mapping[str, Any] | None = None
@@ -150,7 +153,8 @@ class Manifest(BaseModel):
     def encode(self) -> bytes:
         """Encode the manifest: with sorted keys, two spaces of indentation, and a final newline."""
         # Left out while empty, so that what has no overrides is encoded as hfver 0.1 does.
-        data = self.model_dump(mode="json", by_alias=True, exclude=None if self.allowed else {"allowed"})
+        empty = {name for name in ("allowed", "libraries") if not getattr(self, name)}
+        data = self.model_dump(mode="json", by_alias=True, exclude=empty)
         return (json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
 
     @classmethod

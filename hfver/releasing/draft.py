@@ -178,6 +178,7 @@ def _manifest(
         because=choice.because or (request.because if allowed else None),
         allowed=allowed,
         levels=policy.rules or None,
+        libraries=choice.difference.libraries,
         created_at=now,
         created_by=repo.hub.user,
         smoke=smoke.summary().model_dump() if smoke else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def test_the_change_decides(local_hub: LocalHub, folder: Path) -> None:
 
 def test_a_lower_level_needs_a_reason_which_is_recorded(local_hub: LocalHub, folder: Path) -> None:
     release(folder, local_hub)
+    assert "libraries" not in lines(local_hub)[0]  # it was compared with nothing
     edit(folder, "generation_config.json", eos_token_id=5)
     with pytest.raises(PolicyViolation, match="MAJOR") as caught:
         release(folder, local_hub, bump="minor")
@@ -73,6 +75,7 @@ def test_a_lower_level_needs_a_reason_which_is_recorded(local_hub: LocalHub, fol
     assert done.because == "nobody stops on it"
     assert "nobody stops on it" in changelog(local_hub, "1.1.0")
     assert lines(local_hub)[0]["because"] == "nobody stops on it"
+    assert lines(local_hub)[0]["libraries"] == {name: installed(name) for name in ("tokenizers", "transformers")}
 
 
 def test_a_higher_level_needs_no_reason(local_hub: LocalHub, folder: Path) -> None:

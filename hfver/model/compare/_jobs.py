@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -146,21 +145,6 @@ def _encoded(tokenizer: Any, texts: list[str]) -> dict[str, Any]:
     return {"parts": parts, "ids": [[tokenizer.encode(text).ids, tokenizer.encode(text, "b").ids] for text in texts]}
 
 
-def loaded(question: dict[str, Any]) -> list[list[list[int]]]:
-    """Encode the texts as AutoTokenizer.from_pretrained would, without running any code from the repo."""
-    sys.modules["torch"] = None  # type: ignore[assignment]
-    from transformers import AutoTokenizer
-
-    answers = []
-    for files in question["sides"]:
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in files.items():
-                Path(folder, name).write_text(content, encoding="utf-8")
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            answers.append([tokenizer(text)["input_ids"] for text in question["texts"]])
-    return answers
-
-
 def templates(question: dict[str, Any]) -> dict[str, Any]:
     """Compare two chat templates by their trees and by what they render."""
     # Loaded on its own: the package around it must not be imported here.
@@ -233,4 +217,4 @@ def _generation() -> Any:
     return Generation
 
 
-JOBS = {"configs": configs, "tokenizers": tokenizers, "loaded": loaded, "templates": templates}
+JOBS = {"configs": configs, "tokenizers": tokenizers, "templates": templates}

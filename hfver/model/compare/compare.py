@@ -14,6 +14,7 @@ from hfver.model.compare.json_values import brief, printable
 from hfver.model.compare.pair import Pair
 from hfver.model.compare.rule import Rule, RuleMatch
 from hfver.model.compare.rules import RULES
+from hfver.model.compare.sandbox import library_versions
 
 __all__ = ["compare"]
 
@@ -44,6 +45,7 @@ def compare(before: Side, after: Side, *, levels: Mapping[str, Bump] | None = No
         changes=tuple(changes),
         notes=tuple(dict.fromkeys(match.note for _, match in found if match.note)),
         weights=_weights(Pair(before, after)),
+        libraries=library_versions(),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-__all__ = ["is_compared_name", "is_needed", "needs_content"]
+__all__ = ["is_compared_name", "is_needed", "is_tokenizer_file", "needs_content"]
 
 _MIB = 1024 * 1024
 MAX_CONFIG = 4 * _MIB
@@ -23,14 +23,21 @@ _CONFIG = re.compile(
     r"|chat_template\.(jinja|json)|.*\.safetensors\.index(\..+)?\.json"
 )
 _TEMPLATES = "additional_chat_templates/"
-# Wider than _TOKENIZER: the rules cannot read tokenizer.model, but it is a file of the tokenizer all the same.
-_ANY_TOKENIZER = re.compile(r"token|vocab|merges|sentencepiece|spiece")
+_ANY_TOKENIZER = re.compile(
+    r"[^/]*(token|vocab|merges|sentencepiece|spiece)[^/]*\.(json|txt|model)|[^/]*\.(model|spm|bpe|codes|tiktoken|vocab)"
+)
+"""Wider than _TOKENIZER: files that hfver cannot read itself, and that a tokenizer is loaded from all the same."""
 
 
 def is_compared_name(path: str) -> bool:
     """Return whether the rules read files of this name."""
     name = PurePosixPath(path).name
     return bool(_CONFIG.fullmatch(name) or _TOKENIZER.fullmatch(name)) or _is_template(path)
+
+
+def is_tokenizer_file(path: str) -> bool:
+    """Return whether a tokenizer may be loaded from a file of this name."""
+    return bool(_ANY_TOKENIZER.fullmatch(PurePosixPath(path).name))
 
 
 def needs_content(path: str, size: int) -> bool:
@@ -59,17 +66,21 @@ def is_needed(path: str, size: int, files: Mapping[str, str], others: Mapping[st
         files: The identities of all files on its side, by path.
         others: The identities of all files on the other side, by path.
     """
-    if not needs_content(path, size):
+    if not needs_content(path, size) and not _is_vocabulary(path, size, files):
         return False
-    # When any file of a tokenizer differs, the rules encode texts with the whole tokenizer.
-    return size <= SMALL or any(others.get(near) != files[near] for near in _related(path, files))
+    # When any file of a tokenizer differs, the whole tokenizer is loaded.
+    return size <= SMALL or any(files.get(near) != others.get(near) for near in _related(path, {**others, **files}))
+
+
+def _is_vocabulary(path: str, size: int, files: Mapping[str, str]) -> bool:
+    """Return whether the tokens are in this file alone: where there is a tokenizer.json, loaders take that."""
+    beside = str(PurePosixPath(path).with_name("tokenizer.json"))
+    return is_tokenizer_file(path) and beside not in files and size <= MAX_TOKENIZER
 
 
 def _related(path: str, files: Mapping[str, str]) -> Iterator[str]:
     """Yield the files that the same rules read: those of the whole tokenizer, or the file alone."""
-    folder, name = PurePosixPath(path).parent, PurePosixPath(path).name
+    folder = PurePosixPath(path).parent
     yield path
-    if _ANY_TOKENIZER.search(name):
-        for near in files:
-            if PurePosixPath(near).parent == folder and _ANY_TOKENIZER.search(PurePosixPath(near).name):
-                yield near
+    if is_tokenizer_file(path):
+        yield from (near for near in files if PurePosixPath(near).parent == folder and is_tokenizer_file(near))

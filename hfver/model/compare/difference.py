@@ -98,12 +98,15 @@ class Difference:
         changes: Every change: the highest level first, then in the order of the rules.
         notes: What could not be determined, so that the higher level was taken.
         weights: How much of the weights changed.
+        libraries: The versions of the libraries that the tokenizers and configs were read with, by name: with other
+            versions the level may be a different one.
     """
 
     level: Bump | None
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
     weights: ChangedWeights = ChangedWeights()
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for ``--json``; the caller adds ``from`` and ``to``."""
@@ -111,6 +114,7 @@ class Difference:
             "level": self.level.value if self.level else "none",
             "changes": [change.to_json() for change in self.changes],
             "notes": list(self.notes),
+            "libraries": dict(self.libraries),
         }
 
 

@@ -5,15 +5,17 @@ When it fails, callers fall back to what they can see without it, and take the h
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from hfver.model.child import Child, ChildStopped, JobRaised, Limits
 
-__all__ = ["resolve_configs", "run_job"]
+__all__ = ["library_versions", "resolve_configs", "run_job"]
 
 SECONDS = 60.0
 """Time limit of one job. The largest tokenizers load in 3 s, transformers on a busy machine in 10 s."""
@@ -24,9 +26,21 @@ MEMORY, CONFIG_MEMORY = 4 * 1024**3, 1024**3
 """Bytes that a job may allocate, and that the defaults of two configs may."""
 
 _JOBS = Path(__file__).with_name("_jobs.py")
+_FILES = {"loaded": Path(__file__).with_name("_tokenizer_jobs.py")}
+"""The jobs that are in a file of their own."""
 _MAX_ANSWERS = 64
 """How many answers are remembered: rules ask the same questions, and a long-running process compares many pairs."""
 _ANSWERS: dict[str, Any] = {}
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries whose classes decide what two checkpoints mean; without the missing ones."""
+    found = {}
+    # The child imports what this process would, so they need not be loaded to be known.
+    for name in ("tokenizers", "transformers"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def resolve_configs(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -44,7 +58,7 @@ def run_job(job: str, question: str, seconds: float = SECONDS) -> Any:
     """Run a job in a child process; each question is asked once.
 
     Args:
-        job: Name of a function in ``_jobs.py``.
+        job: Name of a job in ``_jobs.py`` or ``_tokenizer_jobs.py``.
         question: Its argument as JSON.
         seconds: Time limit.
 
@@ -65,7 +79,7 @@ def _run(job: str, question: str, seconds: float) -> Any:
     # The elapsed time decides; the limit on processor time ends a child whose parent was killed.
     cpu = int(seconds) + 5
     try:
-        with Child(_JOBS, memory=memory, cpu=cpu) as child:
+        with Child(_FILES.get(job, _JOBS), memory=memory, cpu=cpu) as child:
             return child.ask(job, question, Limits(cpu=cpu, wall=seconds))
     except (OSError, ChildStopped, JobRaised):
         return None

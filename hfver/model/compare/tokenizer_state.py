@@ -16,6 +16,7 @@ from hfver.model.compare.pair import Pair, ParsedSide
 __all__ = [
     "CONFIG",
     "LEGACY",
+    "SPECIAL",
     "TOKENIZER",
     "TokenizerState",
     "added_tokenizer",
@@ -27,6 +28,7 @@ __all__ = [
 
 TOKENIZER = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
+SPECIAL = "special_tokens_map.json"
 LEGACY = ("vocab.json", "vocab.txt", "merges.txt", "added_tokens.json")
 """The files of tokenizers from before tokenizer.json."""
 _FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")

@@ -12,6 +12,7 @@ from hfver.model.compare.compared_files import is_compared_name
 from hfver.model.compare.folders import further_folder
 from hfver.model.compare.json_values import printable, same_value
 from hfver.model.compare.keys import match_setting
+from hfver.model.compare.loaded_tokenizers import loaded_comparison
 from hfver.model.compare.pair import Pair
 from hfver.model.compare.rule import Rule, RuleMatch
 from hfver.model.compare.settings import all_settings, is_compared_by_setting
@@ -137,7 +138,7 @@ def _explain_rewritten(pair: Pair, path: str) -> RuleMatch | None:
 
 def _means_the_same(pair: Pair, path: str) -> bool:
     """Return whether rules have compared all of a file and found nothing, or its values are equal."""
-    if is_compared_by_setting(pair, path) or PurePosixPath(path).name in LEGACY:
+    if is_compared_by_setting(pair, path) or PurePosixPath(path).name in LEGACY or _is_loaded_alike(pair, path):
         return True
     if any(change.kind == "rewritten" and path in change.files for change in template_changes(pair)):
         return True
@@ -145,6 +146,12 @@ def _means_the_same(pair: Pair, path: str) -> bool:
         return read_tokenizer(pair.before) is not None and read_tokenizer(pair.after) is not None
     is_json = path.endswith(".json") and all(side.content(path) is not None for side in (pair.before, pair.after))
     return is_json and same_value(pair.before.json(path), pair.after.json(path))
+
+
+def _is_loaded_alike(pair: Pair, path: str) -> bool:
+    """Return whether a file belongs to tokenizers that were loaded, and whose states are equal."""
+    loaded = loaded_comparison(pair, str(PurePosixPath(path).parent))
+    return loaded is not None and path in loaded.paths and loaded.is_equal
 
 
 rewritten = Rule(

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from hfver.core.plural import counted
 from hfver.core.version import Bump
 from hfver.model.compare.json_values import brief
 from hfver.model.compare.keys import ChangedSetting, match_setting
+from hfver.model.compare.loaded_tokenizers import LoadedComparison, loaded_comparison, loaded_comparisons
 from hfver.model.compare.pair import Pair, ParsedSide
 from hfver.model.compare.rule import Rule, RuleMatch
-from hfver.model.compare.rules.tokens import first_tokens
+from hfver.model.compare.rules.loaded import describe_texts, first_tokens
 from hfver.model.compare.settings import all_settings
-from hfver.model.compare.tokenizer_probe import ids_differ_when_loaded
 from hfver.model.compare.tokenizer_state import (
     CONFIG,
     LEGACY,
@@ -45,7 +46,13 @@ def _embedding_rows(side: ParsedSide) -> int | None:
 def _appended(pair: Pair) -> Iterable[RuleMatch]:
     found = _find_appended(pair)
     if found:
-        yield _match_appended(found, _embedding_rows(pair.after))
+        files = {
+            path
+            for comparison in loaded_comparisons(pair).values()
+            if comparison
+            for path in comparison.changed_files(pair)
+        }
+        yield replace(_match_appended(found, _embedding_rows(pair.after)), files=tuple(sorted(files)))
     for setting in all_settings(pair):
         if setting.rule == "tokens-appended":
             yield match_setting(setting, "the new tokens are special, and all other tokens are unchanged.")
@@ -60,6 +67,12 @@ def _find_appended(pair: Pair) -> dict[str, tuple[int, str]]:
             # A whole tokenizer.json that is new beside legacy files repeats their tokens.
             if old.ids or path != TOKENIZER:
                 found |= {token: (new.ids[token], path) for token in appended_tokens(old, new)}
+    for comparison in loaded_comparisons(pair).values():
+        if comparison is not None:
+            where = comparison.where(pair)
+            found |= {t: (number, where) for t, number in comparison.tokens.appended.items() if t not in found}
+    if loaded_comparison(pair):
+        return found
     if CONFIG in pair.changed_files and added_tokens_decoder(pair.before):
         old_rows, new_rows = added_tokens_decoder(pair.before), added_tokens_decoder(pair.after)
         found |= {t: (row[0], CONFIG) for t, row in new_rows.items() if t not in old_rows and t not in found}
@@ -110,22 +123,19 @@ tokens_appended = Rule(
 
 
 def _class(pair: Pair) -> Iterable[RuleMatch]:
-    settings = [setting for setting in all_settings(pair) if setting.rule == "tokenizer-class"]
-    if not settings:
-        return
-    ids_differ = ids_differ_when_loaded(pair)
-    for setting in settings:
-        yield _match_class(setting, ids_differ)
+    for setting in all_settings(pair):
+        if setting.rule == "tokenizer-class":
+            yield _match_class(setting, loaded_comparison(pair, str(PurePosixPath(setting.path).parent)))
 
 
-def _match_class(setting: ChangedSetting, ids_differ: bool | None) -> RuleMatch:
-    if ids_differ is None:
+def _match_class(setting: ChangedSetting, loaded: LoadedComparison | None) -> RuleMatch:
+    if loaded is None:
         match = match_setting(setting, "the tokenizers could not be loaded, so any token id may have changed.")
         note = "transformers could not load the tokenizers; a changed class or flag counts as changing token ids."
         return replace(match, note=note)
-    if ids_differ:
-        return match_setting(setting, "text is tokenized differently.")
-    return replace(match_setting(setting, "all fixed texts are tokenized as before."), level=Bump.PATCH)
+    if not loaded.is_breaking and not loaded.texts:
+        return replace(match_setting(setting, "the loaded tokenizer works as before."), level=Bump.PATCH)
+    return match_setting(setting, describe_texts(loaded))
 
 
 tokenizer_class = Rule(
@@ -133,8 +143,8 @@ tokenizer_class = Rule(
     Bump.MAJOR,
     change="`tokenizer_class`, `add_bos_token`, `add_eos_token` or another flag changed",
     breaks="loaders",
-    seen="fixed texts, through AutoTokenizer",
-    levels="patch where all fixed texts are tokenized as before",
+    seen="the tokenizer that AutoTokenizer loads",
+    levels="patch where the loaded tokenizer is the same",
     example=(
         "`tokenizer_class` changes from PreTrainedTokenizerFast to LlamaTokenizer.",
         "transformers builds a different pre-tokenizer for it, and text is tokenized differently (transformers#48641).",

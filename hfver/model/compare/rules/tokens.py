@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,9 +11,11 @@ from hfver.core.plural import counted
 from hfver.core.version import Bump
 from hfver.model.compare.json_values import brief, printable, same_value
 from hfver.model.compare.keys import match_setting
+from hfver.model.compare.loaded_tokenizers import loaded_comparison, loaded_comparisons
 from hfver.model.compare.pair import Pair, ParsedSide
 from hfver.model.compare.probe_texts import TEXTS
 from hfver.model.compare.rule import Rule, RuleMatch
+from hfver.model.compare.rules.loaded import STORED, first_tokens, match_loaded
 from hfver.model.compare.settings import all_settings
 from hfver.model.compare.tokenizer_probe import TokenizerProbe, probe_tokenizers
 from hfver.model.compare.tokenizer_state import (
@@ -29,7 +31,6 @@ from hfver.model.compare.tokenizer_state import (
 )
 
 _BINARY = re.compile(r"(.*/)?([^/]*\.(model|spm|tiktoken)|tekken\.json|sentencepiece[^/]*\.bpe[^/]*|vocab\.bpe)")
-_STORED = "token ids that were stored or cached, and grammars built on them, now mean something else."
 
 
 def _tokens(pair: Pair) -> Iterable[RuleMatch]:
@@ -41,20 +42,49 @@ def _tokens(pair: Pair) -> Iterable[RuleMatch]:
         )
         yield RuleMatch(added[0], message, None, ", ".join(added), files=added)
         return
-    for setting in all_settings(pair):
-        if setting.rule == "token-ids":
-            yield match_setting(setting, "text is padded, truncated or decoded differently.")
-    if TOKENIZER in pair.changed_files:
+    found = [
+        match_setting(setting, "text is padded, truncated or decoded differently.")
+        for setting in all_settings(pair)
+        if setting.rule == "token-ids"
+    ]
+    found += _in_files(pair)
+    yield from found
+    # What the files show in detail is not reported once more.
+    reported = {match.where.partition(":")[2] for match in found}
+    for comparison in loaded_comparisons(pair).values():
+        if comparison is not None:
+            yield from (match for match in match_loaded(pair, comparison) if not _is_reported(match, reported))
+
+
+def _is_reported(match: RuleMatch, reported: Set[str]) -> bool:
+    return match.where.partition(":")[2] in reported
+
+
+def _in_files(pair: Pair) -> Iterator[RuleMatch]:
+    loaded = loaded_comparison(pair)
+    # A tokenizer.json that comes to older files is compared with them by loading both.
+    if TOKENIZER in pair.changed_files and (loaded is None or any(pair.on_both([TOKENIZER]))):
         yield from _in_tokenizer_json(pair)
     for path in pair.changed_files:
         name = PurePosixPath(path).name
         if name in LEGACY:
             yield from _in_legacy_file(pair, path)
-        elif _BINARY.fullmatch(path) and path in pair.before.files:
+        elif _BINARY.fullmatch(path) and path in pair.before.files and not _is_loaded(pair, path):
             verb = "changed" if path in pair.after.files else "was removed"
             message = f"{printable(path)} {verb}: hfver cannot read this format, so any token id may have changed."
             yield RuleMatch(path, message, note=f"{printable(path)} is compared only byte by byte.")
-    yield from _in_tokenizer_config(pair)
+    if loaded is None:
+        yield from _in_tokenizer_config(pair)
+
+
+def _is_loaded(pair: Pair, path: str) -> bool:
+    """Return whether both sides' tokenizers were loaded from this file, so that their state says what changed in it."""
+    folder = str(PurePosixPath(path).parent)
+    loaded = loaded_comparison(pair, folder)
+    beside = str(PurePosixPath(folder) / TOKENIZER)
+    # Where there is a tokenizer.json, it is loaded instead.
+    is_read = path in pair.after.files and beside not in {**pair.before.files, **pair.after.files}
+    return loaded is not None and path in loaded.paths and is_read
 
 
 def _in_tokenizer_json(pair: Pair) -> Iterator[RuleMatch]:
@@ -75,24 +105,24 @@ def _ids(path: str, old: TokenizerState, new: TokenizerState) -> Iterator[RuleMa
     removed = [token for token in old.ids if token not in new.ids]
     if removed:
         verb = "was" if len(removed) == 1 else "were"
-        message = f"{counted(len(removed), 'token')} {verb} removed ({first_tokens(removed)}): {_STORED}"
+        message = f"{counted(len(removed), 'token')} {verb} removed ({first_tokens(removed)}): {STORED}"
         yield RuleMatch(where, message, first_tokens(removed), None)
     changed = [token for token, number in old.ids.items() if new.ids.get(token, number) != number]
     if changed:
         token = changed[0]
         before, after = old.ids[token], new.ids[token]
         if len(changed) == 1:
-            message = f"The id of {printable(token)!r} changed from {before} to {after}: {_STORED}"
+            message = f"The id of {printable(token)!r} changed from {before} to {after}: {STORED}"
         else:
             name = printable(token)
-            message = f"The ids of {len(changed)} tokens changed ({name!r}: from {before} to {after}): {_STORED}"
+            message = f"The ids of {len(changed)} tokens changed ({name!r}: from {before} to {after}): {STORED}"
         yield RuleMatch(where, message, brief(before), brief(after))
     reused = [token for token, number in new.ids.items() if token not in old.ids and number in old.used_ids]
     # After a removal, a reused id is the same event once more.
     if reused and not removed:
         message = (
             f"{counted(len(reused), 'new token')} {'uses an id' if len(reused) == 1 else 'use ids'} of existing tokens "
-            f"({first_tokens(reused)}): {_STORED}"
+            f"({first_tokens(reused)}): {STORED}"
         )
         yield RuleMatch(where, message)
     scored = [token for token in old.scores if token in new.scores and old.scores[token] != new.scores[token]]
@@ -129,6 +159,9 @@ def _parts_and_texts(pair: Pair, old: TokenizerState, new: TokenizerState) -> It
         return
     # The library spells out defaults, so it can tell a changed part from one that is only written differently.
     probes = probe_tokenizers(pair)
+    loaded = loaded_comparison(pair)
+    if probes and probes[0].ids == probes[1].ids and loaded is not None and not loaded.is_breaking:
+        return  # the class builds these parts itself, whatever the file says
     for key in raw if probes is None else _different_parts(probes[0].parts, probes[1].parts):
         message = f"The {key} of the tokenizer changed: text may be tokenized, or ids decoded, differently."
         yield RuleMatch(f"{TOKENIZER}:{key}", message, brief(old.parts.get(key)), brief(new.parts.get(key)))
@@ -156,12 +189,13 @@ def _in_legacy_file(pair: Pair, path: str) -> Iterator[RuleMatch]:
     """Compare vocab.json and the like; adding or removing one that only repeats tokenizer.json is no change."""
     name = printable(path)
     if path not in pair.before.files:
-        if TOKENIZER in pair.before.files and _repeats(pair.after, path):
+        # A file that a loader reads now shows in what it loads.
+        if loaded_comparison(pair) or (TOKENIZER in pair.before.files and _repeats(pair.after, path)):
             return
         yield RuleMatch(path, f"{name} was added: a tokenizer that reads it may return different ids.")
     elif path not in pair.after.files:
         if not _repeats(pair.before, path, pair.after):
-            yield RuleMatch(path, f"{name} was removed, and {TOKENIZER} does not contain all of it: {_STORED}")
+            yield RuleMatch(path, f"{name} was removed, and {TOKENIZER} does not contain all of it: {STORED}")
     else:
         old, new = read_legacy_tokenizer(pair.before, path), read_legacy_tokenizer(pair.after, path)
         if old is None or new is None:
@@ -192,7 +226,7 @@ def _in_tokenizer_config(pair: Pair) -> Iterator[RuleMatch]:
         verb = "was" if len(changed) == 1 else "were"
         message = (
             f"{counted(len(changed), 'added token')} in {CONFIG} {verb} changed or removed ({first_tokens(changed)}): "
-            f"{_STORED}"
+            f"{STORED}"
         )
         yield RuleMatch(f"{CONFIG}:added_tokens_decoder", message)
 
@@ -206,18 +240,13 @@ def _is_known(pair: Pair, token: str, row: tuple[int, str]) -> bool:
     return whole is not None and whole.ids.get(token) == row[0]
 
 
-def first_tokens(tokens: Sequence[str]) -> str:
-    """List up to three tokens, and show that there are more."""
-    return ", ".join(printable(token, 40) for token in tokens[:3]) + (" …" if len(tokens) > 3 else "")
-
-
 token_ids = Rule(
     "token-ids",
     Bump.MAJOR,
     change="an existing token's id, merges, normalizer, pre-tokenizer, post-processor, padding, truncation or decoding"
     " changed; a tokenizer added where there was none",
     breaks="cached ids, grammars",
-    seen="tokenizer files + fixed texts",
+    seen="tokenizer files, and the tokenizer that AutoTokenizer loads",
     example=(
         "The tokenizer was trained again, and the id of `hello` changes from 31373 to 8123.",
         "Prompts that were tokenized and cached yesterday are gibberish today.",

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
+from hfver.model.compare.loaded_tokenizers import LoadedComparison, loaded_comparisons
 from hfver.model.compare.pair import Pair, ParsedSide
 from hfver.model.compare.tokenizer_state import TOKENIZER, added_tokenizer, added_tokens_decoder, read_tokenizer
 
@@ -77,18 +78,51 @@ def owns(_pair: Pair, path: str) -> bool:
     return PurePosixPath(path).name in _NAMES
 
 
+_VISIBLE = frozenset({"padding_side", "truncation_side", "clean_up_tokenization_spaces", "split_special_tokens"})
+"""Settings whose effect the state of the loaded tokenizer shows.
+
+transformers 5 ignores ``pad_token_type_id`` and ``pad_to_multiple_of``, but transformers 4 does not: they stay out.
+"""
+
+
 def settings(pair: Pair) -> Iterator[ChangedSetting]:
     """Yield every setting of a tokenizer that differs, whichever of its files contains it."""
-    for folder in sorted({str(PurePosixPath(path).parent) for path in pair.changed_named(*_NAMES)}):
-        names = [str(PurePosixPath(folder) / name) for name in _NAMES]
-        where = next(name for name in names if name in pair.changed_files)
-        old, new = (effective_settings(side, *names) for side in (pair.before, pair.after))
-        saved = str(PurePosixPath(folder) / TOKENIZER)
-        old, new = _with_defaults(pair.before, saved, old, new), _with_defaults(pair.after, saved, new, old)
-        for setting in changed_settings(where, old, new, _RULES):
+    folders = {str(PurePosixPath(path).parent) for path in pair.changed_named(*_NAMES)}
+    loaded = loaded_comparisons(pair)
+    for folder in sorted(folders | {folder for folder, found in loaded.items() if found}):
+        for setting in _in_folder(pair, folder, loaded.get(folder)):
             if setting.rule in _OF_NEW and folder == "." and added_tokenizer(pair):
                 continue
-            yield replace(setting, rule="tokens-appended") if _is_appended(pair, setting) else setting
+            appended = _is_appended(pair, setting, loaded.get(folder))
+            yield replace(setting, rule="tokens-appended") if appended else setting
+
+
+def _in_folder(pair: Pair, folder: str, loaded: LoadedComparison | None) -> Iterator[ChangedSetting]:
+    names = [str(PurePosixPath(folder) / name) for name in _NAMES]
+    old, new = (effective_settings(side, *names) for side in (pair.before, pair.after))
+    saved = str(PurePosixPath(folder) / TOKENIZER)
+    old, new = _with_defaults(pair.before, saved, old, new), _with_defaults(pair.after, saved, new, old)
+    changed = [name for name in names if name in pair.changed_files]
+    spelled = list(changed_settings(changed[0], old, new, _RULES)) if changed else []
+    if loaded is None:
+        yield from spelled
+        return
+    # Special tokens and the longest input are those of the loaded tokenizers, wherever they come from.
+    yield from (setting for setting in spelled if not _has_no_effect(setting, loaded))
+    where = changed[0] if changed else loaded.where(pair)
+    effective = changed_settings(where, _effective(loaded, 0), _effective(loaded, 1), _RULES)
+    yield from (setting for setting in effective if setting.rule in ("special-ids", "context"))
+
+
+def _has_no_effect(setting: ChangedSetting, loaded: LoadedComparison) -> bool:
+    if setting.rule in ("special-ids", "context"):
+        return True
+    return setting.rule == "token-ids" and setting.key in _VISIBLE and loaded.part(setting.key) is None
+
+
+def _effective(loaded: LoadedComparison, side: int) -> dict[str, Any]:
+    longest = loaded.model_max_length[side]
+    return {**loaded.special[side], "model_max_length": _HUGE if longest is None or _is_unlimited(longest) else longest}
 
 
 def _with_defaults(side: ParsedSide, saved: str, held: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -126,23 +160,32 @@ def _default_of_class(side: ParsedSide, held: dict[str, Any], key: str) -> Any:
     return _CLASSES.get(kind.removesuffix("Fast"), {}).get(key, _BASE[key])
 
 
-def _is_appended(pair: Pair, setting: ChangedSetting) -> bool:
+def _is_appended(pair: Pair, setting: ChangedSetting, loaded: LoadedComparison | None) -> bool:
     """Return whether a list of special tokens only gained tokens that did not exist before."""
-    known = read_tokenizer(pair.before)
-    if setting.key != _EXTRA[0] or known is None or TOKENIZER not in pair.changed_files:
+    if setting.key != _EXTRA[0]:
         return False
     old, new = (set(value) if isinstance(value, list) else set() for value in (setting.before, setting.after))
+    if loaded is not None:
+        return old <= new and new - old <= loaded.tokens.appended.keys()
+    known = read_tokenizer(pair.before)
+    if known is None or TOKENIZER not in pair.changed_files:
+        return False
     return old <= new and not (new - old) & (known.ids.keys() | added_tokens_decoder(pair.before).keys())
 
 
 def effective_settings(side: ParsedSide, config: str = _CONFIG, special: str = _MAP) -> dict[str, Any]:
     """Merge both files, with tokens as plain text and without what is compared elsewhere or has no effect."""
-    merged = {**side.object(special), **side.object(config)}
+    merged = dict(side.object(config))
+    # With the table of added tokens, transformers does not read the other file; without, that file wins.
+    if "added_tokens_decoder" not in merged:
+        merged |= side.object(special)
     # Added tokens are compared together with the vocabulary, chat templates by what they render.
     for key in ("added_tokens_decoder", "chat_template"):
         merged.pop(key, None)
     plain = {key: _plain(value) for key, value in merged.items()}
-    extra = {str(token) for key in _EXTRA for token in _listed(plain.pop(key, None))}
+    # The lists of both files are joined, unlike all else.
+    lists = [plain.pop(key, None) for key in _EXTRA] + [_plain(side.object(config).get(key)) for key in _EXTRA]
+    extra = {str(token) for held in lists for token in _listed(held)}
     if extra:
         plain["additional_special_tokens"] = sorted(extra)
     if _is_unlimited(plain.get("model_max_length", _HUGE)):
