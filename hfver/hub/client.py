@@ -6,11 +6,11 @@ import base64
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from hfver.core.log import logger
@@ -25,6 +25,8 @@ from hfver.hub.responses import commit_id, next_page, parsing, text
 from hfver.hub.session import HubSession, Method
 
 __all__ = ["Hub", "HubRepo"]
+
+T = TypeVar("T")
 
 MAX_FILES = 250_000
 """Maximum number of files in a commit: more than twice what huggingface.co recommends, and a bound for listings."""
@@ -168,15 +170,26 @@ class HubRepo:
         Raises:
             HubError: The Hub cannot be reached, or refuses the request.
         """
+        return self.patiently(lambda: self.hub.session.request(method, path, what, **options))
+
+    def patiently(self, read: Callable[[], T]) -> T:
+        """Read something about this repo, again with growing pauses while the Hub may not know it yet.
+
+        Args:
+            read: Reads it; called several times only right after a write of this process.
+
+        Raises:
+            HubError: The Hub cannot be reached, or refuses the request.
+        """
         for pause in self.lag_pauses():
             try:
-                return self.hub.session.request(method, path, what, **options)
+                return read()
             except EntryNotFound:
                 raise  # the Hub knows the commit, whose files never change
             except HubNotFound as error:
                 logger.info("Asking again in %.2f s, because this may have just been written: %s", pause, error.message)
                 time.sleep(pause)
-        return self.hub.session.request(method, path, what, **options)
+        return read()
 
     def lag_pauses(self, *, written: bool = False) -> Iterator[float]:
         """Yield the seconds to wait between reads until the Hub shows a write.

@@ -211,7 +211,7 @@ def _fault(run: _Run, file: TreeFile, digests: Digests) -> tuple[str, str] | Non
 def _download_verified(run: _Run, file: TreeFile, part: str) -> Digests:
     """Bring a file to the private folder; wrong bytes are thrown away, and requested once more from the beginning."""
     for attempt in range(1, ATTEMPTS + 1):
-        digests = _transport(run, file)(run, file, part)
+        digests = run.repo.patiently(lambda: _transport(run, file)(run, file, part))
         fault = _fault(run, file, digests)
         if fault is None:
             return digests

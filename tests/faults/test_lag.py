@@ -11,6 +11,7 @@ from huggingface_hub import HfApi
 
 import hfver
 from hfver.errors import HfverError
+from tests.conftest import MakeCheckpoint
 from tests.faults.conftest import TOKEN, write_checkpoint
 from tests.faults.lag import Lag
 from tests.faults.proxy import Proxy
@@ -69,6 +70,16 @@ def test_a_review_is_opened_and_finished(proxy: Proxy, lag: Lag, tmp_path: Path)
     forget(tmp_path)
     done = hfver.finish(f"{repo}#{proposed.review.number}", **options(proxy))
     assert done.version == "1.1.0"
+
+
+def test_what_was_just_committed_is_downloaded(
+    proxy: Proxy, lag: Lag, checkpoint: MakeCheckpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lag.seconds = 2  # longer than it takes from the commit to its download
+    monkeypatch.setenv("HFVER_HTTP_PAUSE", "0.3")
+    done = hfver.release(checkpoint(1), "acme/lag-smoke", smoke="require", **options(proxy))
+    assert done.smoke is not None and done.smoke.status == "passed"
+    assert lag.stale > 0
 
 
 def test_a_lasting_absence_is_still_an_error(proxy: Proxy, lag: Lag, tmp_path: Path) -> None:
