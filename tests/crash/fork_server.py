@@ -185,7 +185,8 @@ def _watch(job: Job, child: int, listener: int) -> Seen:
         points += [point] if point and not torn else []
         if torn or (point and not job.torn and _place(points) == job.kill_at):
             if point and point.call == "recvfrom":  # the answer has arrived, and is not read
-                wait_for_data(child, notice.arguments[0], SILENCE)
+                with suppress(ProcessLookupError):  # it ended while a process that it started went on
+                    wait_for_data(child, notice.arguments[0], SILENCE)
             os.kill(child, signal.SIGKILL)
             continue  # without an answer, so that the call never happens
         if point and job.torn and _place(points) == job.kill_at:
