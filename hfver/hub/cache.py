@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hfver.core.below import create_below, holder, is_plain_below, replace_below, unlink_below
+from hfver.core.file_stamp import FileStamp
 from hfver.errors import DigestMismatch
 
 __all__ = ["CommitCache", "Hashed", "blob_content_is", "cached_file", "snapshot_folder"]
@@ -68,21 +69,16 @@ class Hashed:
 
     Attributes:
         sha256: Its SHA-256.
-        device, inode, size, mtime_ns, ctime_ns: What it looked like afterwards.
+        stamp: What it looked like afterwards.
     """
 
     sha256: str
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
+    stamp: FileStamp
 
     @classmethod
     def of(cls, sha256: str, path: Path) -> Hashed:
         """Look at a file, following links."""
-        found = path.stat()
-        return cls(sha256, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return cls(sha256, FileStamp.of(path.stat()))
 
 
 @dataclass(frozen=True)

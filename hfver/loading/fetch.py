@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from hfver.core.file_stamp import FileStamp
 from hfver.core.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, digest_of
 from hfver.core.progress import Progress, silent
 from hfver.core.results import Release
@@ -131,7 +132,7 @@ def _cache_of(pinned: Pinned) -> CommitCache:
 
 def _is_still(hashed: Hashed | None, file: Path) -> bool:
     """Return whether a file looks as it did when it was hashed on its way into the cache."""
-    return hashed is not None and hashed == Hashed.of(hashed.sha256, file)
+    return hashed is not None and hashed.stamp == FileStamp.of(file.stat())
 
 
 def _stats(folder: Path, files: Iterable[str], where: str) -> str:
@@ -170,7 +171,7 @@ def _fetch_commit(pinned: Pinned, include: Callable[[str], bool], progress: Prog
     done = {path: one for path, one in hashed.items() if _is_still(one, folder / path)}
     rest = {path: file for path, file in wanted.items() if path not in done}
     files = check_against_tree(folder, rest, where, cache=HashCache(), progress=progress)
-    files |= {path: FileEntry(size=one.size, sha256=one.sha256) for path, one in done.items()}
+    files |= {path: FileEntry(size=one.stamp.size, sha256=one.sha256) for path, one in done.items()}
     _cache_of(pinned).vouch_for_cached(files)
     memory.remember_files(commit, files, whole=whole)
     return Snapshot(folder, files)

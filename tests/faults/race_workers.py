@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import hfver
+from hfver.core.file_stamp import FileStamp
 from hfver.errors import HfverError
 from hfver.hub.memory import Memory
 from hfver.model.checkpoint import HashCache
 from hfver.model.checkpoint.hash_cache import FileFacts
-from hfver.model.checkpoint.untrusted_files import FileStamp
 
 BIG = 200_000
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from hfver.core.file_stamp import FileStamp
 from hfver.core.manifest import CARD, FileEntry, content_digest
 from hfver.model.checkpoint.safetensors_header import DTYPE_BITS
 from hfver.model.checkpoint.tasks import pipeline_tag_of
-from hfver.model.checkpoint.untrusted_files import FileStamp
 from hfver.model.secrets import SecretMatch
 
 Kind = Literal["model", "adapter", "sentence-transformers"]

@@ -17,12 +17,13 @@ from pathlib import Path
 
 import xxhash
 
+from hfver.core.file_stamp import FileStamp
 from hfver.core.progress import Progress
 from hfver.errors import BadCheckpoint
 from hfver.model.checkpoint.exclusions import HEAD, looks_pickled
 from hfver.model.checkpoint.hash_cache import FileFacts, HashCache, TensorDigest
 from hfver.model.checkpoint.safetensors_header import HeaderError, Span, read_header
-from hfver.model.checkpoint.untrusted_files import FileStamp, changed, held_still, shown
+from hfver.model.checkpoint.untrusted_files import changed, held_still, shown
 from hfver.model.secrets import SecretScanner, find_secrets
 
 CHUNK = 1024 * 1024

@@ -20,8 +20,8 @@ from typing import Any
 import xxhash
 
 from hfver.core.cache_folder import default_folder, is_private
+from hfver.core.file_stamp import FileStamp
 from hfver.model.checkpoint.safetensors_header import DTYPE_BITS
-from hfver.model.checkpoint.untrusted_files import FileStamp
 from hfver.model.secrets import SecretMatch, scanner_id
 
 _SCHEMA = 1

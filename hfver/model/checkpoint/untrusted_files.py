@@ -8,28 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from hfver.core.file_stamp import FileStamp
 from hfver.core.manifest import load_json
 from hfver.errors import BadCheckpoint
 
 MAX_JSON = 16 * 1024 * 1024
 """Largest configuration file that is parsed, in bytes."""
-
-
-class FileStamp(NamedTuple):
-    """What identifies an unchanged file: any write changes at least the last two fields."""
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-    @classmethod
-    def of(cls, result: os.stat_result) -> FileStamp:
-        """Take the five numbers from the answer of the operating system."""
-        return cls(result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns, result.st_ctime_ns)
 
 
 def shown(path: Path | str) -> str:

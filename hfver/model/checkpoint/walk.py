@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from hfver.core.file_stamp import FileStamp
 from hfver.core.manifest import CARD, GENERATED, MANIFEST, safe_path
 from hfver.errors import BadCheckpoint
 from hfver.model.checkpoint.checkpoint import Exclusion
@@ -23,7 +24,7 @@ from hfver.model.checkpoint.exclusions import (
     why_exclude_folder,
 )
 from hfver.model.checkpoint.symlinks import homes_of, stay_home
-from hfver.model.checkpoint.untrusted_files import FileStamp, held_still, shown, unreadable
+from hfver.model.checkpoint.untrusted_files import held_still, shown, unreadable
 
 
 @dataclass(frozen=True)

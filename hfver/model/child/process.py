@@ -1,7 +1,7 @@
 """A child process that answers questions about untrusted files, and is killed when it exceeds a limit.
 
 Config classes, tokenizers and chat templates can be made to loop forever, to use up all memory or to crash. The child
-gets plain values, no access token and no network, and answers with plain values of limited size.
+gets plain values and no access token, its libraries stay offline, and it answers with plain values of limited size.
 
 Which limits exist where:
 
@@ -36,7 +36,12 @@ CHUNK = 1 << 16
 
 _PROGRAM = Path(__file__).with_name("_program.py")
 _PASSED_ON = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP")
-_OFFLINE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
+_OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "OMP_NUM_THREADS": "1",
+}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import importlib.util
 import operator
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,10 +93,8 @@ def _popped(function: ast.FunctionDef) -> Iterator[tuple[str, ast.expr]]:
 
 def _evaluated(node: ast.expr, constants: Mapping[str, Any]) -> tuple[bool, Any]:
     """Return whether the value of an expression is known without running it, and the value."""
-    try:
+    with suppress(ValueError):  # it is no literal
         return True, ast.literal_eval(node)
-    except ValueError:
-        pass
     match node:
         case ast.Name(id=name) if name in constants:
             return True, constants[name]
