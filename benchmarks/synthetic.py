@@ -20,13 +20,14 @@ def parse_size(text: str) -> int:
     return int(float(number) * UNITS[unit])
 
 
-def make_checkpoint(folder: Path, size: int) -> Path:
-    """Write a sharded BF16 checkpoint of about ``size`` bytes."""
+def make_checkpoint(folder: Path, size: int, tensors: int | None = None) -> Path:
+    """Write a sharded BF16 checkpoint of about ``size`` bytes, of so many tensors (by default of 32 MB each)."""
     folder.mkdir(parents=True)
     weight_map: dict[str, str] = {}
+    each = tensors // SHARDS if tensors else None
     for number in range(1, SHARDS + 1):
         name = f"model-{number:05d}-of-{SHARDS:05d}.safetensors"
-        weight_map.update(dict.fromkeys(_write_shard(folder / name, number, size // SHARDS), name))
+        weight_map.update(dict.fromkeys(_write_shard(folder / name, number, size // SHARDS, each), name))
     index = {"metadata": {"total_size": size}, "weight_map": weight_map}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     write_config(folder, transformers_version="5.0.0")
@@ -40,8 +41,8 @@ def write_config(folder: Path, **changes: str) -> None:
     (folder / "config.json").write_text(json.dumps(config | changes, indent=2))
 
 
-def _write_shard(path: Path, shard: int, size: int) -> list[str]:
-    count = max(1, size // TENSOR_BYTES)
+def _write_shard(path: Path, shard: int, size: int, tensors: int | None) -> list[str]:
+    count = tensors or max(1, size // TENSOR_BYTES)
     length = size // count // 2048 * 2048
     names = [f"model.layers.{shard}.{number}.weight" for number in range(count)]
     header = {

@@ -74,6 +74,7 @@ def diff(
     before: str,
     after: str,
     *,
+    tensors: bool = False,
     hub: HubLike = None,
     policy: PolicyLike = None,
     token: str | None = None,
@@ -87,6 +88,8 @@ def diff(
     Args:
         before: The older one: a reference, or a folder.
         after: The newer one: a reference, or a folder.
+        tensors: Whether to find out in any case which tensors differ. Otherwise the lists of tensors of two releases
+            are not fetched where they are long and only values differ.
 
     Returns:
         The changes, with the level of each and of all together.
@@ -112,7 +115,7 @@ def diff(
             describe_folder(target, progress=progress) if isinstance(target, Path) else next(releases)
             for target in targets
         ]
-        return compare_described(sides[0], sides[1], rules.rules)
+        return compare_described(sides[0], sides[1], rules.rules, lists=tensors)
 
 
 @public

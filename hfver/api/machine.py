@@ -25,6 +25,10 @@ NEEDED = ("huggingface_hub", "safetensors", "pydantic", "typer", "gitpython", "j
 EXTRAS = {
     "torch": ("torch", "transformers", "accelerate", "peft"),
     "sentence-transformers": ("sentence-transformers",),
+    "diffusers": ("diffusers", "pillow"),
+    "vision": ("pillow",),
+    "audio": ("soundfile",),
+    "sentencepiece": ("sentencepiece", "protobuf", "tiktoken"),
     "datasets": ("datasets",),
     "pins": ("libcst",),
     "server": ("starlette", "uvicorn", "pygit2"),

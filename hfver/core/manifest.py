@@ -53,6 +53,7 @@ __all__ = [
     "Manifest",
     "RepoName",
     "Sha256",
+    "TensorRoots",
     "content_digest",
     "digest_of",
     "is_state",
@@ -107,6 +108,22 @@ class FileEntry(BaseModel):
     sha256: Sha256
 
 
+class TensorRoots(BaseModel):
+    """The digests that stand for a release's list of tensors: two releases are compared by them, without the lists.
+
+    Each is a SHA-256 over one line of compact JSON per tensor, sorted by name.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    count: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0)]
+    layout: Digest
+    """Over ``[name, dtype, shape]``: equal where only values, files or shards differ."""
+    values: Digest
+    """Over ``[name, digest]``: equal where every tensor is the same bit for bit."""
+
+
 def is_content(path: str) -> bool:
     """Return whether a file of a release is the author's, and not written by hfver."""
     return path not in GENERATED and not path.startswith(".hfver/")
@@ -144,6 +161,8 @@ class Manifest(BaseModel):
     libraries: Mapping[str, str] = Field(default_factory=dict)
     """The versions of transformers and tokenizers that this release was compared with the previous one with; they
     decide what the files mean, so that the bump can be checked again. hfver 0.1 ignores this key."""
+    tensors: TensorRoots | None = None
+    """What stands for the list of tensors; None in manifests of hfver 0.1, which ignores this key."""
     created_at: datetime
     created_by: str
     smoke: Mapping[str, Any] | None = None
@@ -153,7 +172,7 @@ class Manifest(BaseModel):
     def encode(self) -> bytes:
         """Encode the manifest: with sorted keys, two spaces of indentation, and a final newline."""
         # Left out while empty, so that what has no overrides is encoded as hfver 0.1 does.
-        empty = {name for name in ("allowed", "libraries") if not getattr(self, name)}
+        empty = {name for name in ("allowed", "libraries", "tensors") if not getattr(self, name)}
         data = self.model_dump(mode="json", by_alias=True, exclude=empty)
         return (json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
 

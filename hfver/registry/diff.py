@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from hfver.core.manifest import LINEAGE, TENSORS, Manifest, is_content
+from hfver.core.manifest import LINEAGE, TENSORS, Manifest, TensorRoots, is_content
 from hfver.core.ref import Commit, Ref
-from hfver.errors import BadCheckpoint, BadConfig
+from hfver.errors import BadCheckpoint, BadConfig, VerificationError
 from hfver.hub import Hub, TreeFile
-from hfver.model.checkpoint import Tensor, decode_tensors, tensor_name
+from hfver.model.checkpoint import Tensor, decode_tensors, tensor_name, tensor_roots
 from hfver.model.checkpoint.safetensors_header import HeaderError, read_header
 from hfver.model.compare import Described, compare_described, describe_checkpoint, describe_folder
 from hfver.model.compare.description import DOCUMENTS
@@ -100,7 +100,23 @@ class ReleaseDescription(Described):
         return read_verified(self._pinned.repo, self._pinned.release, self._manifest, path)
 
     def _list_tensors(self) -> tuple[Tensor, ...]:
-        return decode_tensors(self.read(TENSORS), self.name)
+        tensors = decode_tensors(self.read(TENSORS), self.name)
+        if self.roots is not None and self.roots != tensor_roots(tensors):
+            raise VerificationError(
+                f"{self.name}: its manifest and its list of tensors contradict each other.",
+                "Do not use this release until the owner of the repo has explained this.",
+            )
+        return tensors
+
+    @property
+    def roots(self) -> TensorRoots | None:
+        """The digests that stand for the list of tensors; None in releases of hfver 0.1."""
+        return self._manifest.tensors
+
+    @property
+    def list_size(self) -> int:
+        """The size of the list of tensors in bytes."""
+        return self.sizes.get(TENSORS, 0)
 
 
 class AdoptionDescription(ReleaseDescription):
@@ -111,6 +127,11 @@ class AdoptionDescription(ReleaseDescription):
         # The author may use a file of this name for something else; then it is no lineage record.
         if LINEAGE in self.documents and not _is_lineage(self.read(LINEAGE)):
             del self.documents[LINEAGE]
+
+    @property
+    def roots(self) -> None:
+        """Nothing: nobody has read the tensors of an adopted release."""
+        return None
 
     def _list_tensors(self) -> tuple[Tensor, ...]:
         sizes = {path: entry.size for path, entry in self._manifest.files.items()}

@@ -24,6 +24,7 @@ from hfver.errors import (
     ReleaseReplayed,
 )
 from hfver.hub import HubRepo, TreeFile
+from hfver.hub.verified_files import VerifiedFiles
 from hfver.model.checkpoint import HashCache, hash_files
 
 __all__ = [
@@ -260,7 +261,7 @@ def _listed(paths: list[str]) -> str:
 
 
 def read_verified(repo: HubRepo, release: Release, manifest: Manifest, path: str) -> bytes:
-    """Read a small file of a release, and compare it with the manifest.
+    """Read a small file of a release, and compare it with the manifest; it is fetched once per machine.
 
     Raises:
         FileMissing: The manifest does not list it, or the Hub does not have it.
@@ -269,6 +270,9 @@ def read_verified(repo: HubRepo, release: Release, manifest: Manifest, path: str
     expected = manifest.files.get(path)
     if expected is None:
         raise FileMissing(f"{release}: {path} is not listed in its manifest.")
+    kept = VerifiedFiles()
+    if (known := kept.get(expected.sha256)) is not None:
+        return known
     try:
         content = repo.read(release.commit, path)
     except HubNotFound:
@@ -280,6 +284,7 @@ def read_verified(repo: HubRepo, release: Release, manifest: Manifest, path: str
         raise DigestMismatch(
             f"{release}: {path} is {digest_of(content)}; the manifest says sha256:{expected.sha256}.", _NOT_AS_RELEASED
         )
+    kept.put(expected.sha256, content)
     return content
 
 

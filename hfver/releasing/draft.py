@@ -27,7 +27,7 @@ from hfver.errors import HubDenied, HubNotFound
 from hfver.hub.client import HubRepo
 from hfver.hub.upload import Source
 from hfver.model.card import CardFacts, render_card, render_changelog, with_yanks
-from hfver.model.checkpoint import Checkpoint, encode_tensors
+from hfver.model.checkpoint import Checkpoint, encode_tensors, tensor_roots
 from hfver.model.lineage import LineageOptions, capture
 from hfver.model.lineage.record import BaseModelLink, Lineage, metrics_of
 from hfver.model.secrets import refuse_secrets, scan_texts
@@ -179,6 +179,7 @@ def _manifest(
         allowed=allowed,
         levels=policy.rules or None,
         libraries=choice.difference.libraries,
+        tensors=tensor_roots(checkpoint.tensors),
         created_at=now,
         created_by=repo.hub.user,
         smoke=smoke.summary().model_dump() if smoke else None,

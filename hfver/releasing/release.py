@@ -24,6 +24,7 @@ from hfver.errors import Conflict, Refused
 from hfver.hub import Hub
 from hfver.hub.client import HubRepo
 from hfver.hub.upload import missing_objects
+from hfver.hub.verified_files import VerifiedFiles
 from hfver.model.checkpoint import Checkpoint, HashCache, read_checkpoint, refuse_code, with_base
 from hfver.model.lineage.record import BaseModelLink
 from hfver.model.secrets import refuse_secrets
@@ -88,7 +89,7 @@ def release(
     # What can be refused without reading files comes first, then what needs the files, and last what needs the model.
     repo = hub.repo(request.repo)
     check_may_release(request.repo, request.signer, policy=policy)
-    checkpoint = read_checkpoint(folder, progress=progress, cache=HashCache())
+    checkpoint = read_checkpoint(folder, progress=progress, cache=HashCache(), tensor_sha256=request.tensor_sha256)
     for exclusion in checkpoint.exclusions:
         say(f"Leaving out {exclusion.path}: {exclusion.reason}")
     _refuse_secrets(checkpoint, policy)
@@ -209,6 +210,7 @@ def _publish(transaction: _Transaction, state: RepoState, draft: Draft) -> Relea
     release = release_of(state.repo, entry, candidate.manifest)
     state.repo.memory.remember_manifest(candidate.commit, draft.manifest_bytes)
     HashCache().prune()
+    VerifiedFiles().prune()
     return replace(release, bytes_sent=candidate.bytes_sent, smoke=report, why=draft.why)
 
 

@@ -98,6 +98,10 @@ class ReleaseRequest:
     lineage: PathLike | None = option(
         None, "A lineage.yaml whose values take precedence over the ones that hfver finds.", metavar="FILE"
     )
+    tensor_sha256: bool = option(
+        False,
+        "List each tensor's SHA-256 too, for servers that check tensors by it. Hashing takes about twice as long.",
+    )
     private: bool = option(
         True, "Whether a repo that has to be created is private.", flag="--private/--public", identity=False
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import HfApi
 
 import hfver
 from hfver.api.hubs import LocalHub
@@ -42,8 +43,8 @@ class OldHfver:
     folder: Path
     environment: dict[str, str]
 
-    def run(self, *commands: list[str], cwd: Path) -> list[Any]:
-        """Run commands in one process; each must succeed and print one JSON object, which is returned."""
+    def run(self, *commands: list[str], cwd: Path, code: int = 0) -> list[Any]:
+        """Run commands in one process; each must exit with a code and print one JSON object, which is returned."""
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, json.dumps(commands)],
             capture_output=True,
@@ -56,7 +57,7 @@ class OldHfver:
         assert Path(answer["file"]).is_relative_to(self.folder)
         assert answer["version"] == "0.1.0"
         for result in answer["results"]:
-            assert result["code"] == 0, result
+            assert result["code"] == code, result
         return [json.loads(result["out"]) for result in answer["results"]]
 
 
@@ -104,16 +105,21 @@ def test_0_1_works_in_a_repo_of_this_version(
     assert [package["version"] for package in synced["packages"]] == ["1.1.0"]
     assert "Second" in logged["changelog"]
 
-    released, yanked, unyanked = old.run(
-        ["release", str(checkpoint(3)), "--repo", REPO, "-m", "By 0.1", "--smoke", "off"],
+    # It cannot read the list of tensors that it would compare with: it says so, and does not call that tampering.
+    release = ["release", str(checkpoint(3)), "--repo", REPO, "-m", "By 0.1", "--smoke", "off"]
+    before = HfApi(local_hub.url, token=local_hub.token).list_repo_refs(REPO)
+    (refused,) = old.run(release, cwd=tmp_path, code=3)
+    assert "schema 2" in refused["error"]["message"] and "--upgrade hfver" in refused["error"]["hint"]
+    assert HfApi(local_hub.url, token=local_hub.token).list_repo_refs(REPO) == before
+
+    yanked, unyanked = old.run(
         ["yank", f"{REPO}@1.1.0", "--reason", "by 0.1"],
         ["yank", f"{REPO}@1.1.0", "--undo"],
         cwd=tmp_path,
     )
-    assert (released["version"], yanked["yanked"], unyanked["yanked"]) == ("1.2.0", "by 0.1", None)
+    assert (yanked["yanked"], unyanked["yanked"]) == ("by 0.1", None)
 
     # And this version goes on where 0.1 left off.
-    assert hfver.resolve(f"{REPO}@^1", **hub).digest == released["digest"]
-    assert hfver.verify(f"{REPO}@1.2.0", **hub).evidence == "ledger"
     assert hfver.audit(REPO, **hub).clean
-    assert hfver.release(checkpoint(4), REPO, smoke="off", **hub).version == "1.3.0"
+    assert hfver.release(checkpoint(4), REPO, smoke="off", **hub).version == "1.2.0"
+    assert hfver.verify(f"{REPO}@1.2.0", **hub).evidence == "ledger"

@@ -17,6 +17,7 @@ EXAMPLE = "hfver diff acme/support-bot@1.2.0 out/checkpoint"
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="The older side: a release (ns/name@1.2.0) or a folder.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The newer side: a release or a folder.")],
+    tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor that differs.")] = False,
     hub: HubOption = None,
     policy: PolicyOption = None,
     fail_on: Annotated[
@@ -35,9 +36,10 @@ def diff(
     limit = parse_bump(fail_on) if fail_on else None
     rules = chosen_policy(policy, as_json)
     with bars() as progress:
-        found = hfver.diff(before, after, hub=hub, policy=rules, progress=progress)
+        found = hfver.diff(before, after, tensors=tensors, hub=hub, policy=rules, progress=progress)
     if as_json:
-        print_json({"from": before, "to": after, **found.to_json()}, policy=rules)
+        listed = {"tensors": [change.to_json() for change in found.tensors]} if tensors else {}
+        print_json({"from": before, "to": after, **found.to_json(), **listed}, policy=rules)
     else:
-        print_difference(before, after, found)
+        print_difference(before, after, found, tensors=tensors)
     return int(limit is not None and found.level is not None and found.level.height >= limit.height)

@@ -8,8 +8,8 @@ from hfver.model.compare import Difference
 __all__ = ["print_difference"]
 
 
-def print_difference(before: str, after: str, difference: Difference) -> None:
-    """Print what changed, the highest level first."""
+def print_difference(before: str, after: str, difference: Difference, *, tensors: bool = False) -> None:
+    """Print what changed, the highest level first; with ``tensors``, also every tensor that differs."""
     console = stdout()
     level = difference.level.upper() if difference.level else "NO CHANGE"
     console.print(f"{LEVELS[difference.level]}[bold]{level}[/][/]", plain(f"{before} → {after}"))
@@ -19,7 +19,14 @@ def print_difference(before: str, after: str, difference: Difference) -> None:
             cells = (plain(change.rule), plain(change.where), plain(change.message))
             table.add_row(f"{LEVELS[change.level]}{change.level}[/]", *cells)
         console.print(table)
-    if difference.weights.moved:
-        console.print(plain(f"{difference.weights}."))
+    if difference.weights.moved != 0:
+        weights = str(difference.weights)
+        console.print(plain(f"{weights[:1].upper()}{weights[1:]}."))
+    if tensors and difference.tensors:
+        table = table_of("tensor", "change", "dtype", "shape")
+        for tensor in difference.tensors:
+            shape = " × ".join(map(str, tensor.shape)) or "scalar"
+            table.add_row(plain(tensor.name), tensor.change, tensor.dtype, shape)
+        console.print(table)
     for note in difference.notes:
         console.print("[dim]note:[/]", plain(note))

@@ -8,7 +8,7 @@ from hfver.model.checkpoint.portable import LOADED_FROM, from_cache_path, with_b
 from hfver.model.checkpoint.read import check_unchanged, read_checkpoint
 from hfver.model.checkpoint.remote_code import refuse_code
 from hfver.model.checkpoint.tensors import tensor_name
-from hfver.model.checkpoint.tensors_json import decode_tensors, encode_tensors
+from hfver.model.checkpoint.tensors_json import decode_tensors, encode_tensors, tensor_roots
 from hfver.model.checkpoint.tokenizer_files import has_tokenizer, lacks_tokenizer
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "read_checkpoint",
     "refuse_code",
     "tensor_name",
+    "tensor_roots",
     "with_base",
 ]

@@ -34,6 +34,8 @@ class Tensor:
         dtype: The safetensors name, such as ``F32`` or ``BF16``.
         shape: The sizes of its dimensions; empty for a scalar.
         digest: ``xxh3:`` and the 32 hex digits of xxh3-128 over its bytes.
+        sample: The bytes of its elements at ``sample_places(shape)``; empty where nobody has read them.
+        sha256: 64 hex digits of SHA-256 over its bytes; None where that was not wanted.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Tensor:
     dtype: str
     shape: tuple[int, ...]
     digest: str
+    sample: bytes = field(default=b"", repr=False)
+    sha256: str | None = None
 
     @property
     def elements(self) -> int:

@@ -1,7 +1,8 @@
 """One pass over each file, which feeds everything that wants its bytes.
 
-That is the SHA-256 of the file, the xxh3-128 of each tensor of a safetensors file, the secret scan, and, for small
-files, the memory. Files are read in parallel: hashlib and xxhash release the interpreter's lock.
+That is the SHA-256 of the file, the xxh3-128 and a sample of each tensor of a safetensors file (and its SHA-256 if
+wanted), the secret scan, and, for small files, the memory. Files are read in parallel: hashlib and xxhash release the
+interpreter's lock.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from hfver.errors import BadCheckpoint
 from hfver.model.checkpoint.exclusions import HEAD, looks_pickled
 from hfver.model.checkpoint.hash_cache import FileFacts, HashCache, TensorDigest
 from hfver.model.checkpoint.safetensors_header import HeaderError, Span, read_header
+from hfver.model.checkpoint.tensor_sample import Sampler
 from hfver.model.checkpoint.untrusted_files import changed, held_still, shown
 from hfver.model.secrets import SecretScanner, find_secrets
 
@@ -43,6 +45,7 @@ class ReadTask:
         path: Where it is.
         stamp: Its stamp when the folder was walked.
         tensors: Whether it is a safetensors file whose tensors are digested.
+        tensor_sha256: Whether each of its tensors is also hashed by SHA-256.
         keep: Whether its bytes are returned. It must be small enough for the memory.
         scan: Whether it is searched for secrets.
         check_pickle: Whether to stop if its first bytes show that it is a pickle.
@@ -51,6 +54,7 @@ class ReadTask:
     path: Path
     stamp: FileStamp
     tensors: bool = False
+    tensor_sha256: bool = False
     keep: bool = False
     scan: bool = False
     check_pickle: bool = False
@@ -102,16 +106,25 @@ class ByteCounter:
 class _TensorHasher:
     """Takes the bytes after the header in portions of any size and digests each tensor's part of them."""
 
-    def __init__(self, spans: tuple[Span, ...]) -> None:
+    def __init__(self, spans: tuple[Span, ...], *, sha256: bool) -> None:
         self._spans, self._next, self._at = spans, 0, 0
         self._hash = xxhash.xxh3_128()
-        self.digests: list[TensorDigest] = []
+        self._sha256 = hashlib.sha256() if sha256 else None
+        self._sampler = Sampler(spans)
+        self._digests: list[TensorDigest] = []
         self._close_full()
 
+    def finish(self) -> tuple[TensorDigest, ...]:
+        samples = self._sampler.finish()
+        return tuple(replace(one, sample=sample) for one, sample in zip(self._digests, samples, strict=True))
+
     def feed(self, view: memoryview) -> None:
+        self._sampler.feed(view)
         while view:
             take = view[: self._spans[self._next].stop - self._at]
             self._hash.update(take)
+            if self._sha256 is not None:
+                self._sha256.update(take)
             self._at += len(take)
             view = view[len(take) :]
             self._close_full()
@@ -121,7 +134,10 @@ class _TensorHasher:
         while self._next < len(self._spans) and self._spans[self._next].stop == self._at:
             span = self._spans[self._next]
             digest = f"xxh3:{self._hash.hexdigest()}"
-            self.digests.append(TensorDigest(span.name, span.dtype, span.shape, digest))
+            sha256 = None
+            if self._sha256 is not None:
+                sha256, self._sha256 = self._sha256.hexdigest(), hashlib.sha256()
+            self._digests.append(TensorDigest(span.name, span.dtype, span.shape, digest, sha256=sha256))
             self._hash.reset()
             self._next += 1
 
@@ -152,7 +168,7 @@ def read_files(
 def _look_up(task: ReadTask, cache: HashCache | None) -> FileFacts | None:
     if cache is None or task.stamp.size < MIN_CACHED:
         return None
-    return cache.lookup(task.stamp, tensors=task.tensors, secrets=task.scan)
+    return cache.lookup(task.stamp, tensors=task.tensors, secrets=task.scan, tensor_sha256=task.tensor_sha256)
 
 
 def _must_open(task: ReadTask) -> bool:
@@ -238,7 +254,7 @@ class _OpenedFile:
 
     def _read_tensors(self, stream: FileIO) -> FileFacts:
         header = read_header(stream, self.task.stamp.size)
-        digest, hasher = hashlib.sha256(header.raw), _TensorHasher(header.spans)
+        digest, hasher = hashlib.sha256(header.raw), _TensorHasher(header.spans, sha256=self.task.tensor_sha256)
         self.counter.add(len(header.raw))
         # The tensors are numbers. Text, and so a secret, can be in the header only.
         secrets = find_secrets(header.raw[8:]) if self.task.scan else None
@@ -246,7 +262,7 @@ class _OpenedFile:
             digest.update(view)
             hasher.feed(view)
             self.counter.add(len(view))
-        return FileFacts(digest.hexdigest(), tuple(hasher.digests), secrets)
+        return FileFacts(digest.hexdigest(), hasher.finish(), secrets)
 
     def _is_pickle(self, head: bytes) -> bool:
         return self.task.check_pickle and looks_pickled(self.task.path.name, head)

@@ -13,7 +13,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,14 @@ _KEEP_NS = 180 * 24 * 3600 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class TensorDigest:
-    """A tensor without the file that holds it, because a cache entry outlives a renaming."""
+    """A tensor without the file that holds it, because a cache entry outlives a renaming; see `Tensor`."""
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     digest: str
+    sample: bytes = b""
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ class HashCache:
         self.folder = (folder or default_folder()) / "hashes"
         self._margin_ns = int(margin * 1e9)
 
-    def lookup(self, stamp: FileStamp, *, tensors: bool = False, secrets: bool = False) -> FileFacts | None:
+    def lookup(
+        self, stamp: FileStamp, *, tensors: bool = False, secrets: bool = False, tensor_sha256: bool = False
+    ) -> FileFacts | None:
         """Return the facts about a file with exactly this stamp, or None.
 
         Args:
@@ -81,6 +85,7 @@ class HashCache:
             tensors: Whether the facts must include the tensors.
             secrets: Whether the facts must include the verdict of the secret scan. A verdict of other patterns than
                 today's does not count.
+            tensor_sha256: Whether the facts must include the SHA-256 of each tensor.
         """
         path = self._path(stamp)
         try:
@@ -91,6 +96,12 @@ class HashCache:
             return None
         if facts is None or (tensors and facts.tensors is None) or (secrets and facts.secrets is None):
             return None
+        hashed = facts.tensors is not None and all(tensor.sha256 is not None for tensor in facts.tensors)
+        if tensor_sha256:
+            return facts if hashed else None
+        if hashed:
+            # A release must not depend on what an earlier one asked for.
+            return replace(facts, tensors=tuple(replace(tensor, sha256=None) for tensor in facts.tensors or ()))
         return facts
 
     def remember(self, stamp: FileStamp, facts: FileFacts, looked_at_ns: int) -> None:
@@ -130,7 +141,7 @@ class HashCache:
 def _encode(stamp: FileStamp, facts: FileFacts) -> bytes:
     raw: dict[str, Any] = {"schema": _SCHEMA, "stat": stamp, "sha256": facts.sha256, "tensors": None}
     if facts.tensors is not None:
-        raw["tensors"] = [[t.name, t.dtype, t.shape, t.digest] for t in facts.tensors]
+        raw["tensors"] = [[t.name, t.dtype, t.shape, t.digest, t.sample.hex(), t.sha256] for t in facts.tensors]
     if facts.secrets is not None:
         # Schema 1 had no such key, and ignores it. Old entries have no verdict, so their files are searched again.
         found = [[match.line, match.kind, match.fingerprint] for match in facts.secrets]
@@ -157,10 +168,11 @@ def _decode(path: Path, stamp: FileStamp, *, secrets: bool) -> FileFacts | None:
 
 
 def _tensor(row: list[Any]) -> TensorDigest:
-    name, dtype, shape, digest = row
+    # Entries of hfver 0.1 have no sample: their rows are too short, so that their files are read again.
+    name, dtype, shape, digest, sample, sha256 = row
     if dtype not in DTYPE_BITS:
         raise ValueError(dtype)
-    return TensorDigest(name, dtype, tuple(shape), digest)
+    return TensorDigest(name, dtype, tuple(shape), digest, bytes.fromhex(sample), sha256)
 
 
 def _secrets(raw: dict[str, Any]) -> tuple[SecretMatch, ...] | None:

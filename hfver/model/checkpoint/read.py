@@ -31,7 +31,12 @@ from hfver.model.secrets import SecretMatch, find_secrets
 
 
 def read_checkpoint(
-    directory: Path, *, progress: Progress = silent, cache: HashCache | None = None, for_release: bool = True
+    directory: Path,
+    *,
+    progress: Progress = silent,
+    cache: HashCache | None = None,
+    for_release: bool = True,
+    tensor_sha256: bool = False,
 ) -> Checkpoint:
     """Read a folder as ``save_pretrained``, a Trainer, PEFT or sentence-transformers writes it.
 
@@ -46,6 +51,7 @@ def read_checkpoint(
         for_release: Whether the folder is to be released: what no release may hold is then refused, and the files are
             searched for secrets. Otherwise pickles are files like any other, and weights may be missing, so that a
             folder can be compared that cannot be released.
+        tensor_sha256: Whether each tensor is also hashed by SHA-256, which takes about as long again.
 
     Raises:
         BadCheckpoint: The folder is not a checkpoint, is broken or unsafe, or changes while it is read.
@@ -55,7 +61,10 @@ def read_checkpoint(
     # All that the names and sizes show is checked before the first byte is read.
     check_weights(walk)
     check_sizes(walk)
-    tasks = {path: _task(path, file, for_release=for_release) for path, file in walk.files.items()}
+    tasks = {
+        path: _task(path, file, for_release=for_release, tensor_sha256=tensor_sha256)
+        for path, file in walk.files.items()
+    }
     counter = ByteCounter(progress, "hashing", sum(task.stamp.size for task in tasks.values()))
     # What describes the folder is read first, so that a broken one is refused before its weights are read.
     reads = read_files({path: task for path, task in tasks.items() if is_read_whole(path)}, counter, cache)
@@ -100,11 +109,12 @@ def check_unchanged(checkpoint: Checkpoint) -> None:
             )
 
 
-def _task(path: str, file: FileOnDisk, *, for_release: bool) -> ReadTask:
+def _task(path: str, file: FileOnDisk, *, for_release: bool, tensor_sha256: bool) -> ReadTask:
     return ReadTask(
         file.path,
         file.stamp,
         tensors=path.endswith(".safetensors"),
+        tensor_sha256=tensor_sha256 and path.endswith(".safetensors"),
         keep=is_kept(path, file.stamp.size, for_release=for_release),
         scan=for_release,
         check_pickle=for_release and is_ambiguous(file.path.name),

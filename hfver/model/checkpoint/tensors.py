@@ -65,7 +65,8 @@ def _main_weights(walk: FolderWalk, indexes: Mapping[str, Index]) -> set[str]:
 
 def _of_file(path: str, facts: FileFacts, is_main: bool) -> Iterator[Tensor]:
     for tensor in facts.tensors or ():
-        yield Tensor(tensor_name(path, tensor.name, is_main), path, tensor.dtype, tensor.shape, tensor.digest)
+        name = tensor_name(path, tensor.name, is_main)
+        yield Tensor(name, path, tensor.dtype, tensor.shape, tensor.digest, tensor.sample, tensor.sha256)
 
 
 def _add(tensors: dict[str, Tensor], tensor: Tensor, directory: Path) -> None:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from hfver.core.version import Bump
 from hfver.errors import BadConfig
-from hfver.model.compare.difference import Change, ChangedWeights, Difference, Side, highest
+from hfver.model.compare.difference import Change, ChangedWeights, Difference, Side, TensorChange, highest
 from hfver.model.compare.folders import further_folder, match_folder, own_folders, split_side
 from hfver.model.compare.json_values import brief, printable
 from hfver.model.compare.pair import Pair
@@ -40,12 +40,14 @@ def compare(before: Side, after: Side, *, levels: Mapping[str, Bump] | None = No
     _check_names(levels)
     found = list(_find_everywhere(before, after))
     changes = sorted((_change(rule, match, levels) for rule, match in found), key=_order)
+    pair = Pair(before, after)
     return Difference(
         level=highest(*(change.level for change in changes)),
         changes=tuple(changes),
         notes=tuple(dict.fromkeys(match.note for _, match in found if match.note)),
-        weights=_weights(Pair(before, after)),
+        weights=_weights(pair),
         libraries=library_versions(),
+        tensors=tuple(_tensor_changes(pair)),
     )
 
 
@@ -110,12 +112,29 @@ def _check_names(levels: Mapping[str, Bump]) -> None:
 
 
 def _weights(pair: Pair) -> ChangedWeights:
+    if pair.only_values_moved and pair.after.roots is not None:
+        return ChangedWeights(None, None, pair.after.roots.count)
     tensors = pair.after.tensors
     unchanged = pair.shared_tensors.keys() - set(pair.changed_tensors) - _reshaped_or_retyped(pair)
     changed = [tensor for name, tensor in tensors.items() if name not in unchanged]
     total = sum(tensor.nbytes for tensor in tensors.values())
     share = sum(tensor.nbytes for tensor in changed) / total if total else 0.0
     return ChangedWeights(share, len(changed), len(tensors))
+
+
+def _tensor_changes(pair: Pair) -> Iterator[TensorChange]:
+    old, new, moved = pair.before.tensors, pair.after.tensors, set(pair.changed_tensors)
+    reshaped = _reshaped_or_retyped(pair)
+    for name in sorted(old.keys() | new.keys()):
+        tensor, label = new.get(name) or old[name], printable(name, 400)
+        if name not in old:
+            yield TensorChange(label, "added", tensor.dtype, tensor.shape)
+        elif name not in new:
+            yield TensorChange(label, "removed", tensor.dtype, tensor.shape)
+        elif name in reshaped:
+            yield TensorChange(label, "reshaped", tensor.dtype, tensor.shape)
+        elif name in moved:
+            yield TensorChange(label, "moved", tensor.dtype, tensor.shape)
 
 
 def _reshaped_or_retyped(pair: Pair) -> set[str]:

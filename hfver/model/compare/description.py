@@ -11,11 +11,11 @@ from threading import RLock
 from typing import Any
 
 from hfver.core.front_matter import split_front_matter
-from hfver.core.manifest import CARD, CHANGELOG, LINEAGE, digest_of
+from hfver.core.manifest import CARD, CHANGELOG, LINEAGE, TensorRoots, digest_of
 from hfver.core.progress import Progress, silent
 from hfver.core.version import Bump
 from hfver.errors import BadCheckpoint, BadConfig
-from hfver.model.checkpoint import Checkpoint, HashCache, Tensor, read_checkpoint
+from hfver.model.checkpoint import Checkpoint, HashCache, Tensor, read_checkpoint, tensor_roots
 from hfver.model.compare.compare import compare
 from hfver.model.compare.compared_files import is_needed
 from hfver.model.compare.difference import Difference, Side
@@ -24,6 +24,9 @@ from hfver.model.lineage.record import Lineage
 __all__ = ["DOCUMENTS", "Described", "compare_described", "describe_checkpoint", "describe_folder"]
 
 DOCUMENTS = (CARD, CHANGELOG, LINEAGE)
+
+MAX_LISTS = 256 * 1024
+"""Bytes of both lists of tensors up to which they are always fetched, so that a difference says which tensors moved."""
 
 
 class Described(ABC):
@@ -59,6 +62,16 @@ class Described(ABC):
     def _list_tensors(self) -> tuple[Tensor, ...]:
         """List the tensors of all safetensors files."""
 
+    @property
+    def roots(self) -> TensorRoots | None:
+        """The digests that stand for the list of tensors; None where nobody has computed them."""
+        return None
+
+    @property
+    def list_size(self) -> int:
+        """The number of bytes that must be fetched for the list of tensors."""
+        return 0
+
     def read(self, path: str) -> bytes:
         """Return the content of a file, verified; it is fetched the first time only."""
         with self._lock:
@@ -89,15 +102,24 @@ class Described(ABC):
             return Lineage()
         return Lineage.decode(self.read(LINEAGE), f"{self.name}: {LINEAGE}")
 
-    def side(self, other: Described) -> Side:
-        """Read what a comparison with another checkpoint or release needs."""
+    def side(self, other: Described, *, lists: bool = True) -> Side:
+        """Read what a comparison with another checkpoint or release needs.
+
+        Args:
+            other: The other side.
+            lists: Whether the list of tensors is read even where the level is known without it.
+        """
         # Everything is read here and now: rules must never wait for a network, or fail because of one.
         needed = [path for path in self.files if is_needed(path, self.sizes[path], self.files, other.files)]
+        contents = {path: self.read(path) for path in needed}
+        listed = lists or not _only_values_moved(self, other) or any(map(_is_quantized, contents.values()))
         return Side(
             name=self.name,
             files=self.files,
-            contents={path: self.read(path) for path in needed},
-            tensors=self.tensors,
+            contents=contents,
+            tensors=self.tensors if listed else (),
+            roots=self.roots,
+            listed=listed,
             card=self.card,
             lineage=self.lineage,
             documents=self.documents,
@@ -131,6 +153,11 @@ class CheckpointDescription(Described):
         return self._checkpoint.tensors
 
     @cached_property
+    def roots(self) -> TensorRoots:
+        """The digests that stand for the list of tensors."""
+        return tensor_roots(self._checkpoint.tensors)
+
+    @cached_property
     def lineage(self) -> Lineage:
         """The lineage that was handed over; otherwise the folder's own."""
         return self._given_lineage or super().lineage
@@ -160,13 +187,36 @@ def describe_folder(directory: Path, *, progress: Progress = silent) -> Describe
     return describe_checkpoint(read_checkpoint(directory, progress=progress, cache=HashCache(), for_release=False))
 
 
-def compare_described(before: Described, after: Described, levels: Mapping[str, Bump] | None = None) -> Difference:
+def _only_values_moved(one: Described, other: Described) -> bool:
+    """Return whether two releases differ in the values of their tensors alone, and listing these would cost much.
+
+    The level then follows from the digests of the lists: new values under the same names, shapes and dtypes.
+    """
+    if one.roots is None or other.roots is None or one.list_size + other.list_size <= MAX_LISTS:
+        return False
+    if one.roots.layout != other.roots.layout or one.roots.values == other.roots.values:
+        return False
+    paths = one.files.keys() | other.files.keys()
+    changed = [path for path in paths if one.files.get(path) != other.files.get(path)]
+    has_folders = any(path.endswith(("/config.json", "/adapter_config.json")) for path in paths)
+    return not has_folders and all(path.endswith((".safetensors", ".safetensors.index.json")) for path in changed)
+
+
+def _is_quantized(content: bytes) -> bool:
+    # Whether values were only rounded differently shows in the dtypes of the tensors around them.
+    return b'"quantization_config"' in content
+
+
+def compare_described(
+    before: Described, after: Described, levels: Mapping[str, Bump] | None = None, *, lists: bool = True
+) -> Difference:
     """Read what the rules need of both sides, and compare them.
 
     Args:
         before: What consumers have.
         after: What they would get.
         levels: The repo's own levels, as in ``compare``.
+        lists: Whether lists of tensors are read even where they are long and the level is known without them.
 
     Raises:
         BadConfig: ``levels`` names a rule that does not exist, or a lineage record cannot be read.
@@ -175,5 +225,5 @@ def compare_described(before: Described, after: Described, levels: Mapping[str, 
     """
     # Both sides wait for the network most of the time.
     with ThreadPoolExecutor(2) as pool:
-        old, new = pool.map(lambda side, other: side.side(other), (before, after), (after, before))
+        old, new = pool.map(lambda side, other: side.side(other, lists=lists), (before, after), (after, before))
     return compare(old, new, levels=levels)

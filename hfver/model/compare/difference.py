@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from hfver.core.manifest import TensorRoots
 from hfver.core.version import Bump
 from hfver.model.checkpoint import Tensor
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["Change", "ChangedWeights", "Difference", "Side", "highest"]
+__all__ = ["Change", "ChangedWeights", "Difference", "Side", "TensorChange", "highest"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Side:
             ``contents`` decide; without these the file counts as different.
         contents: The bytes of the small files that the rules read, see ``needs_content``.
         tensors: Every tensor. Its digest is empty where nobody has computed it.
+        roots: The digests that stand for the list of tensors, where somebody has computed them.
+        listed: Whether ``tensors`` was read. If not, then both sides have the same names, shapes and dtypes, and
+            different values.
         card: The metadata at the top of README.md; empty if there is none.
         lineage: What it was made from.
         documents: Identities of those of README.md, CHANGELOG.md and lineage.yaml that it has.
@@ -33,6 +37,8 @@ class Side:
     files: Mapping[str, str]
     contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     tensors: tuple[Tensor, ...] = field(default=(), repr=False)
+    roots: TensorRoots | None = None
+    listed: bool = True
     card: Mapping[str, Any] = field(default_factory=dict)
     lineage: Lineage = field(default_factory=Lineage)
     documents: Mapping[str, str] = field(default_factory=dict)
@@ -77,16 +83,40 @@ class ChangedWeights:
     Attributes:
         share: Bytes of changed tensors as a share of the bytes of all tensors after the change, 0 to 1. A tensor
             counts as changed if its bytes differ, if it is new, or if nobody knows (``Difference.notes`` says so).
-        moved: Number of changed tensors.
+            None where the tensors were not listed.
+        moved: Number of changed tensors; None where the tensors were not listed, and some or all have changed.
         total: Number of tensors after the change.
     """
 
-    share: float = 0.0
-    moved: int = 0
+    share: float | None = 0.0
+    moved: int | None = 0
     total: int = 0
 
     def __str__(self) -> str:
+        if self.share is None:
+            return f"the weights changed (some or all of {self.total} tensors; --tensors shows which)"
         return f"{self.share:.1%} of the weights changed ({self.moved} of {self.total} tensors)"
+
+
+@dataclass(frozen=True)
+class TensorChange:
+    """One tensor that differs.
+
+    Attributes:
+        name: Its name.
+        change: ``added``, ``removed``, ``reshaped`` (another shape or dtype) or ``moved`` (other values).
+        dtype: Its dtype after the change, or before it if it was removed.
+        shape: Its shape, likewise.
+    """
+
+    name: str
+    change: Literal["added", "removed", "reshaped", "moved"]
+    dtype: str
+    shape: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for ``--json``."""
+        return {"name": self.name, "change": self.change, "dtype": self.dtype, "shape": list(self.shape)}
 
 
 @dataclass(frozen=True)
@@ -100,6 +130,7 @@ class Difference:
         weights: How much of the weights changed.
         libraries: The versions of the libraries that the tokenizers and configs were read with, by name: with other
             versions the level may be a different one.
+        tensors: Every tensor that differs, by name; empty where the tensors were not listed.
     """
 
     level: Bump | None
@@ -107,6 +138,7 @@ class Difference:
     notes: tuple[str, ...] = ()
     weights: ChangedWeights = ChangedWeights()
     libraries: Mapping[str, str] = field(default_factory=dict)
+    tensors: tuple[TensorChange, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for ``--json``; the caller adds ``from`` and ``to``."""
@@ -115,6 +147,7 @@ class Difference:
             "changes": [change.to_json() for change in self.changes],
             "notes": list(self.notes),
             "libraries": dict(self.libraries),
+            "weights": {"share": self.weights.share, "moved": self.weights.moved, "total": self.weights.total},
         }
 
 

@@ -27,6 +27,8 @@ class ParsedSide:
         self.documents = side.documents
         self._contents = side.contents
         self._tensors = side.tensors
+        self.roots = side.roots
+        self.listed = side.listed
         self._parsed: dict[str, Any] = {}
 
     def json(self, path: str) -> Any:
@@ -159,6 +161,11 @@ class Pair:
             for name, (old, new) in self.shared_tensors.items()
             if _same_form(old, new) and self._value_differs(old, new)
         )
+
+    @property
+    def only_values_moved(self) -> bool:
+        """Whether the tensors were not listed, because new values under the same names are all that differs."""
+        return not (self.before.listed and self.after.listed)
 
     @cached_property
     def uncertain_tensors(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfver.errors import VerificationError
-from hfver.model.checkpoint import Tensor, decode_tensors, encode_tensors, read_checkpoint
+from hfver.model.checkpoint import Tensor, decode_tensors, encode_tensors, read_checkpoint, tensor_roots
 
-TENSOR = Tensor("a", "model.safetensors", "F32", (2, 3), "xxh3:" + "0" * 32)
+TENSOR = Tensor("a", "model.safetensors", "F32", (2, 3), "xxh3:" + "0" * 32, b"\x01\x02\x03\x04")
 
 
 def test_encoded_tensors_are_decoded(sharded_folder: Path) -> None:
@@ -21,11 +22,35 @@ def test_encoded_tensors_are_decoded(sharded_folder: Path) -> None:
 
 
 def test_the_encoding_is_canonical() -> None:
-    assert encode_tensors([]) == b'{\n  "schema": 1,\n  "tensors": {\n  }\n}\n'
+    assert encode_tensors([]) == b'{\n  "schema": 2,\n  "tensors": {\n  }\n}\n'
     assert encode_tensors([TENSOR]).decode() == (
-        '{\n  "schema": 1,\n  "tensors": {\n    "a": {"digest": "xxh3:00000000000000000000000000000000", '
-        '"dtype": "F32", "file": "model.safetensors", "shape": [2, 3]}\n  }\n}\n'
+        '{\n  "schema": 2,\n  "tensors": {\n    "a": {"digest": "xxh3:00000000000000000000000000000000", '
+        '"dtype": "F32", "file": "model.safetensors", "sample": "AQIDBA==", "shape": [2, 3]}\n  }\n}\n'
     )
+    hashed = replace(TENSOR, sha256="5" * 64)
+    assert f'"sha256": "{"5" * 64}"' in encode_tensors([hashed]).decode()
+    assert decode_tensors(encode_tensors([hashed]), "x") == (hashed,)
+
+
+def test_the_list_of_hfver_0_1_is_read() -> None:
+    entry = {"digest": TENSOR.digest, "dtype": "F32", "file": TENSOR.file, "shape": [2, 3]}
+    data = json.dumps({"schema": 1, "tensors": {"a": entry}}).encode()
+    assert decode_tensors(data, "x") == (replace(TENSOR, sample=b""),)
+    with_sample = json.dumps({"schema": 1, "tensors": {"a": {**entry, "sample": ""}}}).encode()
+    with pytest.raises(VerificationError):
+        decode_tensors(with_sample, "x")
+
+
+def test_roots_say_what_differs() -> None:
+    root = tensor_roots([TENSOR])
+    assert (root.count, root.bytes) == (1, 24)
+    moved = tensor_roots([replace(TENSOR, digest="xxh3:" + "1" * 32)])
+    assert moved.layout == root.layout and moved.values != root.values
+    for form in (replace(TENSOR, dtype="I32"), replace(TENSOR, shape=(3, 2)), replace(TENSOR, name="b")):
+        assert tensor_roots([form]).layout != root.layout
+    # Neither the file nor the order counts: the same tensors in other shards are the same tensors.
+    other = replace(TENSOR, name="b")
+    assert tensor_roots([other, replace(TENSOR, file="x.safetensors")]) == tensor_roots([TENSOR, other])
 
 
 def test_sizes_follow_from_type_and_shape() -> None:
@@ -78,6 +103,11 @@ def _with(**changes: Any) -> bytes:
         _with(shape="3"),
         _with(digest="xxh3:0"),
         _with(digest=None),
+        _with(sample=None),
+        _with(sample="?"),
+        _with(sample=["AQ=="]),
+        _with(sha256="5"),
+        _with(sha256=None),
         b'{"schema": 1, "tensors": {"\\ud800": {}}}',
     ],
 )
@@ -88,5 +118,5 @@ def test_anything_else_is_refused(data: bytes) -> None:
 
 def test_the_error_for_a_newer_schema_says_to_upgrade() -> None:
     with pytest.raises(VerificationError) as raised:
-        decode_tensors(b'{"schema": 2, "anything": 1}', "x")
+        decode_tensors(b'{"schema": 3, "anything": 1}', "x")
     assert "upgrade" in raised.value.hint

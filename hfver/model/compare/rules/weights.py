@@ -22,6 +22,10 @@ def match_changed_values(pair: Pair, consequence: str) -> Iterable[RuleMatch]:
         pair: Both sides.
         consequence: What that means to a consumer: the second half of a sentence, with its period.
     """
+    if pair.only_values_moved and pair.after.roots is not None:
+        message = f"Some or all of {counted(pair.after.roots.count, 'tensor')} changed: {consequence}"
+        yield RuleMatch(pair.changed_files[0], message, files=pair.changed_files)
+        return
     names = pair.changed_tensors
     if not names:
         return
