@@ -39,6 +39,8 @@ class Line(BaseModel):
     date: datetime
     author: str
     smoke: SmokeSummary | None = None
+    measured: tuple[str, ...] | None = None
+    """What a release was measured by, as in its manifest; empty where nothing was. hfver 0.1 ignores this key."""
     reason: str | None = None
     """Why a version was yanked."""
     because: str | None = None

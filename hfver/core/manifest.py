@@ -163,6 +163,9 @@ class Manifest(BaseModel):
     decide what the files mean, so that the bump can be checked again. hfver 0.1 ignores this key."""
     tensors: TensorRoots | None = None
     """What stands for the list of tensors; None in manifests of hfver 0.1, which ignores this key."""
+    measured: tuple[str, ...] | None = None
+    """What the release was measured by: ``smoke``, and ``metric:NAME`` for each metric with a budget. None in manifests
+    of hfver 0.1, which ignores this key."""
     created_at: datetime
     created_by: str
     smoke: Mapping[str, Any] | None = None
@@ -173,6 +176,7 @@ class Manifest(BaseModel):
         """Encode the manifest: with sorted keys, two spaces of indentation, and a final newline."""
         # Left out while empty, so that what has no overrides is encoded as hfver 0.1 does.
         empty = {name for name in ("allowed", "libraries", "tensors") if not getattr(self, name)}
+        empty |= {"measured"} if self.measured is None else set()
         data = self.model_dump(mode="json", by_alias=True, exclude=empty)
         return (json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
 

@@ -29,7 +29,7 @@ import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, model_validator
 
@@ -133,6 +133,8 @@ class Policy(BaseModel):
     rules: Mapping[str, Bump] = Field(default_factory=dict)
     """Levels that differ from those of docs/versioning.md, by rule id."""
     secrets: Secrets = Secrets()
+    unmeasured: Literal["allow", "refuse"] = "allow"
+    """Whether a MINOR release is refused that no smoke eval and no metric with a budget backs."""
     require_signature: bool = False
     """Whether releases must be signed: a short form of ``signature.require``."""
     signature: SignatureRule = SignatureRule()

@@ -37,6 +37,8 @@ class Release:
         bump: ``major``, ``minor`` or ``patch``.
         why: The changes that decided the bump, one sentence each; only for a release that was just made.
         because: Why its version is lower than the change required, if it is.
+        measured: What it was measured by: ``smoke``, and ``metric:NAME`` for each metric with a budget; None where that
+            was not recorded.
         date: When it was made.
         author: Who made it.
         published: Whether it is a version; False for a candidate, and for a commit that hfver did not make.
@@ -61,6 +63,7 @@ class Release:
     bump: str | None = None
     why: tuple[str, ...] = ()
     because: str | None = None
+    measured: tuple[str, ...] | None = None
     date: datetime | None = None
     author: str | None = None
     published: bool = True
@@ -97,6 +100,7 @@ class Release:
             **self.to_row(),
             "content_digest": self.content_digest,
             "because": self.because,
+            "measured": None if self.measured is None else list(self.measured),
             "why": list(self.why),
             "published": self.published,
             "author": self.author,

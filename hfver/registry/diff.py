@@ -114,6 +114,14 @@ class ReleaseDescription(Described):
         return self._manifest.tensors
 
     @property
+    def measured(self) -> tuple[str, ...] | None:
+        """What the release was measured by; None for a release of hfver 0.1 whose smoke eval did not run."""
+        manifest = self._manifest
+        if manifest.measured is None and manifest.smoke and manifest.smoke.get("status") == "passed":
+            return ("smoke",)
+        return manifest.measured
+
+    @property
     def list_size(self) -> int:
         """The size of the list of tensors in bytes."""
         return self.sizes.get(TENSORS, 0)

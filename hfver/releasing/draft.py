@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,11 +132,13 @@ def prepare_draft(
     # without the version and the changes, and with them once they are known.
     facts = _facts(repo, checkpoint, lineage, smoke, request, now)
     described = describe_checkpoint(checkpoint, lineage, render_card(facts))
-    content = ReleaseContent(described, checkpoint.content_digest, metrics_of(lineage.evaluation))
-    wanted = VersionRequest(request.exact, request.level, request.pre, request.because)
+    smoked = smoke is not None and smoke.status == "passed"
+    content = ReleaseContent(described, checkpoint.content_digest, metrics_of(lineage.evaluation), smoked)
+    wanted = VersionRequest(request.exact, request.level, request.pre, request.because, request.allow)
     choice = choose_version(state, content, wanted, policy)
     sources = _sources(checkpoint, lineage, facts, choice, content.metrics, state.ledger.yanks if state else {})
-    manifest = _manifest(repo, state, checkpoint, sources, smoke, choice, policy, request, now)
+    measured = content.measured(policy)
+    manifest = _manifest(repo, state, checkpoint, sources, smoke, choice, measured, policy, request, now)
     description = commit_description(request.message, choice)
     # The author's files were scanned when they were read; these are the texts that hfver wrote.
     ours = {path: data for path, data in sources.items() if path not in checkpoint.files and isinstance(data, bytes)}
@@ -163,11 +165,12 @@ def _manifest(
     sources: Mapping[str, Source],
     smoke: SmokeReport | None,
     choice: VersionChoice,
+    measured: tuple[str, ...],
     policy: Policy,
     request: ReleaseRequest,
     now: datetime,
 ) -> Manifest:
-    allowed = tuple(sorted(set(request.allow))) if misses_tokenizer(checkpoint, request.repo) else ()
+    allowed = tuple(_used_overrides(checkpoint, choice, policy, request))
     return Manifest(
         repo=request.repo,
         version=str(choice.version),
@@ -180,11 +183,22 @@ def _manifest(
         levels=policy.rules or None,
         libraries=choice.difference.libraries,
         tensors=tensor_roots(checkpoint.tensors),
+        measured=measured,
         created_at=now,
         created_by=repo.hub.user,
         smoke=smoke.summary().model_dump() if smoke else None,
         files={path: checkpoint.files.get(path) or _entry(source) for path, source in sorted(sources.items())},
     )
+
+
+def _used_overrides(
+    checkpoint: Checkpoint, choice: VersionChoice, policy: Policy, request: ReleaseRequest
+) -> Iterator[str]:
+    """Yield the refusals that were overridden, not those that would never have come."""
+    if "no-tokenizer" in request.allow and misses_tokenizer(checkpoint, request.repo):
+        yield "no-tokenizer"
+    if "unmeasured" in request.allow and policy.unmeasured == "refuse" and choice.difference.is_unmeasured:
+        yield "unmeasured"
 
 
 def _lineage(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from hfver.core.ledger import Entry
@@ -27,11 +27,18 @@ class ReleaseContent:
         described: The checkpoint, described for comparison.
         content_digest: Its content digest.
         metrics: Its metrics.
+        smoked: Whether its smoke eval passed.
     """
 
     described: Described
     content_digest: str
     metrics: Mapping[str, float]
+    smoked: bool = False
+
+    def measured(self, policy: Policy) -> tuple[str, ...]:
+        """Return what it was measured by: the smoke eval, and metrics with a budget."""
+        gated = sorted(name for name in policy.metrics if name in self.metrics)
+        return (*(["smoke"] if self.smoked else []), *(f"metric:{name}" for name in gated))
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class VersionRequest:
         version: Exactly this version.
         bump: At least this level, or a lower one with ``because``.
         pre: Name of a prerelease line, such as ``rc``.
+        allow: The refusals that the user overrides, by name.
         because: Why the version may be lower than the change requires.
     """
 
@@ -49,6 +57,7 @@ class VersionRequest:
     bump: Bump | None = None
     pre: str | None = None
     because: str | None = None
+    allow: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,8 @@ def _choose_after(
     old_metrics = metrics_of(_lineage(before).evaluation)
     breaches = _check_budgets(policy, old_metrics, content.metrics, request)
     difference = _with_breaches(compare_described(before, content.described, policy.rules), breaches)
+    difference = replace(difference, measured=content.measured(policy))
+    _check_measured(difference, policy, request)
     required = difference.level or Bump.PATCH
     version = request.version or _next_free(state.refs.tags, previous.version, request.bump or required, request.pre)
     bump = bump_between(previous.version, version)
@@ -184,6 +195,16 @@ def _check_budgets(
         for breach in breaches
         for text in [f"A gated metric got worse: {breach.message}."]
     )
+
+
+def _check_measured(difference: Difference, policy: Policy, request: VersionRequest) -> None:
+    """Refuse a MINOR change that nothing has measured, if the policy says so."""
+    if policy.unmeasured == "refuse" and difference.is_unmeasured and "unmeasured" not in request.allow:
+        raise PolicyViolation(
+            "The change is MINOR, and neither a smoke eval nor a metric with a budget backs it (unmeasured).",
+            "Let the smoke eval run (pip install 'hfver[torch]'), or give metrics that have a budget: --metrics FILE. "
+            'To release it unmeasured: --allow unmeasured --because "…"',
+        )
 
 
 def _with_breaches(difference: Difference, breaches: tuple[Change, ...]) -> Difference:

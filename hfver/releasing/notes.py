@@ -8,6 +8,7 @@ from datetime import date
 from hfver.core.version import Bump, Version
 from hfver.model.card import ChangelogEntry, MetricDelta
 from hfver.model.compare import Difference
+from hfver.model.compare.difference import UNMEASURED
 from hfver.releasing.next_version import VersionChoice
 
 __all__ = ["changelog_entry", "commit_description", "commit_title", "grouped_changes", "metric_deltas"]
@@ -31,6 +32,8 @@ def grouped_changes(difference: Difference) -> dict[str, tuple[str, ...]]:
             groups[GROUPS[change.level]].append(change.message)
     if difference.weights.moved:
         groups["Changed"].append(f"{difference.weights}.")
+    if difference.is_unmeasured:
+        groups["Changed"].append(UNMEASURED)
     return {title: tuple(sentences) for title, sentences in groups.items() if sentences}
 
 

@@ -153,6 +153,7 @@ def _line(state: RepoState, candidate: Candidate, smoke: SmokeSummary | None) ->
         digest=candidate.digest,
         content_digest=manifest.content_digest,
         bump=manifest.bump or bump_between(previous.version if previous else None, candidate.version),
+        measured=manifest.measured,
         because=manifest.because,
         date=manifest.created_at,
         author=manifest.created_by,

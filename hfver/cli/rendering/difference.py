@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hfver.api.references import looks_like_folder
 from hfver.cli.rendering.basics import LEVELS, plain, stdout, table_of
 from hfver.model.compare import Difference
+from hfver.model.compare.difference import UNMEASURED
 
 __all__ = ["print_difference"]
 
@@ -28,5 +30,9 @@ def print_difference(before: str, after: str, difference: Difference, *, tensors
             shape = " × ".join(map(str, tensor.shape)) or "scalar"
             table.add_row(plain(tensor.name), tensor.change, tensor.dtype, shape)
         console.print(table)
+    if difference.is_unmeasured:
+        # What was not released yet cannot have been measured, and its release will do it.
+        so_far = "Unmeasured so far: hfver release runs the smoke eval and checks the metrics that have a budget."
+        console.print(f"[dim]{so_far}[/]" if looks_like_folder(after) else f"[yellow]{UNMEASURED}[/]")
     for note in difference.notes:
         console.print("[dim]note:[/]", plain(note))

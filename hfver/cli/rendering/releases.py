@@ -27,6 +27,8 @@ def print_release(release: Release, *, dry_run: bool = False) -> None:
         rows.append(("to send" if dry_run else "sent", human(release.bytes_sent)))
     if release.smoke:
         rows.append(("smoke", f"{release.smoke.verdict} on {release.smoke.device}"))
+    if release.bump == "minor" and release.measured == ():
+        rows.append(("measured", "unmeasured: no smoke eval and no metric with a budget backs this version"))
     if release.adopted:
         rows.append(("adopted", "made without hfver; its manifest is on main"))
     if release.yanked is not None:
@@ -50,6 +52,8 @@ def print_versions(versions: Versions) -> None:
     table = table_of("version", "bump", "released", "commit", "digest", "")
     for release in versions.releases:
         marks = ["adopted"] if release.adopted else []
+        if release.bump == "minor" and release.measured == ():
+            marks.append("unmeasured")
         if release.smoke is not None and release.smoke.verdict != "passed":
             marks.append(f"smoke eval {release.smoke.verdict}")
         note = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
@@ -71,6 +72,11 @@ class Described(ABC):
     def list_size(self) -> int:
         """The number of bytes that must be fetched for the list of tensors."""
         return 0
+
+    @property
+    def measured(self) -> tuple[str, ...] | None:
+        """What it was measured by, see ``Difference``; None where nobody has recorded it."""
+        return None
 
     def read(self, path: str) -> bytes:
         """Return the content of a file, verified; it is fetched the first time only."""
@@ -157,6 +163,11 @@ class CheckpointDescription(Described):
         """The digests that stand for the list of tensors."""
         return tensor_roots(self._checkpoint.tensors)
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Nothing: the smoke eval and the metrics are a matter of the release."""
+        return ()
+
     @cached_property
     def lineage(self) -> Lineage:
         """The lineage that was handed over; otherwise the folder's own."""
@@ -226,4 +237,4 @@ def compare_described(
     # Both sides wait for the network most of the time.
     with ThreadPoolExecutor(2) as pool:
         old, new = pool.map(lambda side, other: side.side(other, lists=lists), (before, after), (after, before))
-    return compare(old, new, levels=levels)
+    return replace(compare(old, new, levels=levels), measured=after.measured)

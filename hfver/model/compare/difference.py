@@ -11,7 +11,11 @@ from hfver.core.version import Bump
 from hfver.model.checkpoint import Tensor
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["Change", "ChangedWeights", "Difference", "Side", "TensorChange", "highest"]
+__all__ = ["UNMEASURED", "Change", "ChangedWeights", "Difference", "Side", "TensorChange", "highest"]
+
+
+UNMEASURED = "Unmeasured: no smoke eval and no metric with a budget backs this MINOR change."
+"""What people read about a MINOR change that nothing has measured."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,8 @@ class Difference:
         libraries: The versions of the libraries that the tokenizers and configs were read with, by name: with other
             versions the level may be a different one.
         tensors: Every tensor that differs, by name; empty where the tensors were not listed.
+        measured: What the newer side was measured by: ``smoke``, and ``metric:NAME`` for each metric with a budget.
+            None where nobody has recorded it.
     """
 
     level: Bump | None
@@ -139,6 +145,12 @@ class Difference:
     weights: ChangedWeights = ChangedWeights()
     libraries: Mapping[str, str] = field(default_factory=dict)
     tensors: tuple[TensorChange, ...] = field(default=(), repr=False)
+    measured: tuple[str, ...] | None = None
+
+    @property
+    def is_unmeasured(self) -> bool:
+        """Whether the change is MINOR, and nothing has measured that what callers build on still stands."""
+        return self.level is Bump.MINOR and self.measured == ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for ``--json``; the caller adds ``from`` and ``to``."""
@@ -147,6 +159,8 @@ class Difference:
             "changes": [change.to_json() for change in self.changes],
             "notes": list(self.notes),
             "libraries": dict(self.libraries),
+            "measured": None if self.measured is None else list(self.measured),
+            "unmeasured": self.is_unmeasured,
             "weights": {"share": self.weights.share, "moved": self.weights.moved, "total": self.weights.total},
         }
 
