@@ -21,7 +21,7 @@ from hfver.model.compare.compared_files import is_needed
 from hfver.model.compare.difference import Difference, Side
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["DOCUMENTS", "Described", "compare_described", "describe_checkpoint", "describe_folder"]
+__all__ = ["DOCUMENTS", "Described", "compare_described", "describe_checkpoint", "describe_folder", "read_sides"]
 
 DOCUMENTS = (CARD, CHANGELOG, LINEAGE)
 
@@ -173,7 +173,18 @@ def compare_described(before: Described, after: Described, levels: Mapping[str, 
         HubError: A Hub does not answer.
         VerificationError: Something on a Hub is not what was released.
     """
+    return compare(*read_sides(before, after), levels=levels)
+
+
+def read_sides(before: Described, after: Described) -> tuple[Side, Side]:
+    """Read what the rules need of both sides.
+
+    Raises:
+        BadConfig: A lineage record cannot be read.
+        HubError: A Hub does not answer.
+        VerificationError: Something on a Hub is not what was released.
+    """
     # Both sides wait for the network most of the time.
     with ThreadPoolExecutor(2) as pool:
         old, new = pool.map(lambda side, other: side.side(other), (before, after), (after, before))
-    return compare(old, new, levels=levels)
+    return old, new

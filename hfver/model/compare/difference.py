@@ -10,7 +10,7 @@ from hfver.core.version import Bump
 from hfver.model.checkpoint import Tensor
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["Change", "ChangedWeights", "Difference", "Side", "highest"]
+__all__ = ["Change", "ChangedWeights", "Difference", "Side", "Witness", "highest"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,26 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Witness:
+    """The script that shows a change, or why there is none.
+
+    Attributes:
+        file: The script's name; None if there is none.
+        kind: What it shows: ``behavior``, what the libraries make of the model; ``content``, what a file says; or
+            ``hash``, only that a file's bytes differ.
+        reason: Why there is no script.
+    """
+
+    file: str | None
+    kind: str = ""
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for ``--json``."""
+        return {"file": self.file, "kind": self.kind} if self.file else {"file": None, "reason": self.reason}
+
+
+@dataclass(frozen=True)
 class Change:
     """One thing that differs.
 
@@ -49,6 +69,7 @@ class Change:
         before: The value before, abbreviated so that JSON can hold it; None if there was none.
         after: The value after, likewise.
         message: One or two sentences that say what it means to a consumer.
+        witness: Of a MAJOR change, where witnesses were asked for: the script that shows it.
     """
 
     rule: str
@@ -57,6 +78,7 @@ class Change:
     before: Any
     after: Any
     message: str
+    witness: Witness | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for ``--json``."""
@@ -67,6 +89,7 @@ class Change:
             "before": self.before,
             "after": self.after,
             "message": self.message,
+            **({"witness": self.witness.to_json()} if self.witness else {}),
         }
 
 
