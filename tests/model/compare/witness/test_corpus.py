@@ -67,7 +67,7 @@ def test_a_sample_of_the_witnesses_shows_the_break(sides: Mapping[str, Side], tm
 def test_every_witness_shows_the_break(
     family: str, sides: Mapping[str, Side], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pairs = {"made": made_pairs, "tokenizers": tokenizer_pairs, "cases": lambda: case_pairs(sides)}[family]()
+    pairs = {"made": made_pairs(), "tokenizers": tokenizer_pairs(), "cases": case_pairs(sides)}[family]
     found = tried(pairs, tmp_path)
     kinds = Counter(one.change.witness.kind if one.change.witness else "" for _, one in found)
     shown = sum(1 for _, one in found if one.before)

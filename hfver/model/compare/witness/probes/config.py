@@ -33,7 +33,7 @@ def load(folder: Path, kind: str) -> Any:
 
 
 def observe(folder: Path, question: dict[str, Any]) -> dict[str, Any]:
-    """Return the setting as {"value": …}; an empty object if the class does not have it."""
+    """Return the setting as {"value": ...}; an empty object if the class does not have it."""
     held = load(folder / question["folder"], question["kind"])
     if question["key"] in ("num_labels", "_num_labels"):
         return {"value": len(held.id2label)}

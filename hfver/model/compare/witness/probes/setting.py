@@ -21,7 +21,7 @@ def lookup(held: Any, key: str) -> dict[str, Any]:
 
 
 def observe(folder: Path, question: dict[str, Any]) -> dict[str, Any]:
-    """Return the setting as {"value": …}; an empty object if it is not there."""
+    """Return the setting as {"value": ...}; an empty object if it is not there."""
     path = folder / question["file"]
     if not path.is_file():
         return {}

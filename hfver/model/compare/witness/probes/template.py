@@ -8,7 +8,7 @@ from typing import Any
 
 
 def observe(folder: Path, question: dict[str, Any]) -> dict[str, Any]:
-    """Return the prompt as {"prompt": …}, what the template refuses as {"refused": true}, or whether there is one."""
+    """Return the prompt as {"prompt": ...}, what the template refuses as {"refused": true}, or whether there is one."""
     folder, name, given = folder / question["folder"], question["name"], question["variables"]
     if given is None:
         return {"there": name in templates(folder)}
