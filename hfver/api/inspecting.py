@@ -79,6 +79,7 @@ def diff(
     policy: PolicyLike = None,
     token: str | None = None,
     progress: Progress = silent,
+    witness: PathLike | None = None,
 ) -> Difference:
     """Compare two folders or releases: what changed, and what that means for users who pinned ``^``.
 
@@ -90,24 +91,31 @@ def diff(
         after: The newer one: a reference, or a folder.
         tensors: Whether to find out in any case which tensors differ. Otherwise the lists of tensors of two releases
             are not fetched where they are long and only values differ.
+        witness: A folder, into which a script is written for every MAJOR change: it needs no hfver, passes on the older
+            side and fails on the newer one. ``Change.witness`` names it, or says why there is none.
 
     Returns:
         The changes, with the level of each and of all together.
 
     Raises:
+        UsageError: ``witness`` has files of these names that hfver did not write, or is within a compared folder.
         BadCheckpoint: A folder is not a checkpoint, or a file in it is damaged.
         BadRef: A reference has no known form.
         BadConfig: The policy cannot be read, or names a rule that does not exist.
         HubError: There is no such release, or the Hub does not answer.
         VerificationError: The content of the Hub is not as released.
     """
-    from hfver.registry.diff import compare_described, describe_folder, describe_refs
+    from hfver.api.evidence import check_outside, with_witnesses
+    from hfver.model.compare import compare, read_sides
+    from hfver.registry.diff import describe_folder, describe_refs
 
     rules = policy_of(policy)
     targets = [
         Path(target) if looks_like_folder(target) else parse_reference(target, rules) for target in (before, after)
     ]
     refs = [target for target in targets if isinstance(target, Ref)]
+    if witness is not None:
+        check_outside(Path(witness), [target for target in targets if isinstance(target, Path)])
     trust = trust_options(policy=rules)
     with open_hub(hub if refs else None, token) as client:
         releases = iter(describe_refs(client, refs, trust))
@@ -115,7 +123,9 @@ def diff(
             describe_folder(target, progress=progress) if isinstance(target, Path) else next(releases)
             for target in targets
         ]
-        return compare_described(sides[0], sides[1], rules.rules, lists=tensors)
+        old, new = read_sides(sides[0], sides[1], lists=tensors)
+    found = compare(old, new, levels=rules.rules)
+    return found if witness is None else with_witnesses(Path(witness), (before, after), (old, new), found)
 
 
 @public

@@ -98,4 +98,5 @@ def test_a_difference_is_readable(checkpoint: MakeCheckpoint, capsys: pytest.Cap
     assert lines[0] == f"MINOR {one} → {other}"
     assert lines[2].split() == ["level", "rule", "where", "what", "it", "means"]
     assert " ".join(lines[4].split()).startswith("minor weights model.safetensors 21 of 21 tensors changed")
-    assert lines[-1] == "100.0% of the weights changed (21 of 21 tensors)."
+    assert lines[-2] == "100.0% of the weights changed (21 of 21 tensors)."
+    assert lines[-1].startswith("Unmeasured so far: ")

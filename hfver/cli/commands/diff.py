@@ -24,6 +24,13 @@ def diff(
         str | None,
         typer.Option(metavar="LEVEL", help="Exit with code 1 at this level or a higher one: patch, minor or major."),
     ] = None,
+    witness: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write a script for every MAJOR change that passes on A, fails on B and says what differs.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Compare two folders or releases: what changed, and which version bump that requires."""
@@ -36,7 +43,7 @@ def diff(
     limit = parse_bump(fail_on) if fail_on else None
     rules = chosen_policy(policy, as_json)
     with bars() as progress:
-        found = hfver.diff(before, after, tensors=tensors, hub=hub, policy=rules, progress=progress)
+        found = hfver.diff(before, after, tensors=tensors, hub=hub, policy=rules, progress=progress, witness=witness)
     if as_json:
         listed = {"tensors": [change.to_json() for change in found.tensors]} if tensors else {}
         print_json({"from": before, "to": after, **found.to_json(), **listed}, policy=rules)

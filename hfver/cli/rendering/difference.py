@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hfver.api.references import looks_like_folder
 from hfver.cli.rendering.basics import LEVELS, plain, stdout, table_of
-from hfver.model.compare import Difference
+from hfver.model.compare import Change, Difference
 from hfver.model.compare.difference import UNMEASURED
 
 __all__ = ["print_difference"]
@@ -18,7 +18,7 @@ def print_difference(before: str, after: str, difference: Difference, *, tensors
     if difference.changes:
         table = table_of("level", "rule", "where", "what it means")
         for change in difference.changes:
-            cells = (plain(change.rule), plain(change.where), plain(change.message))
+            cells = (plain(change.rule), plain(change.where), plain(_meaning(change)))
             table.add_row(f"{LEVELS[change.level]}{change.level}[/]", *cells)
         console.print(table)
     if difference.weights.moved != 0:
@@ -36,3 +36,11 @@ def print_difference(before: str, after: str, difference: Difference, *, tensors
         console.print(f"[dim]{so_far}[/]" if looks_like_folder(after) else f"[yellow]{UNMEASURED}[/]")
     for note in difference.notes:
         console.print("[dim]note:[/]", plain(note))
+
+
+def _meaning(change: Change) -> str:
+    witness = change.witness
+    if witness is None:
+        return change.message
+    shown = f"Witness: {witness.file}." if witness.file else f"No witness: {witness.reason}"
+    return f"{change.message} {shown}"

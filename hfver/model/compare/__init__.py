@@ -2,8 +2,14 @@
 
 from hfver.model.compare.compare import compare
 from hfver.model.compare.compared_files import needs_content
-from hfver.model.compare.description import Described, compare_described, describe_checkpoint, describe_folder
-from hfver.model.compare.difference import Change, ChangedWeights, Difference, Side
+from hfver.model.compare.description import (
+    Described,
+    compare_described,
+    describe_checkpoint,
+    describe_folder,
+    read_sides,
+)
+from hfver.model.compare.difference import Change, ChangedWeights, Difference, Side, Witness
 from hfver.model.compare.rules import RULES
 
 __all__ = [
@@ -13,9 +19,11 @@ __all__ = [
     "Described",
     "Difference",
     "Side",
+    "Witness",
     "compare",
     "compare_described",
     "describe_checkpoint",
     "describe_folder",
     "needs_content",
+    "read_sides",
 ]

@@ -48,6 +48,7 @@ def compare(before: Side, after: Side, *, levels: Mapping[str, Bump] | None = No
         weights=_weights(pair),
         libraries=library_versions(),
         tensors=tuple(_tensor_changes(pair)),
+        measured=after.measured,
     )
 
 

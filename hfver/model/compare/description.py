@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
@@ -22,7 +21,7 @@ from hfver.model.compare.compared_files import is_needed
 from hfver.model.compare.difference import Difference, Side
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["DOCUMENTS", "Described", "compare_described", "describe_checkpoint", "describe_folder"]
+__all__ = ["DOCUMENTS", "Described", "compare_described", "describe_checkpoint", "describe_folder", "read_sides"]
 
 DOCUMENTS = (CARD, CHANGELOG, LINEAGE)
 
@@ -126,6 +125,7 @@ class Described(ABC):
             tensors=self.tensors if listed else (),
             roots=self.roots,
             listed=listed,
+            measured=self.measured,
             card=self.card,
             lineage=self.lineage,
             documents=self.documents,
@@ -234,7 +234,23 @@ def compare_described(
         HubError: A Hub does not answer.
         VerificationError: Something on a Hub is not what was released.
     """
+    return compare(*read_sides(before, after, lists=lists), levels=levels)
+
+
+def read_sides(before: Described, after: Described, *, lists: bool = True) -> tuple[Side, Side]:
+    """Read what the rules need of both sides.
+
+    Args:
+        before: What consumers have.
+        after: What they would get.
+        lists: Whether lists of tensors are read even where they are long and the level is known without them.
+
+    Raises:
+        BadConfig: A lineage record cannot be read.
+        HubError: A Hub does not answer.
+        VerificationError: Something on a Hub is not what was released.
+    """
     # Both sides wait for the network most of the time.
     with ThreadPoolExecutor(2) as pool:
         old, new = pool.map(lambda side, other: side.side(other, lists=lists), (before, after), (after, before))
-    return replace(compare(old, new, levels=levels), measured=after.measured)
+    return old, new

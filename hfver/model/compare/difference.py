@@ -11,7 +11,7 @@ from hfver.core.version import Bump
 from hfver.model.checkpoint import Tensor
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["UNMEASURED", "Change", "ChangedWeights", "Difference", "Side", "TensorChange", "highest"]
+__all__ = ["UNMEASURED", "Change", "ChangedWeights", "Difference", "Side", "TensorChange", "Witness", "highest"]
 
 
 UNMEASURED = "Unmeasured: no smoke eval and no metric with a budget backs this MINOR change."
@@ -32,6 +32,7 @@ class Side:
         roots: The digests that stand for the list of tensors, where somebody has computed them.
         listed: Whether ``tensors`` was read. If not, then both sides have the same names, shapes and dtypes, and
             different values.
+        measured: What it was measured by, see ``Difference``.
         card: The metadata at the top of README.md; empty if there is none.
         lineage: What it was made from.
         documents: Identities of those of README.md, CHANGELOG.md and lineage.yaml that it has.
@@ -43,9 +44,30 @@ class Side:
     tensors: tuple[Tensor, ...] = field(default=(), repr=False)
     roots: TensorRoots | None = None
     listed: bool = True
+    measured: tuple[str, ...] | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
     lineage: Lineage = field(default_factory=Lineage)
     documents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Witness:
+    """The script that shows a change, or why there is none.
+
+    Attributes:
+        file: The script's name; None if there is none.
+        kind: What it shows: ``behavior``, what the libraries make of the model; ``content``, what a file says; or
+            ``hash``, only that a file's bytes differ.
+        reason: Why there is no script.
+    """
+
+    file: str | None
+    kind: str = ""
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for ``--json``."""
+        return {"file": self.file, "kind": self.kind} if self.file else {"file": None, "reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -59,6 +81,7 @@ class Change:
         before: The value before, abbreviated so that JSON can hold it; None if there was none.
         after: The value after, likewise.
         message: One or two sentences that say what it means to a consumer.
+        witness: Of a MAJOR change, where witnesses were asked for: the script that shows it.
     """
 
     rule: str
@@ -67,6 +90,7 @@ class Change:
     before: Any
     after: Any
     message: str
+    witness: Witness | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for ``--json``."""
@@ -77,6 +101,7 @@ class Change:
             "before": self.before,
             "after": self.after,
             "message": self.message,
+            **({"witness": self.witness.to_json()} if self.witness else {}),
         }
 
 

@@ -26,7 +26,10 @@ MEMORY, CONFIG_MEMORY = 4 * 1024**3, 1024**3
 """Bytes that a job may allocate, and that the defaults of two configs may."""
 
 _JOBS = Path(__file__).with_name("_jobs.py")
-_FILES = {"loaded": Path(__file__).with_name("_tokenizer_jobs.py")}
+_FILES = {
+    "loaded": Path(__file__).with_name("_tokenizer_jobs.py"),
+    "witnesses": Path(__file__).parent / "witness" / "_job.py",
+}
 """The jobs that are in a file of their own."""
 _MAX_ANSWERS = 64
 """How many answers are remembered: rules ask the same questions, and a long-running process compares many pairs."""

@@ -1,0 +1,66 @@
+"""Which recipes make the witness of which rule's changes, and why some changes have none.
+
+A recipe is one function. What a rule lists is tried in its order, and then what is true of every rule: the setting, and
+at last the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from hfver.core.manifest import LINEAGE
+from hfver.model.compare.witness.candidate import Candidate, Recipe, Subject
+from hfver.model.compare.witness.recipes.chat import changed_template
+from hfver.model.compare.witness.recipes.files import differing_file, unreadable_file
+from hfver.model.compare.witness.recipes.settings import changed_card, changed_setting
+from hfver.model.compare.witness.recipes.tensors import changed_tensor
+from hfver.model.compare.witness.recipes.tokens import changed_tokenizer
+
+__all__ = ["NO_WITNESS", "RECIPES", "candidates", "reason"]
+
+RECIPES: Mapping[str, tuple[Recipe, ...]] = {
+    "tensor-names": (changed_tensor,),
+    "tensor-shape": (changed_tensor,),
+    "tied-embeddings": (changed_setting, changed_tensor),
+    "vocab-size": (changed_setting, changed_tensor),
+    "dtype": (changed_setting, changed_tensor),
+    "token-ids": (changed_setting, changed_tokenizer),
+    "tokens-appended": (changed_tokenizer,),
+    "tokenizer-class": (changed_tokenizer,),
+    "chat-template": (changed_template,),
+    "task": (changed_setting, changed_card),
+    "unreadable": (unreadable_file,),
+}
+"""What is tried first; for rules that are not listed it is the setting, or the file."""
+
+NO_WITNESS: Mapping[str, str] = {
+    "license": "A license binds people: no program behaves differently.",
+    "license-relaxed": "A license binds people: no program behaves differently.",
+    "base-model": "What the model was made from is a statement about its origin: no program behaves differently.",
+    "base-revision": "What the model was made from is a statement about its origin: no program behaves differently.",
+    "metric-regression": "The metric was measured elsewhere: the model's files do not show it.",
+}
+_LINEAGE = "The lineage record is a statement about the model: no program behaves differently."
+_NOTHING = "Neither the libraries nor the files that were compared show it in a way that a short script can repeat."
+
+
+def candidates(subject: Subject) -> Iterator[Candidate]:
+    """Yield everything that may show a change, the best first; nothing where there can be no witness."""
+    rule = subject.change.rule
+    if subject.path == LINEAGE:
+        return
+    # An adapter's config names its base where PEFT reads it.
+    if rule in NO_WITNESS and not subject.path.endswith("adapter_config.json"):
+        return
+    first = RECIPES.get(rule, ())
+    for recipe in dict.fromkeys((*first, changed_setting)):
+        yield from recipe(subject)
+    if rule not in NO_WITNESS:
+        yield from differing_file(subject)
+
+
+def reason(subject: Subject) -> str:
+    """Say why a change has no witness."""
+    if subject.path == LINEAGE:
+        return _LINEAGE
+    return NO_WITNESS.get(subject.change.rule, _NOTHING)
