@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from hfver.core.manifest import CARD, LINEAGE
 from hfver.core.version import Bump
 from hfver.model.compare.json_values import ABSENT, brief, printable
 from hfver.model.compare.keys import ChangedSetting, match_setting
+from hfver.model.compare.libraries import declared_versions, library_needs, required_versions
+from hfver.model.compare.libraries.table import version_key
 from hfver.model.compare.pair import Pair, ParsedSide
 from hfver.model.compare.rule import Rule, RuleMatch
 from hfver.model.compare.settings import all_settings
@@ -89,7 +91,8 @@ def _libraries(pair: Pair) -> Iterable[RuleMatch]:
     for setting in all_settings(pair):
         if setting.rule == "minimum-library" and _is_raised(setting.before, setting.after):
             yield match_setting(setting, _OLD_LIBRARIES)
-    old, new = (_declared(side) for side in (pair.before, pair.after))
+    yield from _measured_needs(pair)
+    old, new = (declared_versions(side) for side in (pair.before, pair.after))
     for name in sorted(new):
         before = old.get(name, ABSENT)
         if _is_raised(before, new[name]):
@@ -100,11 +103,22 @@ def _libraries(pair: Pair) -> Iterable[RuleMatch]:
 _OLD_LIBRARIES = "installations that were recent enough before may be too old now."
 
 
-def _declared(side: ParsedSide) -> Mapping[str, Any]:
-    """Return ``requires`` of the lineage record, such as ``{transformers: ">=5.1"}``."""
-    extra = side.lineage.model_extra or {}
-    held = extra.get("requires")
-    return {str(key): value for key, value in held.items()} if isinstance(held, dict) else {}
+def _measured_needs(pair: Pair) -> Iterable[RuleMatch]:
+    """Report what the older side's minimum of a library refuses or misreads, by the table of measured versions."""
+    old, needs = (library_needs(side) for side in (pair.before, pair.after))
+    minimum = required_versions(old, declared_versions(pair.before))
+    known = {(need.what, need.bound) for need in old}
+    for need in needs:
+        bound = need.bound
+        before = minimum.get(bound.library)
+        if (need.what, need.bound) in known or (before and version_key(before) >= version_key(bound.works)):
+            continue
+        message = (
+            f"{need.what} needs {bound.library} {bound.works} or newer: {bound.library} {bound.newest_failing} "
+            f"{bound.fails} it."
+        )
+        where = f"{need.files[0]}:{bound.library}"
+        yield RuleMatch(where, message, before, f">={bound.works}")
 
 
 def _is_raised(old: Any, new: Any) -> bool:
@@ -126,14 +140,14 @@ def _operators(version: str | float) -> str:
 minimum_library = Rule(
     "minimum-library",
     Bump.MAJOR,
-    change="a declared minimum version of a library was raised",
+    change="the files need a newer library than before, or a declared minimum version was raised",
     breaks="older installations",
-    seen="lineage or config, where declared",
+    seen="a table of what older versions of transformers, peft and sentence-transformers refuse or misread; lineage",
     example=(
-        "`requires: {transformers: '>=5.1'}` in lineage.yaml becomes '>=5.4'.",
-        "A server with transformers 5.2 cannot load the model.",
+        "A model that transformers 4.57 saved is saved again by transformers 5, which writes `rope_parameters`.",
+        "transformers 4.57 ignores them and computes other positions, without an error.",
     ),
-    declare="Write `requires: {library: '>=version'}` into lineage.yaml; what is not declared is not detected.",
+    declare="What the table cannot know is declared in lineage.yaml: `requires: {library: '>=version'}`.",
     detect=_libraries,
 )
 
