@@ -116,6 +116,9 @@ def _of_rope(place: str, config: Mapping[str, Any]) -> Iterator[LibraryNeed]:
         yield from _need(f"{place}rope_parameters in config.json", feature_bound("rope-parameters"), _CONFIG)
 
 
+_NUMBERS = ("rope_theta", "partial_rotary_factor")
+
+
 def _older_versions_take(rope: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
     """Return whether a version that does not know ``rope_parameters`` computes the same positions without them."""
     kind = config.get("model_type")
@@ -123,9 +126,8 @@ def _older_versions_take(rope: Mapping[str, Any], config: Mapping[str, Any]) -> 
         if key in ("rope_type", "type"):
             if value != "default" and not isinstance(config.get("rope_scaling"), dict):
                 return False
-        elif key in ("rope_theta", "partial_rotary_factor"):
-            if value not in (None, config.get(key, rope_default(kind, key))):
-                return False
+        elif key in _NUMBERS and value not in (None, config.get(key, rope_default(kind, key))):
+            return False
     return True
 
 

@@ -79,7 +79,7 @@ def layout_of(model_type: Any) -> Layout | None:
 
 
 def rope_default(model_type: Any, key: str) -> float | None:
-    """Return what transformers 4 takes where a config of this type lacks ``rope_theta`` or ``partial_rotary_factor``."""
+    """Return what transformers 4 takes where a config of this type lacks a setting of RoPE."""
     held = _table()["rope_defaults"].get(model_type, {}) if isinstance(model_type, str) else {}
     return held.get(key)
 

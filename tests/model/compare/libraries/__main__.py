@@ -1,7 +1,7 @@
 """Make the table of what each version introduced: ``python -m tests.model.compare.libraries``, about 20 minutes.
 
-It needs a package index, and 4 GB for the environments, which ``HFVER_LIBRARIES`` may place. ``--keep FOLDER`` keeps the
-tiny models that the newest version saves, and takes those that are there already.
+It needs a package index, and 4 GB for the environments, which ``HFVER_LIBRARIES`` may place. ``--keep FOLDER`` keeps
+the tiny models that the newest version saves, and takes those that are there already.
 """
 
 from __future__ import annotations
