@@ -161,6 +161,9 @@ class Manifest(BaseModel):
     libraries: Mapping[str, str] = Field(default_factory=dict)
     """The versions of transformers and tokenizers that this release was compared with the previous one with; they
     decide what the files mean, so that the bump can be checked again. hfver 0.1 ignores this key."""
+    requires: Mapping[str, str] = Field(default_factory=dict)
+    """The minimum versions of libraries that read these files, such as ``{"transformers": ">=5.0.0"}``. hfver 0.1
+    ignores this key."""
     tensors: TensorRoots | None = None
     """What stands for the list of tensors; None in manifests of hfver 0.1, which ignores this key."""
     measured: tuple[str, ...] | None = None
@@ -175,7 +178,7 @@ class Manifest(BaseModel):
     def encode(self) -> bytes:
         """Encode the manifest: with sorted keys, two spaces of indentation, and a final newline."""
         # Left out while empty, so that what has no overrides is encoded as hfver 0.1 does.
-        empty = {name for name in ("allowed", "libraries", "tensors") if not getattr(self, name)}
+        empty = {name for name in ("allowed", "libraries", "requires", "tensors") if not getattr(self, name)}
         empty |= {"measured"} if self.measured is None else set()
         data = self.model_dump(mode="json", by_alias=True, exclude=empty)
         return (json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()

@@ -105,6 +105,7 @@ class Release:
             "published": self.published,
             "author": self.author,
             "url": self.url,
+            "requires": dict(self.manifest.requires) if self.manifest else None,
             "files": list(self.files) if self.manifest else None,
             "bytes_total": self.bytes_total if self.manifest else None,
             "bytes_sent": self.bytes_sent,

@@ -28,6 +28,7 @@ from hfver.hub.client import HubRepo
 from hfver.hub.upload import Source
 from hfver.model.card import CardFacts, render_card, render_changelog, with_yanks
 from hfver.model.checkpoint import Checkpoint, encode_tensors, tensor_roots
+from hfver.model.compare.libraries import requirements
 from hfver.model.lineage import LineageOptions, capture
 from hfver.model.lineage.record import BaseModelLink, Lineage, metrics_of
 from hfver.model.secrets import refuse_secrets, scan_texts
@@ -132,13 +133,14 @@ def prepare_draft(
     # without the version and the changes, and with them once they are known.
     facts = _facts(repo, checkpoint, lineage, smoke, request, now)
     described = describe_checkpoint(checkpoint, lineage, render_card(facts))
+    facts = replace(facts, requires=requirements(described.side(described)))
     smoked = smoke is not None and smoke.status == "passed"
     content = ReleaseContent(described, checkpoint.content_digest, metrics_of(lineage.evaluation), smoked)
     wanted = VersionRequest(request.exact, request.level, request.pre, request.because, request.allow)
     choice = choose_version(state, content, wanted, policy)
     sources = _sources(checkpoint, lineage, facts, choice, content.metrics, state.ledger.yanks if state else {})
     measured = content.measured(policy)
-    manifest = _manifest(repo, state, checkpoint, sources, smoke, choice, measured, policy, request, now)
+    manifest = _manifest(repo, state, checkpoint, sources, smoke, choice, measured, facts, policy, request, now)
     description = commit_description(request.message, choice)
     # The author's files were scanned when they were read; these are the texts that hfver wrote.
     ours = {path: data for path, data in sources.items() if path not in checkpoint.files and isinstance(data, bytes)}
@@ -166,6 +168,7 @@ def _manifest(
     smoke: SmokeReport | None,
     choice: VersionChoice,
     measured: tuple[str, ...],
+    facts: CardFacts,
     policy: Policy,
     request: ReleaseRequest,
     now: datetime,
@@ -182,6 +185,7 @@ def _manifest(
         allowed=allowed,
         levels=policy.rules or None,
         libraries=choice.difference.libraries,
+        requires=facts.requires,
         tensors=tensor_roots(checkpoint.tensors),
         measured=measured,
         created_at=now,

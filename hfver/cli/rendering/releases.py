@@ -18,6 +18,8 @@ def print_release(release: Release, *, dry_run: bool = False) -> None:
         ("content", release.content_digest or "–"),
         ("released", f"{date_of(release.date)} by {release.author}" if release.author else "–"),
     ]
+    if release.manifest and release.manifest.requires:
+        rows.append(("requires", ", ".join(f"{name} {least}" for name, least in release.manifest.requires.items())))
     if release.manifest:
         rows.append(("size", f"{human(release.bytes_total)} in {len(release.files)} files"))
     rows += [("why", line) for line in release.why]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from hfver.core.manifest import FileEntry
@@ -31,6 +31,7 @@ class CardFacts:
         lineage: What it was made from, and how.
         smoke: The smoke eval, if it ran.
         files: The author's files as they are published.
+        requires: The minimum version of each library that reads the files.
         endpoint: The Hub that it is published on; None for huggingface.co.
     """
 
@@ -47,3 +48,4 @@ class CardFacts:
     smoke: SmokeReport | None
     files: Mapping[str, FileEntry]
     endpoint: str | None
+    requires: Mapping[str, str] = field(default_factory=dict)

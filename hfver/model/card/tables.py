@@ -38,6 +38,9 @@ def facts_rows(facts: CardFacts) -> Iterator[Row]:
         yield "Architecture", code(", ".join(checkpoint.architectures))
     yield "Parameters", text(f"{amount(checkpoint.parameters)} ({count(checkpoint.parameters)})")
     yield "Precision", code(", ".join(checkpoint.dtypes))
+    if facts.requires:
+        versions = ", ".join(f"{name} {version}" for name, version in facts.requires.items())
+        yield "Requires", code(versions)
     if facts.lineage.license:
         yield "License", code(facts.lineage.license)
     total = sum(entry.size for entry in facts.files.values())

@@ -11,6 +11,7 @@ from hfver.errors import BadConfig
 from hfver.model.compare.difference import Change, ChangedWeights, Difference, Side, TensorChange, highest
 from hfver.model.compare.folders import further_folder, match_folder, own_folders, split_side
 from hfver.model.compare.json_values import brief, printable
+from hfver.model.compare.libraries import requirements
 from hfver.model.compare.pair import Pair
 from hfver.model.compare.rule import Rule, RuleMatch
 from hfver.model.compare.rules import RULES
@@ -49,6 +50,7 @@ def compare(before: Side, after: Side, *, levels: Mapping[str, Bump] | None = No
         libraries=library_versions(),
         tensors=tuple(_tensor_changes(pair)),
         measured=after.measured,
+        requires=requirements(after),
     )
 
 

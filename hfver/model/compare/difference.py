@@ -162,6 +162,7 @@ class Difference:
         tensors: Every tensor that differs, by name; empty where the tensors were not listed.
         measured: What the newer side was measured by: ``smoke``, and ``metric:NAME`` for each metric with a budget.
             None where nobody has recorded it.
+        requires: The minimum version of each library that reads the newer side: ``{"transformers": ">=5.0.0"}``.
     """
 
     level: Bump | None
@@ -171,6 +172,7 @@ class Difference:
     libraries: Mapping[str, str] = field(default_factory=dict)
     tensors: tuple[TensorChange, ...] = field(default=(), repr=False)
     measured: tuple[str, ...] | None = None
+    requires: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_unmeasured(self) -> bool:
@@ -184,6 +186,7 @@ class Difference:
             "changes": [change.to_json() for change in self.changes],
             "notes": list(self.notes),
             "libraries": dict(self.libraries),
+            "requires": dict(self.requires),
             "measured": None if self.measured is None else list(self.measured),
             "unmeasured": self.is_unmeasured,
             "weights": {"share": self.weights.share, "moved": self.weights.moved, "total": self.weights.total},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from hfver.model.compare.difference import Side
 from hfver.model.compare.json_values import printable
 from hfver.model.compare.libraries.table import (
     Bound,
@@ -19,7 +20,7 @@ from hfver.model.compare.libraries.table import (
 )
 from hfver.model.compare.pair import ParsedSide
 
-__all__ = ["LibraryNeed", "declared_versions", "library_needs", "required_versions"]
+__all__ = ["LibraryNeed", "declared_versions", "library_needs", "required_versions", "requirements"]
 
 _TOK, _CONFIG, _ADAPTER = "tokenizer_config.json", "config.json", "adapter_config.json"
 _PROCESSOR, _PREPROCESSOR = "processor_config.json", "preprocessor_config.json"
@@ -51,6 +52,12 @@ def declared_versions(side: ParsedSide) -> Mapping[str, Any]:
     extra = side.lineage.model_extra or {}
     held = extra.get("requires")
     return {str(key): value for key, value in held.items()} if isinstance(held, dict) else {}
+
+
+def requirements(side: Side) -> dict[str, str]:
+    """Return the minimum of each library that one side needs, by its files and by what its author declares."""
+    parsed = ParsedSide(side)
+    return required_versions(library_needs(parsed), declared_versions(parsed))
 
 
 def required_versions(needs: Iterable[LibraryNeed], declared: Mapping[str, Any] | None = None) -> dict[str, str]:
