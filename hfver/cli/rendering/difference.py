@@ -23,6 +23,13 @@ def print_difference(before: str, after: str, difference: Difference) -> None:
         console.print(plain(f"{difference.weights}."))
     for note in difference.notes:
         console.print("[dim]note:[/]", plain(note))
+    for consumer in difference.consumers:
+        console.print(f"[bold]{consumer.verdict}[/]", plain(f"{consumer.path} ({consumer.kind})"))
+        answers = table_of("verdict", "rule", "where", "why")
+        for answer in consumer.answers:
+            answers.add_row(*map(plain, (answer.verdict, answer.rule, answer.where, answer.why)))
+        if consumer.answers:
+            console.print(answers)
 
 
 def _meaning(change: Change) -> str:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from hfver.core.version import Bump
 from hfver.model.checkpoint import Tensor
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["Change", "ChangedWeights", "Difference", "Side", "Witness", "highest"]
+__all__ = [
+    "Change",
+    "ChangedWeights",
+    "Consumer",
+    "ConsumerAnswer",
+    "Difference",
+    "Side",
+    "Verdict",
+    "Witness",
+    "highest",
+]
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,63 @@ class Change:
         }
 
 
+Verdict = Literal["breaks", "does not", "cannot tell"]
+"""Whether a change breaks a consumer."""
+
+
+@dataclass(frozen=True)
+class ConsumerAnswer:
+    """Whether one change breaks one consumer, and why.
+
+    Attributes:
+        rule: The rule of the change.
+        where: Where the change is.
+        verdict: The answer.
+        why: One sentence.
+    """
+
+    rule: str
+    where: str
+    verdict: Verdict
+    why: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for ``--json``."""
+        return {"rule": self.rule, "where": self.where, "verdict": self.verdict, "why": self.why}
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """What depends on a model, and what each change means to it.
+
+    Attributes:
+        path: The file or folder, as it was given.
+        kind: What it was taken for: ``adapter``, ``token-ids``, ``grammar``, ``labels``, ``lock``, ``serving``,
+            ``python`` or ``unknown``.
+        answers: One for each change, in the order of the changes.
+    """
+
+    path: str
+    kind: str
+    answers: tuple[ConsumerAnswer, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the answers; ``does not`` if nothing changed."""
+        found = {answer.verdict for answer in self.answers}
+        order: tuple[Verdict, ...] = ("breaks", "cannot tell")
+        return next((verdict for verdict in order if verdict in found), "does not")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for ``--json``."""
+        return {
+            "path": self.path,
+            "kind": self.kind,
+            "verdict": self.verdict,
+            "changes": [answer.to_json() for answer in self.answers],
+        }
+
+
 @dataclass(frozen=True)
 class ChangedWeights:
     """How much of the weights changed.
@@ -123,6 +190,7 @@ class Difference:
         weights: How much of the weights changed.
         libraries: The versions of the libraries that the tokenizers and configs were read with, by name: with other
             versions the level may be a different one.
+        consumers: Of each consumer that was asked about: whether the changes break it.
     """
 
     level: Bump | None
@@ -130,6 +198,7 @@ class Difference:
     notes: tuple[str, ...] = ()
     weights: ChangedWeights = ChangedWeights()
     libraries: Mapping[str, str] = field(default_factory=dict)
+    consumers: tuple[Consumer, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for ``--json``; the caller adds ``from`` and ``to``."""
@@ -138,6 +207,7 @@ class Difference:
             "changes": [change.to_json() for change in self.changes],
             "notes": list(self.notes),
             "libraries": dict(self.libraries),
+            **({"consumers": [consumer.to_json() for consumer in self.consumers]} if self.consumers else {}),
         }
 
 
