@@ -32,6 +32,8 @@ _MOST_CHANGES = 99
 _MAX_LITERAL = 100_000
 """Characters of a literal in a script. Larger values are of no use to a reader."""
 _FOREIGN = ("auto_map", "custom_pipelines")
+_HARMLESS = ("_from_model_config",)
+"""Private keys that are kept: GenerationConfig then leaves out what only the model's config had."""
 _TOO_MANY = f"Only the first {_MOST_CHANGES} MAJOR changes get a witness."
 
 Found = tuple[Candidate, Any]
@@ -168,5 +170,5 @@ def _without_code(held: dict[str, Any]) -> dict[str, Any]:
     return {
         key: _without_code(value) if isinstance(value, dict) and key.endswith("_config") else value
         for key, value in held.items()
-        if not key.startswith("_") and key not in _FOREIGN
+        if (not key.startswith("_") or key in _HARMLESS) and key not in _FOREIGN
     }
