@@ -145,7 +145,7 @@ def test_an_adapter(make: Make, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PEFT reads an attribute that transformers is to remove
         lora = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj", "down_proj"]))
-        lora.save_pretrained(tmp_path / "lora")
+        lora.save_pretrained(str(tmp_path / "lora"))
     same = by_rule(asked(old, make(hidden_act="gelu"), tmp_path / "lora"))
     assert same["unknown-setting"][0] == "does not"
     tokenizer = tiny.byte_tokenizer(chat_template=tiny.CHATML, size=300)
