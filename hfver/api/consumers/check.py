@@ -22,6 +22,8 @@ __all__ = ["check_consumers"]
 
 MAX_BYTES = 16 * 1024 * 1024
 """Size of the largest consumer file that is read, in bytes."""
+MAX_SOURCE = 2 * 1024 * 1024
+"""Size of the largest Python file that is read, in bytes: its syntax tree is a hundred times as large."""
 _MOST_FILES = 500
 """How many Python files of a folder are read."""
 _GRAMMARS = (".gbnf", ".lark", ".ebnf")
@@ -76,10 +78,11 @@ def _recognize(path: Path) -> Recognized:
     if path.is_dir():
         return _folder(path)
     suffix = path.suffix.lower()
+    # Opening a pipe would wait for somebody to write into it.
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise _Unreadable(f"It is not a regular file of at most {MAX_BYTES // 1024 // 1024} MiB.")
     if path.name == "hfver.lock":
         return "lock", lambda compared: judge_lock(path, compared)
-    if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        raise _Unreadable(f"It is no file of at most {MAX_BYTES // 1024 // 1024} MiB.")
     if suffix == ".npy":
         return _ids(_numbers_of_npy(path))
     try:
@@ -87,6 +90,8 @@ def _recognize(path: Path) -> Recognized:
     except UnicodeDecodeError:
         raise _Unreadable("It is not a text file.") from None
     if suffix == ".py":
+        if len(text) > MAX_SOURCE:
+            raise _Unreadable(f"It is more than {MAX_SOURCE // 1024 // 1024} MiB of Python.")
         names = names_in([(path.name, text)])
         return "python", lambda compared: judge_code(names, [path], compared)
     if suffix in _GRAMMARS:
@@ -103,7 +108,7 @@ def _recognize(path: Path) -> Recognized:
 def _folder(path: Path) -> Recognized:
     if (path / "adapter_config.json").is_file():
         return "adapter", lambda compared: judge_adapter(path, compared)
-    files = sorted(file for file in path.rglob("*.py") if file.is_file() and file.stat().st_size <= MAX_BYTES)
+    files = sorted(file for file in path.rglob("*.py") if file.is_file() and file.stat().st_size <= MAX_SOURCE)
     if not files:
         raise _Unreadable("It has neither an adapter_config.json nor Python files.")
     if len(files) > _MOST_FILES:
@@ -150,8 +155,9 @@ def _numbers_of_npy(path: Path) -> list[list[int]]:
         import numpy
     except ImportError:
         raise _Unreadable("Reading .npy files needs numpy.") from None
-    held = numpy.load(path, allow_pickle=False)
+    # Mapped, so that a header that promises more than the file has is an error and not an allocation.
+    held = numpy.load(path, mmap_mode="r", allow_pickle=False)
     if not numpy.issubdtype(held.dtype, numpy.integer) or held.ndim not in (1, 2) or (held.size and held.min() < 0):
         raise _Unreadable("It holds no token ids: one or two dimensions of integers are read.")
     rows = held.tolist()
-    return [rows] if held.ndim == 1 else list(rows)
+    return [row for row in ([rows] if held.ndim == 1 else rows) if row]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,10 @@ def names_in(sources: Sequence[tuple[str, str]]) -> dict[str, tuple[str, int]]:
     """
     found: dict[str, tuple[str, int]] = {}
     for path, text in sources:
-        for node in ast.walk(ast.parse(text)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of the consumer's code, which is not ours to judge
+            tree = ast.parse(text)
+        for node in ast.walk(tree):
             name = _name(node)
             if name and len(name) <= 500:
                 found.setdefault(name, (path, getattr(node, "lineno", 0)))

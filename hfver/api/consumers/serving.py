@@ -22,7 +22,7 @@ _KNOWN = frozenset(
 _SHORT = {"-tp": "--tensor-parallel-size", "-q": "--quantization"}
 _LENGTHS = ("max-model-len", "max-total-tokens", "max-input-tokens", "max-input-length")
 _CONTEXT = ("max_position_embeddings", "n_positions", "model_max_length")
-_YAML = re.compile(r"^\s*(?:-\s+)?([a-z][a-z0-9_-]{1,40}):[ \t]*(\S+)?\s*$", re.MULTILINE)
+_YAML = re.compile(r"^[ \t]*(?:-[ \t]+)?([a-z][a-z0-9_-]{1,40}):[ \t]*(\S+)?[ \t]*$", re.MULTILINE)
 _SIZES = {"k": 1000, "K": 1024, "m": 1_000_000, "M": 1024 * 1024}
 
 

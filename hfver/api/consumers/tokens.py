@@ -16,8 +16,8 @@ from hfver.model.compare.witness import observe_both
 __all__ = ["grammar_literals", "judge_grammar", "judge_ids", "sequences_of"]
 
 _MOST, _LONGEST = 64, 4096
-_LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
-_SCHEMA_KEYS = ("properties", "enum", "const", "$defs")
+# An unterminated literal matches, too, so that each character is read once, however many quotes there are.
+_LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)("?)')
 
 
 def sequences_of(value: Any) -> list[list[int]]:
@@ -98,7 +98,7 @@ def grammar_literals(text: str, suffix: str) -> list[str]:
         return list(dict.fromkeys(_schema_literals(json.loads(text), 0)))
     lines = [line.partition("//")[0] if suffix == ".lark" else line for line in text.splitlines()]
     kept = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
-    found = (_unescaped(match[1]) for match in _LITERAL.finditer(kept))
+    found = (_unescaped(match[1]) for match in _LITERAL.finditer(kept) if match[2])
     return list(dict.fromkeys(one for one in found if one))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -103,6 +104,7 @@ def test_a_label_map(make: Make, tmp_path: Path) -> None:
 SERVE = "vllm serve acme/bot \\\n  --max-model-len {length} --tensor-parallel-size {gpus} --dtype=bfloat16\n"
 
 
+@pytest.mark.more
 def test_a_serving_command(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "serve.sh"
     path.write_text(SERVE.format(length=200, gpus=2))
@@ -169,6 +171,11 @@ def test_a_lock(local_hub: LocalHub, checkpoint: MakeCheckpoint, tmp_path: Path)
     assert [(one.kind, one.verdict) for one in found] == [("lock", verdict) for verdict in verdicts.values()], found
 
 
+_HEADER = b"{'descr':'<i8','fortran_order':False,'shape':(999999999999,),}"
+PROMISE = b"\x93NUMPY\x01\x00v\x00" + _HEADER.ljust(117) + b"\n"
+"""A header that promises eight terabytes, and nothing behind it."""
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [
@@ -187,6 +194,22 @@ def test_a_lock(local_hub: LocalHub, checkpoint: MakeCheckpoint, tmp_path: Path)
         ("schema.json", b'{"properties": 1, "enum": {"a": 1}, "const": [1]}'),
         ("labels.json", b'{"id2label": {"0": 1}}'),
         ("bomb.yaml", b"a: &a [x,x]\nb: &b [*a,*a]\nmax-model-len: 9999999999999999999\n"),
+        ("quotes.gbnf", b'"' + b'\\"' * 2_000_000),
+        ("blank.yaml", b"\n" * 4_000_000),
+        ("spaces.sh", b" " * 4_000_000),
+        (
+            "promise.npy",
+            b"\x93NUMPY\x01\x00v\x00" + b"{'descr':'<i8','fortran_order':False,'shape':(10**12,)}".ljust(117) + b"\n",
+        ),
+        (
+            "huge_shape.npy",
+            b"\x93NUMPY\x01\x00v\x00"
+            + b"{'descr':'<i8','fortran_order':False,'shape':(999999999999,),}".ljust(117)
+            + b"\n",
+        ),
+        ("escape.py", b"a = '\\d'\n"),
+        ("minus.py", b"x = " + b"-" * 100_000 + b"1\n"),
+        ("many.json", json.dumps([[2**40] * 5]).encode()),
         ("serve.sh", b"--max-model-len --tp\x1b[2J " * 2000),
     ],
 )
@@ -199,6 +222,13 @@ def test_hostile_consumers_are_answered(
     assert main(["diff", str(old), str(new), "--consumer", str(path), "--json"]) == 0
     [found] = json.loads(capsys.readouterr().out)["consumers"]
     assert found["changes"] and all(answer["why"].isprintable() for answer in found["changes"])
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_is_not_waited_for(make: Make, tmp_path: Path) -> None:
+    for name in ("hfver.lock", "ids.json"):
+        os.mkfifo(tmp_path / name)
+        assert asked(make(300), make(320), tmp_path / name).verdict == "cannot tell"
 
 
 def test_hostile_folders_are_answered(make: Make, tmp_path: Path) -> None:
