@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,7 @@ def diff(
     token: str | None = None,
     progress: Progress = silent,
     witness: PathLike | None = None,
+    consumers: Sequence[PathLike] = (),
 ) -> Difference:
     """Compare two folders or releases: what changed, and what that means for users who pinned ``^``.
 
@@ -93,19 +95,22 @@ def diff(
             are not fetched where they are long and only values differ.
         witness: A folder, into which a script is written for every MAJOR change: it needs no hfver, passes on the older
             side and fails on the newer one. ``Change.witness`` names it, or says why there is none.
+        consumers: What depends on the older side: an adapter's folder, files of token ids, a grammar, a label map, an
+            ``hfver.lock``, a serving command, Python. ``Difference.consumers`` says whether each change breaks it.
 
     Returns:
         The changes, with the level of each and of all together.
 
     Raises:
-        UsageError: ``witness`` has files of these names that hfver did not write, or is within a compared folder.
+        UsageError: A consumer does not exist; ``witness`` is within a compared folder, or has files of these names that
+            hfver did not write.
         BadCheckpoint: A folder is not a checkpoint, or a file in it is damaged.
         BadRef: A reference has no known form.
         BadConfig: The policy cannot be read, or names a rule that does not exist.
         HubError: There is no such release, or the Hub does not answer.
         VerificationError: The content of the Hub is not as released.
     """
-    from hfver.api.evidence import check_outside, with_witnesses
+    from hfver.api.evidence import check_outside, with_consumers, with_witnesses
     from hfver.model.compare import compare, read_sides
     from hfver.registry.diff import describe_folder, describe_refs
 
@@ -125,6 +130,8 @@ def diff(
         ]
         old, new = read_sides(sides[0], sides[1], lists=tensors)
     found = compare(old, new, levels=rules.rules)
+    if consumers:
+        found = with_consumers([Path(path) for path in consumers], (old, new), found)
     return found if witness is None else with_witnesses(Path(witness), (before, after), (old, new), found)
 
 

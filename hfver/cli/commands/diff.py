@@ -31,6 +31,14 @@ def diff(
             help="Write a script for every MAJOR change that passes on A, fails on B and says what differs.",
         ),
     ] = None,
+    consumer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Say whether this breaks: an adapter, token ids, a grammar, a label map, a lock, a serving command or "
+            "Python. May be repeated: hfver diff A B --consumer serve.sh --consumer adapter/",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Compare two folders or releases: what changed, and which version bump that requires."""
@@ -43,7 +51,16 @@ def diff(
     limit = parse_bump(fail_on) if fail_on else None
     rules = chosen_policy(policy, as_json)
     with bars() as progress:
-        found = hfver.diff(before, after, tensors=tensors, hub=hub, policy=rules, progress=progress, witness=witness)
+        found = hfver.diff(
+            before,
+            after,
+            tensors=tensors,
+            hub=hub,
+            policy=rules,
+            progress=progress,
+            witness=witness,
+            consumers=consumer or (),
+        )
     if as_json:
         listed = {"tensors": [change.to_json() for change in found.tensors]} if tensors else {}
         print_json({"from": before, "to": after, **found.to_json(), **listed}, policy=rules)

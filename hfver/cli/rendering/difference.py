@@ -36,6 +36,13 @@ def print_difference(before: str, after: str, difference: Difference, *, tensors
         console.print(f"[dim]{so_far}[/]" if looks_like_folder(after) else f"[yellow]{UNMEASURED}[/]")
     for note in difference.notes:
         console.print("[dim]note:[/]", plain(note))
+    for consumer in difference.consumers:
+        console.print(f"[bold]{consumer.verdict}[/]", plain(f"{consumer.path} ({consumer.kind})"))
+        answers = table_of("verdict", "rule", "where", "why")
+        for answer in consumer.answers:
+            answers.add_row(*map(plain, (answer.verdict, answer.rule, answer.where, answer.why)))
+        if consumer.answers:
+            console.print(answers)
 
 
 def _meaning(change: Change) -> str:

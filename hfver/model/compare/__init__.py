@@ -9,16 +9,28 @@ from hfver.model.compare.description import (
     describe_folder,
     read_sides,
 )
-from hfver.model.compare.difference import Change, ChangedWeights, Difference, Side, Witness
+from hfver.model.compare.difference import (
+    Change,
+    ChangedWeights,
+    Consumer,
+    ConsumerAnswer,
+    Difference,
+    Side,
+    Verdict,
+    Witness,
+)
 from hfver.model.compare.rules import RULES
 
 __all__ = [
     "RULES",
     "Change",
     "ChangedWeights",
+    "Consumer",
+    "ConsumerAnswer",
     "Described",
     "Difference",
     "Side",
+    "Verdict",
     "Witness",
     "compare",
     "compare_described",

@@ -11,7 +11,19 @@ from hfver.core.version import Bump
 from hfver.model.checkpoint import Tensor
 from hfver.model.lineage.record import Lineage
 
-__all__ = ["UNMEASURED", "Change", "ChangedWeights", "Difference", "Side", "TensorChange", "Witness", "highest"]
+__all__ = [
+    "UNMEASURED",
+    "Change",
+    "ChangedWeights",
+    "Consumer",
+    "ConsumerAnswer",
+    "Difference",
+    "Side",
+    "TensorChange",
+    "Verdict",
+    "Witness",
+    "highest",
+]
 
 
 UNMEASURED = "Unmeasured: no smoke eval and no metric with a budget backs this MINOR change."
@@ -105,6 +117,63 @@ class Change:
         }
 
 
+Verdict = Literal["breaks", "does not", "cannot tell"]
+"""Whether a change breaks a consumer."""
+
+
+@dataclass(frozen=True)
+class ConsumerAnswer:
+    """Whether one change breaks one consumer, and why.
+
+    Attributes:
+        rule: The rule of the change.
+        where: Where the change is.
+        verdict: The answer.
+        why: One sentence.
+    """
+
+    rule: str
+    where: str
+    verdict: Verdict
+    why: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for ``--json``."""
+        return {"rule": self.rule, "where": self.where, "verdict": self.verdict, "why": self.why}
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """What depends on a model, and what each change means to it.
+
+    Attributes:
+        path: The file or folder, as it was given.
+        kind: What it was taken for: ``adapter``, ``token-ids``, ``grammar``, ``labels``, ``lock``, ``serving``,
+            ``python`` or ``unknown``.
+        answers: One for each change, in the order of the changes.
+    """
+
+    path: str
+    kind: str
+    answers: tuple[ConsumerAnswer, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the answers; ``does not`` if nothing changed."""
+        found = {answer.verdict for answer in self.answers}
+        order: tuple[Verdict, ...] = ("breaks", "cannot tell")
+        return next((verdict for verdict in order if verdict in found), "does not")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for ``--json``."""
+        return {
+            "path": self.path,
+            "kind": self.kind,
+            "verdict": self.verdict,
+            "changes": [answer.to_json() for answer in self.answers],
+        }
+
+
 @dataclass(frozen=True)
 class ChangedWeights:
     """How much of the weights changed.
@@ -163,6 +232,7 @@ class Difference:
         measured: What the newer side was measured by: ``smoke``, and ``metric:NAME`` for each metric with a budget.
             None where nobody has recorded it.
         requires: The minimum version of each library that reads the newer side: ``{"transformers": ">=5.0.0"}``.
+        consumers: Of each consumer that was asked about: whether the changes break it.
     """
 
     level: Bump | None
@@ -173,6 +243,7 @@ class Difference:
     tensors: tuple[TensorChange, ...] = field(default=(), repr=False)
     measured: tuple[str, ...] | None = None
     requires: Mapping[str, str] = field(default_factory=dict)
+    consumers: tuple[Consumer, ...] = ()
 
     @property
     def is_unmeasured(self) -> bool:
@@ -190,6 +261,7 @@ class Difference:
             "measured": None if self.measured is None else list(self.measured),
             "unmeasured": self.is_unmeasured,
             "weights": {"share": self.weights.share, "moved": self.weights.moved, "total": self.weights.total},
+            **({"consumers": [consumer.to_json() for consumer in self.consumers]} if self.consumers else {}),
         }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from hfver.core.version import Bump
 from hfver.model.compare.rule import Rule
 from hfver.model.compare.rules import RULES
+from hfver.model.compare.witness.recipes import NO_WITNESS, SHOWN
 
 __all__ = ["document"]
 
@@ -128,6 +129,10 @@ def _example(rule: Rule) -> Iterator[str]:
     # Two spaces at the end of a line are Markdown's line break.
     yield from (f"{line}  " for line in rule.example[:-1])
     yield f"{rule.example[-1]}\n"
+    if rule.id in SHOWN:
+        yield f"Witness (`hfver diff --witness`): {SHOWN[rule.id]}\n"
+    elif rule.level is Bump.MAJOR:
+        yield f"No witness: {NO_WITNESS[rule.id]}\n"
     if rule.declare:
         yield f"How to declare it: {rule.declare}\n"
 

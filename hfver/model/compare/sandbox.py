@@ -28,6 +28,7 @@ MEMORY, CONFIG_MEMORY = 4 * 1024**3, 1024**3
 _JOBS = Path(__file__).with_name("_jobs.py")
 _FILES = {
     "loaded": Path(__file__).with_name("_tokenizer_jobs.py"),
+    "observed": Path(__file__).parent / "witness" / "_job.py",
     "witnesses": Path(__file__).parent / "witness" / "_job.py",
 }
 """The jobs that are in a file of their own."""

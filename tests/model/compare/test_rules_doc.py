@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from hfver.core.version import Bump
 from hfver.model.compare import RULES
 from hfver.model.compare.rules_doc import document
+from hfver.model.compare.witness.recipes import NO_WITNESS, SHOWN
 
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 WRITTEN = Path(__file__).parents[3] / "docs" / "versioning.md"
@@ -21,6 +23,12 @@ def test_every_rule_says_who_breaks_and_gives_an_example_of_two_sentences() -> N
         assert rule.breaks and rule.change and rule.seen
         assert len(rule.example) == 2 and all(line.endswith((".", "`", ")")) for line in rule.example)
         assert rule.detect or rule.explain or rule.id in ("metric-regression", "further-folder")
+
+
+def test_every_rule_that_can_be_major_says_what_its_witness_shows_or_why_there_is_none() -> None:
+    majors = {rule.id for rule in RULES.values() if rule.level is Bump.MAJOR or rule.levels.startswith("major")}
+    assert majors <= SHOWN.keys() | NO_WITNESS.keys() <= RULES.keys()
+    assert not SHOWN.keys() & NO_WITNESS.keys()
 
 
 def test_every_link_leads_to_a_heading() -> None:

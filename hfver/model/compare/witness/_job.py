@@ -38,6 +38,23 @@ def witnesses(question: dict[str, Any]) -> list[Any]:
         return [_first(sides[0], sides[1], group) for group in question["groups"]]
 
 
+def observed(question: dict[str, Any]) -> list[Any]:
+    """Ask both sides the same questions.
+
+    Args:
+        question: ``sides``, as above; ``questions``, the name of a probe and its question.
+
+    Returns:
+        For each question what both sides answer, each in a list; None for a side that has no answer.
+    """
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    with tempfile.TemporaryDirectory() as folder:
+        sides = [Path(folder, name) for name in ("before", "after")]
+        for side, files in zip(sides, question["sides"], strict=True):
+            _write(side, files)
+        return [[_observed(_probe(name), side, asked) for side in sides] for name, asked in question["questions"]]
+
+
 def _write(side: Path, files: dict[str, str]) -> None:
     side.mkdir()
     for name, content in files.items():
@@ -95,4 +112,4 @@ def _probe(name: str) -> ModuleType:
     return _PROBES[name]
 
 
-JOBS = {"witnesses": witnesses}
+JOBS = {"witnesses": witnesses, "observed": observed}

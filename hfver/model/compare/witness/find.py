@@ -21,7 +21,7 @@ from hfver.model.compare.witness.candidate import UNKNOWN, Candidate, Subject
 from hfver.model.compare.witness.recipes import candidates, reason
 from hfver.model.compare.witness.script import file_name, literal, script_of
 
-__all__ = ["find_witnesses"]
+__all__ = ["find_witnesses", "observe_both"]
 
 SECONDS = 90.0
 """Time limit for trying all candidates of a pair; that includes the import of transformers."""
@@ -32,6 +32,8 @@ _MOST_CHANGES = 99
 _MAX_LITERAL = 100_000
 """Characters of a literal in a script. Larger values are of no use to a reader."""
 _FOREIGN = ("auto_map", "custom_pipelines")
+_HARMLESS = ("_from_model_config",)
+"""Private keys that are kept: GenerationConfig then leaves out what only the model's config had."""
 _TOO_MANY = f"Only the first {_MOST_CHANGES} MAJOR changes get a witness."
 
 Found = tuple[Candidate, Any]
@@ -71,6 +73,24 @@ def find_witnesses(before: Side, after: Side, difference: Difference) -> tuple[D
         for change in difference.changes
     )
     return replace(difference, changes=changes), scripts
+
+
+def observe_both(before: Side, after: Side, questions: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Any] | None:
+    """Ask both sides the same questions, in a child process with limits.
+
+    Args:
+        before: The older side.
+        after: The newer side.
+        questions: Names of probes and their questions.
+
+    Returns:
+        For each question the two answers, each in a list, or None for a side that has none; None if nothing could be
+        asked.
+    """
+    asked = [[name, dict(question)] for name, question in questions]
+    sides = [_files(side) for side in (before, after)]
+    answers = run_job("observed", json.dumps({"sides": sides, "questions": asked}), SECONDS)
+    return answers if isinstance(answers, list) else None
 
 
 def _subjects(before: Side, after: Side, changes: Sequence[Change]) -> Iterator[Subject]:
@@ -150,5 +170,5 @@ def _without_code(held: dict[str, Any]) -> dict[str, Any]:
     return {
         key: _without_code(value) if isinstance(value, dict) and key.endswith("_config") else value
         for key, value in held.items()
-        if not key.startswith("_") and key not in _FOREIGN
+        if (not key.startswith("_") or key in _HARMLESS) and key not in _FOREIGN
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 
 import hfver
+from hfver.api.hubs import LocalHub
 from hfver.cli import main
 from hfver.errors import UsageError
+from tests.conftest import MakeCheckpoint
+from tests.model.compare.witness.running import run
 from tests.model.smoke import tiny
 
 
@@ -53,6 +57,22 @@ def test_the_scripts_run_without_hfver(
             assert "rendered as" in done.stdout and "<<" in done.stdout
     assert codes == [0, 1, 2]
     assert "hfver" not in "".join(line for line in (out / template).read_text().splitlines() if "import" in line)
+
+
+def test_releases_on_a_hub_get_witnesses_without_their_weights(
+    local_hub: LocalHub, checkpoint: MakeCheckpoint, tmp_path: Path
+) -> None:
+    folder = checkpoint()
+    hfver.release(folder, "acme/bot", hub=local_hub, smoke="off")
+    kept = Path(shutil.copytree(folder, tmp_path / "kept"))
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"hidden_act": "gelu"}))
+    hfver.release(folder, "acme/bot", hub=local_hub, smoke="off")
+    found = hfver.diff("acme/bot@1.0.0", "acme/bot@2.0.0", hub=local_hub, witness=tmp_path / "out")
+    [witness] = [change.witness for change in found.changes if change.witness]
+    assert witness.file
+    codes = [run(tmp_path / "out" / witness.file, side).code for side in (kept, folder)]
+    assert codes == [0, 1]
 
 
 def test_people_see_the_witness(folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

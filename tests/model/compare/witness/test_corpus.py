@@ -18,7 +18,7 @@ from tests.model.compare.tokenizer_pairs import PAIRS as TOKENIZER_PAIRS
 from tests.model.compare.witness.running import Result, witnessed
 
 Named = tuple[str, Side, Side]
-SAMPLE = 20
+SAMPLE = 40
 """Every how manieth pair is tried in each run of the tests."""
 LEAST = 0.9
 """The share of the MAJOR changes that have a witness, at least."""

@@ -36,6 +36,9 @@ def observe(folder: Path, question: dict[str, Any]) -> Any:
     if what == "decoded":
         ids = tokenizer(given)["input_ids"]
         return [tokenizer.decode(ids), tokenizer.decode(ids, skip_special_tokens=True)]
+    if what == "stored":
+        text = tokenizer.decode(given)
+        return [text, [int(number) for number in tokenizer(text, add_special_tokens=False)["input_ids"]]]
     if what == "padded":
         return tokenizer(given, padding=True)["input_ids"]
     if what == "truncated":
