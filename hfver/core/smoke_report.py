@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, computed_field
@@ -123,6 +123,20 @@ class SmokeReport(BaseModel):
         found = [*self.checks_with("not_judged"), *(one for one in self.checks_with("skipped") if one.name == "task")]
         return found[0].detail if found else "The model was loaded but not run."
 
+    def allowing(self, names: Collection[str], because: str) -> SmokeReport:
+        """Return the report with the failures of some checks reduced to warnings, each with the reason.
+
+        Args:
+            names: The checks whose failures are allowed.
+            because: Why they are.
+        """
+        if not any(check.name in names for check in self.failures):
+            return self
+        checks = tuple(_allowed(check, because) if check.name in names else check for check in self.checks)
+        # Allowing what stopped the model from running does not make it run: such a model is not judged.
+        status = verdict_of(checks, was_run=bool(self.forward_passes))
+        return self.model_copy(update={"checks": checks, "status": status})
+
     def summary(self) -> SmokeSummary:
         """Reduce the report to what a ledger line keeps."""
         return SmokeSummary(
@@ -133,6 +147,13 @@ class SmokeReport(BaseModel):
             checks=len(self.checks),
             skipped=self.skipped,
         )
+
+
+def _allowed(check: SmokeCheck, because: str) -> SmokeCheck:
+    if check.status != "failed":
+        return check
+    detail = f"It failed, which is allowed, because: {because.rstrip('.')}. {check.detail}"
+    return check.model_copy(update={"status": "warned", "detail": detail})
 
 
 def _known_verdict(value: Any) -> Any:

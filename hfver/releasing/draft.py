@@ -35,7 +35,7 @@ from hfver.registry.diff import describe_checkpoint
 from hfver.registry.state import RepoState
 from hfver.releasing.next_version import ReleaseContent, VersionChoice, VersionRequest, choose_version
 from hfver.releasing.notes import changelog_entry, commit_description, commit_title, grouped_changes
-from hfver.releasing.request import ReleaseRequest
+from hfver.releasing.request import OVERRIDES, ReleaseRequest
 from hfver.releasing.tokenizer_gate import misses_tokenizer
 
 __all__ = ["Draft", "branch_of", "prepare_draft"]
@@ -167,7 +167,8 @@ def _manifest(
     request: ReleaseRequest,
     now: datetime,
 ) -> Manifest:
-    allowed = tuple(sorted(set(request.allow))) if misses_tokenizer(checkpoint, request.repo) else ()
+    refusals = set(request.allow) & set(OVERRIDES) if misses_tokenizer(checkpoint, request.repo) else set()
+    allowed = tuple(sorted({*refusals, *request.allowed_checks(smoke)}))
     return Manifest(
         repo=request.repo,
         version=str(choice.version),

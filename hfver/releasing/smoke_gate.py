@@ -42,10 +42,15 @@ def smoke_folder(
     if request.smoke == "off":
         return None
     if request.smoke == "auto" and find_spec("torch") is None:
+        request.refuse_unknown(())
         say("Smoke eval skipped: torch is not installed (pip install 'hfver[torch]')")
         return None
     report = _run(hub, checkpoint.directory, checkpoint.content_digest, base, request, progress)
-    if _passed(report, request).status == "not_judged":
+    request.refuse_unknown([check.name for check in report.checks])
+    report = _passed(report, request)
+    for name in request.allowed_checks(report):
+        say(f"Warning: the smoke check {name} failed, which --allow {name} permits")
+    if report.status == "not_judged":
         say(f"Warning: the smoke eval did not judge the model. {report.reason}")
     return report
 
@@ -79,6 +84,7 @@ def _run(
 
 
 def _passed(report: SmokeReport, request: ReleaseRequest) -> SmokeReport:
+    report = report.allowing(request.allow, request.because or "")
     if report.status == "not_judged" and request.smoke == "require":
         hints = [check.hint for check in report.checks if check.status == "not_judged" and check.hint]
         raise SmokeFailed(
@@ -89,7 +95,11 @@ def _passed(report: SmokeReport, request: ReleaseRequest) -> SmokeReport:
     if report.status != "failed":
         return report
     failures = "".join(f"\n  {check.name}: {check.detail}" for check in report.failures)
-    raise SmokeFailed(
-        f"The model failed its smoke eval ({report.device}, {report.dtype}):{failures}",
-        "Fix the checkpoint, or release it as it is with --smoke off.",
-    )
+    raise SmokeFailed(f"The model failed its smoke eval ({report.device}, {report.dtype}):{failures}", _remedy(report))
+
+
+def _remedy(report: SmokeReport) -> str:
+    if any(check.name == "loads" for check in report.failures):
+        return "Fix the checkpoint, or release it as it is with --smoke off."
+    allowing = " ".join(f"--allow {check.name}" for check in report.failures)
+    return f'Fix the checkpoint, or release it as it is and say why: {allowing} --because "…"'
