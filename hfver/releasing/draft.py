@@ -134,7 +134,7 @@ def prepare_draft(
     facts = _facts(repo, checkpoint, lineage, smoke, request, now)
     described = describe_checkpoint(checkpoint, lineage, render_card(facts))
     facts = replace(facts, requires=requirements(described.side(described)))
-    smoked = smoke is not None and smoke.status == "passed"
+    smoked = smoke is not None and smoke.status in ("passed", "warned")
     content = ReleaseContent(described, checkpoint.content_digest, metrics_of(lineage.evaluation), smoked)
     wanted = VersionRequest(request.exact, request.level, request.pre, request.because, request.allow)
     choice = choose_version(state, content, wanted, policy)
@@ -173,7 +173,8 @@ def _manifest(
     request: ReleaseRequest,
     now: datetime,
 ) -> Manifest:
-    allowed = tuple(_used_overrides(checkpoint, choice, policy, request))
+    overridden = _used_overrides(checkpoint, choice, policy, request)
+    allowed = tuple(sorted({*overridden, *request.allowed_checks(smoke)}))
     return Manifest(
         repo=request.repo,
         version=str(choice.version),

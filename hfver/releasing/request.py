@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, Field, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from hfver.core.smoke_report import SmokeReport
 from hfver.errors import BadConfig
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class ReleaseRequest:
     )
     allow: Sequence[str] = option(
         (),
-        "Override the refusal of this name; because must say why. Kept in the manifest. Repeat for several.",
+        "Override the refusal or the failed smoke check of this name; because must say why. Kept in the manifest. "
+        "Repeat for several.",
         metavar="NAME",
     )
     message: str | None = option(None, "What changed, in your own words.", flag="-m/--message", metavar="TEXT")
@@ -128,11 +130,33 @@ class ReleaseRequest:
             value, choices = getattr(self, one.name), one.metadata.get("choices")
             if choices and value not in choices:
                 raise BadConfig(f"{one.name} cannot be {value!r}.", f"Choose one of: {', '.join(choices)}")
-        for name in self.allow:
-            if name not in OVERRIDES:
-                raise BadConfig(f"No refusal is called {name!r}.", f"Choose one of: {', '.join(OVERRIDES)}")
+        # Which checks there are is known once the model ran: plug-ins bring their own.
+        if self.smoke == "off":
+            self.refuse_unknown(())
         if self.allow and not self.because:
             raise BadConfig(f"allow {', '.join(self.allow)} has no reason.", 'Say why: --because "…"')
+
+    def refuse_unknown(self, checks: Collection[str]) -> None:
+        """Refuse to allow what is neither a refusal nor a check.
+
+        Args:
+            checks: The names of the checks of the smoke eval.
+
+        Raises:
+            BadConfig: A name in ``allow`` is unknown.
+        """
+        for name in self.allow:
+            if name not in OVERRIDES and name not in checks:
+                raise BadConfig(
+                    f"No refusal{' and no check' if checks else ''} is called {name!r}.",
+                    f"Choose one of: {', '.join([*OVERRIDES, *sorted(set(checks))])}",
+                )
+
+    def allowed_checks(self, report: SmokeReport | None) -> list[str]:
+        """Return the checks of a report that failed and are allowed to, by name."""
+        return sorted(
+            {check.name for check in report.checks_with("warned") if check.name in self.allow} if report else ()
+        )
 
     @property
     def folder(self) -> Path:

@@ -37,14 +37,22 @@ def smoke_folder(
         The report; None if the request turns the smoke eval off, or leaves it to hfver and torch is not installed.
 
     Raises:
-        SmokeFailed: The model is broken.
+        SmokeFailed: The model is broken, or the request requires that it be judged, and it could not be.
     """
     if request.smoke == "off":
         return None
     if request.smoke == "auto" and find_spec("torch") is None:
+        request.refuse_unknown(())
         say("Smoke eval skipped: torch is not installed (pip install 'hfver[torch]')")
         return None
-    return _passed(_run(hub, checkpoint.directory, checkpoint.content_digest, base, request, progress))
+    report = _run(hub, checkpoint.directory, checkpoint.content_digest, base, request, progress)
+    request.refuse_unknown([check.name for check in report.checks])
+    report = _passed(report, request)
+    for name in request.allowed_checks(report):
+        say(f"Warning: the smoke check {name} failed, which --allow {name} permits")
+    if report.status == "not_judged":
+        say(f"Warning: the smoke eval did not judge the model. {report.reason}")
+    return report
 
 
 def smoke_candidate(
@@ -53,12 +61,12 @@ def smoke_candidate(
     """Download the commit that is about to be tagged, verify it, and run its model.
 
     Raises:
-        SmokeFailed: The model is broken.
+        SmokeFailed: The model is broken, or could not be judged.
         VerificationError: The Hub returned different content from what was uploaded.
     """
     release = candidate_release(repo, candidate.commit, candidate.manifest, candidate.digest)
     snapshot = fetch_snapshot(Pinned(repo, release, candidate.tree), progress=progress)
-    return _passed(_run(repo.hub, snapshot.path, candidate.manifest.content_digest, base, request, progress))
+    return _passed(_run(repo.hub, snapshot.path, candidate.manifest.content_digest, base, request, progress), request)
 
 
 def _run(
@@ -75,11 +83,23 @@ def _run(
     )
 
 
-def _passed(report: SmokeReport) -> SmokeReport:
+def _passed(report: SmokeReport, request: ReleaseRequest) -> SmokeReport:
+    report = report.allowing(request.allow, request.because or "")
+    if report.status == "not_judged" and request.smoke == "require":
+        hints = [check.hint for check in report.checks if check.status == "not_judged" and check.hint]
+        raise SmokeFailed(
+            f"The smoke eval did not judge the model ({report.device}, {report.dtype}), and it is required: "
+            f"{report.reason}",
+            " ".join([*hints[:1], "To release it without having judged it: --smoke auto."]),
+        )
     if report.status != "failed":
         return report
     failures = "".join(f"\n  {check.name}: {check.detail}" for check in report.failures)
-    raise SmokeFailed(
-        f"The model failed its smoke eval ({report.device}, {report.dtype}):{failures}",
-        "Fix the checkpoint, or release it as it is with --smoke off.",
-    )
+    raise SmokeFailed(f"The model failed its smoke eval ({report.device}, {report.dtype}):{failures}", _remedy(report))
+
+
+def _remedy(report: SmokeReport) -> str:
+    if any(check.name == "loads" for check in report.failures):
+        return "Fix the checkpoint, or release it as it is with --smoke off."
+    allowing = " ".join(f"--allow {check.name}" for check in report.failures)
+    return f'Fix the checkpoint, or release it as it is and say why: {allowing} --because "…"'

@@ -31,6 +31,9 @@ def smoke(
     device: DeviceOption = "auto",
     dtype: DtypeOption = "auto",
     base: Annotated[Path | None, typer.Option(metavar="DIR", help="The base model of an adapter folder.")] = None,
+    require: Annotated[
+        bool, typer.Option("--require", help="Exit with 1 also if the model could not be judged.")
+    ] = False,
     trust_remote_code: CodeOption = False,
     mirror_of: MirrorOption = None,
     no_lock: NoLockOption = False,
@@ -61,4 +64,5 @@ def smoke(
         print_json(report.model_dump(mode="json"), policy=rules)
     else:
         print_smoke(report)
-    return 1 if report.status == "failed" else 0
+    refused = ("failed", "not_judged") if require else ("failed",)
+    return 1 if report.status in refused else 0

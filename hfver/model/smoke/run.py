@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hfver.core.smoke_report import SmokeCheck, SmokeReport, worst
+from hfver.core.smoke_report import SmokeCheck, SmokeReport, verdict_of
 from hfver.errors import BadCheckpoint
 from hfver.model.runtime import LoadedModel, TokenizerChild, describe_device, load_model, pick_device
 from hfver.model.runtime.device import import_torch
@@ -18,6 +19,7 @@ from hfver.model.runtime.processors import has_processor, with_tokenizer
 from hfver.model.smoke import chat, token_ids, weights
 from hfver.model.smoke import tokenizer as tokenizer_checks
 from hfver.model.smoke.check import check
+from hfver.model.smoke.forward_passes import counting_forward_passes
 from hfver.model.smoke.memory import PeakMemory
 from hfver.model.smoke.tasks import SmokeTask, TaskResult, find_task, task_names
 
@@ -146,16 +148,18 @@ def _child(*directories: Path | None, trust: bool) -> TokenizerChild:
 
 
 def _examine(loaded: LoadedModel, memory: PeakMemory, tag: str | None, digest: str | None) -> SmokeReport:
-    with quiet(), _inference(loaded):
+    with quiet(), _inference(loaded), counting_forward_passes(loaded.model) as passes:
         checks = list(_common_checks(loaded))
         result = _run_task(loaded, tag or loaded.pipeline_tag)
     checks += result.checks
+    was_run = passes.count > 0 if result.was_run is None else result.was_run
     checks.append(_resources(loaded, memory, result))
     return SmokeReport(
-        status=worst([result.status for result in checks]),
+        status=verdict_of(checks, was_run=was_run),
         device=describe_device(loaded.device),
         dtype=loaded.dtype,
         checks=tuple(checks),
+        forward_passes=passes.count,
         load_seconds=loaded.load_seconds,
         tokens_per_second=result.tokens_per_second,
         peak_memory_bytes=memory.bytes,
@@ -198,7 +202,17 @@ def _run_plugin(task: SmokeTask, loaded: LoadedModel) -> TaskResult:
     if any(source.child is not None and not source.child.is_alive for source in _sources(loaded)):
         detail = "Not run, because the tokenizer's process had to be ended before."
         return TaskResult([SmokeCheck(name="task", status="skipped", detail=detail)])
-    return task.run(use_here(loaded))
+    return _counted(task.run(use_here(loaded)))
+
+
+def _counted(result: TaskResult) -> TaskResult:
+    """Take a plug-in's word that it ran the model: it may run something that is no torch module, which nobody counts.
+
+    Tasks written for hfver 0.1 cannot say so; one that passed or failed a check has run the model.
+    """
+    if result.was_run is not None or not any(check.status in ("passed", "failed") for check in result.checks):
+        return result
+    return replace(result, was_run=True)
 
 
 def _resources(loaded: LoadedModel, memory: PeakMemory, result: TaskResult) -> SmokeCheck:

@@ -18,6 +18,17 @@ def run(loaded):
     return TaskResult([check("own", lambda: f"{loaded.dtype} will do.")], 12.5)
 """
 
+IDLE = """
+from hfver.model.smoke import TaskResult
+from hfver.model.smoke.check import CheckSkipped, check
+
+def skip():
+    raise CheckSkipped("It does not apply.")
+
+def run(loaded):
+    return TaskResult(RESULT)
+"""
+
 
 def install(folder: Path, patch: pytest.MonkeyPatch, code: str) -> None:
     """Put a package with one smoke task on the path, as pip would."""
@@ -50,6 +61,16 @@ def test_a_task_of_another_package_runs(
     report = run_smoke(healthy["encoder"], device="cpu", pipeline_tag="acme-task")
     assert ("own", "passed", "float32 will do.") in [(c.name, c.status, c.detail) for c in report.checks]
     assert report.tokens_per_second == 12.5
+    assert report.status == "passed"  # a check that passed says that the model ran: the first Protocol has no other way
+
+
+@pytest.mark.parametrize("result", ["[], was_run=False", '[check("own", skip)]'])
+def test_a_task_of_another_package_that_ran_nothing_judges_nothing(
+    healthy: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: str
+) -> None:
+    install(tmp_path, monkeypatch, IDLE.replace("RESULT", result))
+    report = run_smoke(healthy["encoder"], device="cpu", pipeline_tag="acme-task")
+    assert report.status == "not_judged"
 
 
 def test_a_task_that_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
