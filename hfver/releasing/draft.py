@@ -108,6 +108,7 @@ def prepare_draft(
     smoke: SmokeReport | None,
     request: ReleaseRequest,
     policy: Policy,
+    golden: Mapping[str, bytes] | None = None,
 ) -> Draft:
     """Prepare every file of the next release in memory.
 
@@ -119,6 +120,7 @@ def prepare_draft(
         smoke: The report of the smoke eval of the folder, if it ran.
         request: What the user asked for.
         policy: The budgets, rule levels and allowed secrets that apply.
+        golden: The files that record how the model behaves, if they are published.
 
     Raises:
         ReleaseExists: The version is published, or nothing changed since the newest release.
@@ -136,6 +138,7 @@ def prepare_draft(
     wanted = VersionRequest(request.exact, request.level, request.pre, request.because)
     choice = choose_version(state, content, wanted, policy)
     sources = _sources(checkpoint, lineage, facts, choice, content.metrics, state.ledger.yanks if state else {})
+    sources |= golden or {}
     manifest = _manifest(repo, state, checkpoint, sources, smoke, choice, policy, request, now)
     description = commit_description(request.message, choice)
     # The author's files were scanned when they were read; these are the texts that hfver wrote.
@@ -167,7 +170,8 @@ def _manifest(
     request: ReleaseRequest,
     now: datetime,
 ) -> Manifest:
-    allowed = tuple(sorted(set(request.allow))) if misses_tokenizer(checkpoint, request.repo) else ()
+    asked = set(request.allow) - (set() if misses_tokenizer(checkpoint, request.repo) else {"no-tokenizer"})
+    allowed = tuple(sorted(asked))
     return Manifest(
         repo=request.repo,
         version=str(choice.version),

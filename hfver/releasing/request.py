@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PathLike", "ReleaseRequest", "option"]
 
-OVERRIDES = ("no-tokenizer",)
+OVERRIDES = ("no-tokenizer", "behavior")
 """The names of the refusals that ``allow`` can override."""
 
 PathLike = str | os.PathLike[str]

@@ -31,6 +31,10 @@ def smoke(
     device: DeviceOption = "auto",
     dtype: DtypeOption = "auto",
     base: Annotated[Path | None, typer.Option(metavar="DIR", help="The base model of an adapter folder.")] = None,
+    golden: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="A golden that the model must agree with, in place of its own."),
+    ] = None,
     trust_remote_code: CodeOption = False,
     mirror_of: MirrorOption = None,
     no_lock: NoLockOption = False,
@@ -51,6 +55,7 @@ def smoke(
             device=device,
             dtype=dtype,
             base=base,
+            golden=golden,
             trust_remote_code=trust_remote_code,
             mirror_of=mirror_of,
             lock=not no_lock,

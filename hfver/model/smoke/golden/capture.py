@@ -120,8 +120,8 @@ def _capture(model: Any, parts: Processing, source: Any, prompts: Sequence[str],
     return GoldenFiles(golden, data)
 
 
-def _prompt_ids(parts: Processing, forms: Forms, prompts: Sequence[str]) -> list[tuple[int, ...]]:
-    """Return the ids of the team's prompts, in the real template where there is one."""
+def _prompt_ids(parts: Processing, forms: Forms, prompts: Sequence[str]) -> list[tuple[tuple[int, ...], str]]:
+    """Return the ids of the team's prompts, in the real template where there is one, with the prompts."""
     if parts.tokenizer is None or not prompts:
         return []
     if forms.rendered:
@@ -129,9 +129,10 @@ def _prompt_ids(parts: Processing, forms: Forms, prompts: Sequence[str]) -> list
             {"name": str(number), "turns": [{"role": "user", "content": prompt}], "prompt": True}
             for number, prompt in enumerate(prompts)
         ]
-        return [Encoded.model_validate(one).ids for one in parts.ask("forms", conversations=turns).values()]
+        rendered = parts.ask("forms", conversations=turns).values()
+        return [(Encoded.model_validate(one).ids, text) for one, text in zip(rendered, prompts, strict=True)]
     found = observe_words(parts, prompts)
-    return [one.full.ids for one in found.texts] if found else []
+    return [(one.full.ids, one.text) for one in found.texts] if found else []
 
 
 def _place(model: Any) -> tuple[str, str]:

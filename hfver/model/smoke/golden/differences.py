@@ -115,7 +115,7 @@ def _form_differences(before: Forms, after: Forms) -> Iterator[tuple[str, str]]:
         new = new or {}
         keys = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
         said = ", ".join(f"{name} is {new.get(name)!r} instead of {old.get(name)!r}" for name in keys[:MAX_SHOWN])
-        yield "the generation config", said[:400]
+        yield "the generation config", f"in the generation config {said[:400]}"
 
 
 def _rendering(one: Any, two: Any) -> str:

@@ -16,6 +16,8 @@ __all__ = ["choose_inputs", "kind_of", "task_of"]
 
 Kind = Literal["causal", "seq2seq", "masked", "tokens", "vectors"]
 
+Prompt = tuple[tuple[int, ...], str]
+
 HALF = 1000
 """Positions of the fixed texts; as many again for what a template, the team and the vocabulary give."""
 LONGEST = 128
@@ -58,7 +60,7 @@ def kind_of(model: Any, task: str | None) -> Kind:
 
 
 def choose_inputs(
-    model: Any, kind: Kind, words: Words | None, forms: Forms, prompts: Sequence[Sequence[int]] = (), *, keep: str
+    model: Any, kind: Kind, words: Words | None, forms: Forms, prompts: Sequence[Prompt] = (), *, keep: str
 ) -> tuple[Input, ...]:
     """Choose what the model is run on, and what is stored: about 2,000 positions.
 
@@ -67,7 +69,7 @@ def choose_inputs(
         kind: The kind of its numbers.
         words: What its tokenizer does with the fixed texts; their ids are used.
         forms: What its template makes of the fixed conversations; their ids are used.
-        prompts: The ids of the team's own prompts.
+        prompts: The ids of the team's own prompts, and their texts.
         keep: ``none``, ``ids`` or ``text``: what may be stored of them.
     """
     signals = made_signals(model)
@@ -79,9 +81,9 @@ def choose_inputs(
         ids = tuple(step * STRIDE % rows for step in range(1, 17))
         return tuple(_with_ids(model, one, ids) for one in signals)
     fixed = list(_fit(_fixed(words), limit, HALF, rows))
-    own = [("prompts", tuple(ids), None) for ids in prompts] if keep != "none" else []
+    own = [("prompts", ids, text if keep == "text" else None) for ids, text in prompts] if keep != "none" else []
     template = [("template", one.ids, None) for one in forms.rendered.values() if one.ids]
-    rest = list(_fit([*_sweeps(words, rows), *own, *template], limit, HALF, rows))
+    rest = list(_fit([*own, *_sweeps(words, rows), *template], limit, HALF, rows))
     if not fixed:
         rest += list(_fit(_made_up(rows), limit, HALF, rows))
     return tuple(_input(model, kind, words, origin, ids, text, rows) for origin, ids, text in [*fixed, *rest])
@@ -119,7 +121,8 @@ def _fit(candidates: Iterable[Candidate], limit: int, budget: int, rows: int) ->
             continue
         seen.add(short)
         budget -= len(short)
-        yield origin, short, text if len(short) == len(ids) else None
+        # A fixed text is stored only with all its ids: from outside, nobody can ask for a part of it.
+        yield origin, short, text if len(short) == len(ids) or origin == "prompts" else None
 
 
 def _input(

@@ -273,6 +273,10 @@ class GoldenFiles:
         """Whether it was captured from memory or from a folder."""
         return self.golden.source
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``hfver golden show --json`` prints: the golden, without its arrays."""
+        return json.loads(encode_golden(self.golden))  # type: ignore[no-any-return]
+
     def encode(self) -> dict[str, bytes]:
         """Return both files by their paths in a release."""
         return {GOLDEN: encode_golden(self.golden), GOLDEN_NUMBERS: self.data}
