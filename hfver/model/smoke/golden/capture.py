@@ -14,7 +14,7 @@ from hfver.model.runtime.device import import_torch
 from hfver.model.runtime.library_output import first_line, quiet
 from hfver.model.smoke.golden.distances import measure
 from hfver.model.smoke.golden.forward import STEP, Outcome, run_input
-from hfver.model.smoke.golden.inputs import choose_inputs, kind_of, task_of
+from hfver.model.smoke.golden.inputs import choose_inputs, kind_of, rows_of, task_of
 from hfver.model.smoke.golden.noise import measure_noise
 from hfver.model.smoke.golden.packing import pack_outcomes
 from hfver.model.smoke.golden.record import (
@@ -37,7 +37,6 @@ from hfver.model.smoke.golden.tokenizers import (
     processing_from,
     processing_of,
 )
-from hfver.model.smoke.token_ids import embedding_rows
 
 __all__ = ["Keep", "capture_loaded", "capture_model", "undisturbed"]
 
@@ -154,7 +153,7 @@ def _check_finite(outcomes: Sequence[Outcome]) -> None:
 def _numbers(
     model: Any, kind: Any, inputs: tuple[Input, ...], outcomes: list[Outcome], device: str, dtype: str
 ) -> tuple[Numbers, bytes]:
-    rows = embedding_rows(model)
+    rows = rows_of(model)
     places, data = pack_outcomes(outcomes)
     numbers = Numbers(
         kind=kind,

@@ -13,11 +13,11 @@ from hfver.model.runtime.tokenizer_child import TokenizerFailed
 from hfver.model.smoke.golden.differences import Layer, compare_forms, compare_words
 from hfver.model.smoke.golden.distances import Distance, measure
 from hfver.model.smoke.golden.forward import Outcome, run_input
+from hfver.model.smoke.golden.inputs import rows_of
 from hfver.model.smoke.golden.noise import Limit, coarser, limit_for
 from hfver.model.smoke.golden.packing import stored_outcomes
 from hfver.model.smoke.golden.record import GoldenFiles
 from hfver.model.smoke.golden.tokenizers import Processing, architecture_of
-from hfver.model.smoke.token_ids import embedding_rows
 
 __all__ = ["Layer", "Layers", "compare_golden"]
 
@@ -132,7 +132,7 @@ def _shape(one: Outcome) -> tuple[Any, ...]:
 def _misfit(files: GoldenFiles, model: Any) -> str | None:
     """Return why the stored inputs cannot be given to the model: ids beyond its embedding crash a GPU."""
     golden, numbers = files.golden, files.golden.numbers
-    rows = embedding_rows(model)
+    rows = rows_of(model)
     ids = [number for one in (numbers.inputs if numbers else ()) for number in (*one.ids, *one.decoder)]
     if architecture_of(model) != golden.architecture:
         return f"The golden is one of {golden.architecture}, and this model is {architecture_of(model)}."

@@ -12,7 +12,7 @@ from hfver.model.smoke.golden.record import Forms, Input, Words
 from hfver.model.smoke.golden.tokenizers import architecture_of
 from hfver.model.smoke.token_ids import embedding_rows
 
-__all__ = ["choose_inputs", "kind_of", "task_of"]
+__all__ = ["choose_inputs", "kind_of", "rows_of", "task_of"]
 
 Kind = Literal["causal", "seq2seq", "masked", "tokens", "vectors"]
 
@@ -59,6 +59,20 @@ def kind_of(model: Any, task: str | None) -> Kind:
     return "vectors"
 
 
+def rows_of(model: Any) -> int | None:
+    """Return the number of token ids that the model can be given; None if it takes no tokens."""
+    text = getattr(getattr(model, "config", None), "text_config", None)
+    return embedding_rows(model) or (getattr(text, "vocab_size", None) if takes_both(model) else None)
+
+
+def takes_both(model: Any) -> bool:
+    """Return whether the model compares pictures with texts, as CLIP does."""
+    config = getattr(model, "config", None)
+    name = architecture_of(model)
+    both = hasattr(config, "vision_config") and hasattr(config, "text_config")
+    return both and not ("Generation" in name or "CausalLM" in name)
+
+
 def choose_inputs(
     model: Any, kind: Kind, words: Words | None, forms: Forms, prompts: Sequence[Prompt] = (), *, keep: str
 ) -> tuple[Input, ...]:
@@ -73,7 +87,7 @@ def choose_inputs(
         keep: ``none``, ``ids`` or ``text``: what may be stored of them.
     """
     signals = made_signals(model)
-    rows = embedding_rows(model)
+    rows = rows_of(model)
     if rows is None:
         return tuple(signals)
     limit = max(SHORTEST, min(LONGEST, context_length(model) // 2))
@@ -154,7 +168,7 @@ def _decoder(model: Any, ids: tuple[int, ...]) -> tuple[int, ...]:
     config = model.config
     start = getattr(config, "decoder_start_token_id", None)
     start = start if start is not None else getattr(config, "pad_token_id", None)
-    rows = embedding_rows(model) or 1
+    rows = rows_of(model) or 1
     return (int(start or 0) % rows, *ids[: LONGEST - 1])
 
 
@@ -170,11 +184,10 @@ def made_signals(model: Any) -> list[Input]:
     """Return made pictures or sounds for a model that takes them; none for a model that runs on text alone."""
     main = str(getattr(_inner(model), "main_input_name", "input_ids"))
     config = getattr(model, "config", None)
-    text_too = hasattr(config, "vision_config") and hasattr(config, "text_config")
-    name = architecture_of(model)
-    if text_too and ("Generation" in name or "CausalLM" in name):
+    both = takes_both(model)
+    if hasattr(config, "vision_config") and not both:
         return []  # these take text alone; where pictures go, only their processor knows
-    shapes = list(_shapes(config, main, text_too))
+    shapes = list(_shapes(config, main, both))
     return [
         Input(origin="made", made={argument: shape}, start=start)
         for argument, shape in shapes
@@ -182,8 +195,8 @@ def made_signals(model: Any) -> list[Input]:
     ]
 
 
-def _shapes(config: Any, main: str, text_too: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
-    if main == "pixel_values" or (text_too and main == "input_ids"):
+def _shapes(config: Any, main: str, both: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
+    if main == "pixel_values" or (both and main == "input_ids"):
         vision = getattr(config, "vision_config", config)
         size = getattr(vision, "image_size", None) or 224
         height, width = (size, size) if isinstance(size, int) else tuple(size)[:2]
