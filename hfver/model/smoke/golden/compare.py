@@ -118,15 +118,11 @@ def _numbers(files: GoldenFiles, model: Any, device: str, dtype: str) -> tuple[L
         where = broken[0].first_broken
         detail = f"The model returns NaN or infinity for {len(broken)} of {len(after)} stored inputs."
         return Layer("failed", detail, _from(where) if where else "the weights"), None, limit.mean
-    if any(_shape(one) != _shape(two) for one, two in zip(before, after, strict=True)):
+    if any(one.shape != two.shape for one, two in zip(before, after, strict=True)):
         return Layer("failed", "The model's output has a different shape than in the golden.", "the head"), None, None
     distance = measure(before, after, [one.origin for one in numbers.inputs])
     layer = _judge(distance, limit, numbers.mixture, coarser(golden.dtype, dtype), after)
     return layer, distance, limit.mean
-
-
-def _shape(one: Outcome) -> tuple[Any, ...]:
-    return (one.ids is None, one.positions, tuple(len(vector) for vector in one.vectors))
 
 
 def _misfit(files: GoldenFiles, model: Any) -> str | None:

@@ -49,6 +49,11 @@ class Outcome:
     """The first depth that is NaN or infinite."""
 
     @property
+    def shape(self) -> tuple[Any, ...]:
+        """What must be the same for two outcomes to be compared."""
+        return (self.ids is None, self.positions, tuple(len(vector) for vector in self.vectors))
+
+    @property
     def positions(self) -> int:
         """The number of distributions."""
         return 0 if self.ids is None else len(self.ids)
@@ -67,7 +72,7 @@ def run_input(model: Any, kind: str, one: Input, device: str, *, copies: int = 1
     """
     output = _call(model, one, device, copies)
     sketch, depths, broken = _sketch(output)
-    logits = getattr(output, "logits", None) if not isinstance(output, dict) else output.get("logits")
+    logits = _get(output, "logits")
     if kind != "vectors" and logits is not None and logits.ndim == 3:
         return _distributions(logits[0], one, kind, asked, sketch, depths, broken)
     torch = import_torch()
@@ -195,7 +200,8 @@ def _tensors(output: Any, one: Input) -> Iterator[Any]:
             continue
         if not (torch.is_tensor(value) and value.is_floating_point() and value.numel()) or found == MAX_PARTS:
             continue
-        tensor = value[0].float()
+        # CLIP compares all pictures of a batch with all texts: only the first with the first is the same in any batch.
+        tensor = (value[:1, :1] if str(name).startswith("logits_per") else value)[0].float()
         found += 1
         if tensor.ndim == 2 and len(one.ids) == len(tensor) and tensor.shape[-1] > 1:
             # A state per token: what poolers use is the first token, or the mean.
@@ -229,14 +235,18 @@ def _sketch(output: Any) -> tuple[Any, tuple[str, ...], str]:
 
 
 def _hidden_states(output: Any) -> Iterator[tuple[str, Any]]:
-    for prefix, name in (
-        ("", "hidden_states"),
-        ("encoder ", "encoder_hidden_states"),
-        ("decoder ", "decoder_hidden_states"),
-    ):
-        states = output.get(name) if hasattr(output, "get") else getattr(output, name, None)
-        for number, state in enumerate(states or ()):
-            yield f"{prefix}{'embedding' if number == 0 else f'layer {number - 1}'}", state
+    """Yield the hidden states with their names: a model's own, its encoder's and decoder's, its towers'."""
+    holders = [("", output, "hidden_states")]
+    holders += [(f"{side} ", output, f"{side}_hidden_states") for side in ("encoder", "decoder")]
+    holders += [(f"{side} ", _get(output, f"{side}_model_output"), "hidden_states") for side in ("vision", "text")]
+    for prefix, holder, name in holders:
+        for number, state in enumerate(_get(holder, name) or ()):
+            if state.ndim >= 3:
+                yield f"{prefix}{'embedding' if number == 0 else f'layer {number - 1}'}", state
+
+
+def _get(output: Any, name: str) -> Any:
+    return output.get(name) if hasattr(output, "get") else getattr(output, name, None)
 
 
 def _sketch_state(state: Any) -> Any:

@@ -101,7 +101,7 @@ def measure_noise(
     found: dict[str, Noise] = {}
     for name, form in forms.items():
         after = _attempt(name, form)
-        if after and all(one.is_finite for one in after):
+        if after and all(one.is_finite and one.shape == two.shape for one, two in zip(after, outcomes, strict=True)):
             found[name] = measure(outcomes, after).noise
     return found
 

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
+import transformers as typed
 
 from tests.model.smoke import tiny
+
+transformers: Any = typed
+"""Without its types: configs take more than their signatures say."""
 
 SMALL: dict[str, Any] = {
     "hidden_size": 48,
@@ -87,7 +90,7 @@ def _other(architecture: str, config: Callable[[], Any], *, text: bool = False) 
 
 
 def _livelier(model: Any) -> Any:
-    """Make matrices larger than an initialization leaves them: what a model of tiny weights computes, rounding hides."""
+    """Make matrices larger than an initialization leaves them: else rounding hides what the model computes."""
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for weight in model.parameters():
@@ -149,7 +152,7 @@ def _whisper() -> Any:
 MODELS: dict[str, Callable[[], Made]] = {
     "Llama": _causal("Llama", **SMALL),
     "Llama, tied": _causal("Llama", tie_word_embeddings=True, **SMALL),
-    "StableLm": _causal("StableLm", **SMALL),
+    "Olmo2": _causal("Olmo2", **SMALL),
     "Qwen3": _causal("Qwen3", **SMALL, head_dim=12),
     "Mistral": _causal("Mistral", **SMALL, sliding_window=32),
     "Gemma2": _causal("Gemma2", **SMALL, head_dim=12),
