@@ -36,6 +36,8 @@ class Layers:
     numbers: Layer
     distance: Distance | None = None
     limit: float | None = None
+    mixture: bool = False
+    """Whether the golden is one of a mixture of experts, whose mean a few positions may move."""
 
     @property
     def named(self) -> tuple[tuple[str, Layer], ...]:
@@ -75,7 +77,8 @@ def compare_golden(files: GoldenFiles, model: Any, processing: Processing, devic
             return Layers(words, forms, layer)
         reason = f"The model raised {type(error).__name__} on the golden's inputs: {first_line(error)}"
         return Layers(words, forms, Layer("failed", reason, "the architecture"))
-    return Layers(words, forms, numbers, distance, limit)
+    mixture = golden.numbers is not None and golden.numbers.mixture
+    return Layers(words, forms, numbers, distance, limit, mixture)
 
 
 def _out_of_memory() -> tuple[type[BaseException], ...]:

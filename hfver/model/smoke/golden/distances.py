@@ -3,7 +3,8 @@
 For distributions, the distance of a position is the Kullback-Leibler divergence over the stored tokens and one bucket
 for the rest, in the form that also holds for numbers that do not quite sum to one: sum(p log(p/q) - p + q). It is zero
 for equal numbers and of second order in small errors, so rounding does not add up. For vectors it is half the squared
-relative distance, which is of the same order.
+distance relative to what vectors of that kind have on average, which is of the same order; a score that happens to be
+near zero does not count more than another.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def measure(before: Sequence[Outcome], after: Sequence[Outcome], origins: Sequen
     """Measure the distance of two runs over the same inputs; both are finite."""
     import numpy as np
 
-    single = [_distances(one, two) for one, two in zip(before, after, strict=True)]
+    scales = _scales(before)
+    single = [_distances(one, two, scales) for one, two in zip(before, after, strict=True)]
     joined = np.concatenate([np.zeros(0), *single])
     if not joined.size:
         return Distance(0.0, 0.0, 0.0, None, ())
@@ -72,14 +74,27 @@ def _loss(outcomes: Sequence[Outcome]) -> float | None:
     return float(np.concatenate(found).mean()) if found else None
 
 
-def _distances(before: Outcome, after: Outcome) -> Any:
+def _scales(outcomes: Sequence[Outcome]) -> list[float]:
+    """Return the mean square of the first, second… vectors that the inputs give."""
+    import numpy as np
+
+    found: dict[int, list[float]] = {}
+    for one in outcomes:
+        for place, vector in enumerate(one.vectors):
+            found.setdefault(place, []).append(
+                float(np.square(vector.astype("float64")).mean()) if vector.size else 0.0
+            )
+    return [sum(found[place]) / len(found[place]) for place in sorted(found)]
+
+
+def _distances(before: Outcome, after: Outcome, scales: Sequence[float]) -> Any:
     """Return the distances [positions], or those of the vectors."""
     import numpy as np
 
     if before.ids is not None and after.ids is not None:
         return _kl(before, after)
-    pairs = zip(before.vectors, after.vectors, strict=False)
-    return np.array([_relative(one, two) for one, two in pairs])
+    pairs = zip(before.vectors, after.vectors, scales, strict=False)
+    return np.array([_relative(one, two, scale) for one, two, scale in pairs])
 
 
 def _kl(before: Outcome, after: Outcome) -> Any:
@@ -93,13 +108,12 @@ def _kl(before: Outcome, after: Outcome) -> Any:
     return np.maximum(tokens + rest, 0)
 
 
-def _relative(before: Any, after: Any) -> float:
+def _relative(before: Any, after: Any, scale: float) -> float:
     import numpy as np
 
     if before.shape != after.shape:
         return 1.0
-    scale = float(np.square(before.astype("float64")).sum())
-    apart = float(np.square(before.astype("float64") - after).sum())
+    apart = float(np.square(before.astype("float64") - after).mean()) if before.size else 0.0
     if scale <= TINY:
         return 0.0 if apart <= TINY else 1.0
     return apart / scale / 2

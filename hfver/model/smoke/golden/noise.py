@@ -20,8 +20,8 @@ from hfver.model.smoke.golden.record import Input, Noise
 
 __all__ = ["Limit", "coarser", "limit_for", "measure_noise"]
 
-EVERY = 2
-"""Noise is measured on every second input: it is a mean over hundreds of positions then as well."""
+EVERY, MANY = 2, 500
+"""Noise is measured on every second input where there are that many positions: it is a mean over hundreds then, too."""
 MAX_COPY = 2 * 1024**3
 """Bytes of the weights up to which a copy in another dtype is made; larger models run under autocast instead."""
 FACTOR = 10.0
@@ -86,7 +86,8 @@ def measure_noise(
         device: Where it is.
         dtype: The dtype of its weights.
     """
-    inputs, outcomes = inputs[::EVERY], outcomes[::EVERY]
+    if sum(one.positions for one in outcomes) >= MANY:
+        inputs, outcomes = inputs[::EVERY], outcomes[::EVERY]
     asked = [one.ids for one in outcomes]
 
     def run(other: Any, *, copies: int = 1) -> list[Outcome]:
