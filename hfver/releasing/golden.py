@@ -133,7 +133,7 @@ def _reasons(layers: Layers) -> str:
 
 
 def _summary(layers: Layers, before: str) -> str:
-    words = {"passed": "as before", "failed": "different", "not_judged": "not judged"}
+    words = {"passed": "as before", "failed": "different", "not_judged": "not judged", "skipped": "not recorded"}
     said = ", ".join(f"{name} {words[layer.status]}" for name, layer in layers.named)
     measured = f" (mean KL {layers.distance.mean:.1e}, noise limit {layers.limit:.1e})" if layers.distance else ""
     blame = f"; blame: {layers.blame}" if layers.blame else ""

@@ -104,7 +104,7 @@ def _numbers(files: GoldenFiles, model: Any, device: str, dtype: str) -> tuple[L
     golden, numbers = files.golden, files.golden.numbers
     if numbers is None:
         why = golden.why_no_numbers or "The model was not run when the golden was captured."
-        return Layer("not_judged", why), None, None
+        return Layer("skipped", why), None, None
     if misfit := _misfit(files, model):
         return Layer("failed", misfit, "the architecture"), None, None
     try:

@@ -12,7 +12,8 @@ from hfver.model.smoke.golden.tokenizers import Processing, observe_forms, obser
 
 __all__ = ["Layer", "compare_forms", "compare_words"]
 
-Word = Literal["passed", "failed", "not_judged"]
+Word = Literal["passed", "failed", "not_judged", "skipped"]
+"""``skipped``: the golden has nothing of it. ``not_judged``: it has, and the comparison could not be made."""
 
 SAME_GRID = 0.05
 """The share of the spread by which a processor's results may differ: libraries interpolate pictures differently."""
@@ -31,7 +32,7 @@ class Layer:
 def compare_words(before: Words | None, processing: Processing) -> Layer:
     """Compare what a tokenizer does with what a golden recorded."""
     if before is None:
-        return Layer("not_judged", "The golden was captured without a tokenizer.")
+        return Layer("skipped", "The golden was captured without a tokenizer.")
     after = observe_words(processing, [one.text for one in before.texts])
     if after is None:
         return Layer("failed", "The golden has a tokenizer, and this model has none.", "the tokenizer")
@@ -91,7 +92,7 @@ def compare_forms(before: Forms, processing: Processing, model: Any) -> Layer:
     parts += ["labels"] if before.labels else []
     parts += ["generation config"] if before.generation is not None else []
     if not parts:
-        return Layer("not_judged", "There is no template, processor, label or generation config to compare.")
+        return Layer("skipped", "There is no template, processor, label or generation config to compare.")
     return Layer("passed", f"As in the golden: {', '.join(parts)}.")
 
 

@@ -18,6 +18,6 @@ def with_comparison(report: SmokeReport, result: GoldenResult) -> SmokeReport:
 
 
 def _check(name: str, layer: Layer) -> SmokeCheck:
-    status: Status = "skipped" if layer.status == "not_judged" else layer.status
+    status: Status = layer.status if layer.status in ("passed", "failed") else "skipped"
     blame = f" To blame: {layer.blame}." if layer.blame else ""
     return SmokeCheck(name=f"golden-{name}", status=status, detail=f"{layer.detail}{blame}")
