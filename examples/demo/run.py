@@ -183,7 +183,7 @@ def _cells(stage: Stage) -> dict[str, str]:
         "files": str(len(release.files)),
         "total": _bytes(release.bytes_total),
         "sent": _bytes(release.bytes_sent),
-        "smoke eval": release.smoke.verdict if release.smoke else "not run",
+        "smoke eval": release.smoke.in_words if release.smoke else "not run",
         "held-out loss": f"{metrics['eval_loss']:.3f}",
         "perplexity": f"{metrics['eval_perplexity']:.1f}",
         "trained in": f"{stage.train_seconds:.1f} s",

@@ -2,40 +2,92 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, computed_field
 
 from hfver.core.digests import Digest
 from hfver.core.plural import counted
 
-__all__ = ["SmokeCheck", "SmokeReport", "SmokeSummary", "Status", "worst"]
+__all__ = [
+    "CheckStatus",
+    "GoldenComparison",
+    "LedgerStatus",
+    "SmokeCheck",
+    "SmokeReport",
+    "SmokeSummary",
+    "Verdict",
+    "verdict_of",
+]
 
-Status = Literal["passed", "failed", "skipped"]
-"""The result of a check or of a whole report. Ledgers store it, and hfver 0.1 refuses a ledger with any other word."""
+Verdict = Literal["passed", "warned", "failed", "not_judged"]
+"""The result of a whole report. ``not_judged`` says that nothing speaks for the model and nothing against it."""
+
+CheckStatus = Literal["passed", "warned", "failed", "skipped", "not_judged"]
+"""The result of one check. ``skipped``: it does not apply to the model. ``not_judged``: it does, and could not be made,
+for a reason that is not the model's, such as a missing library or too little memory."""
+
+LedgerStatus = Literal["passed", "failed", "skipped"]
+"""The result that a ledger stores as ``status``. hfver 0.1 refuses a ledger with any other word."""
+
+_LEDGER_STATUS: dict[Verdict, LedgerStatus] = {
+    "passed": "passed",
+    "warned": "passed",
+    "failed": "failed",
+    "not_judged": "skipped",
+}
+_WORDS: dict[str, str] = {"not_judged": "not judged"}
 
 
 class SmokeCheck(BaseModel):
-    """One check of a smoke eval: its name, its result, and the evidence in a sentence or two."""
+    """One check of a smoke eval: its name, its result, the evidence in a sentence or two, and the remedy."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    status: Status
+    status: CheckStatus
     detail: str = ""
+    hint: str = ""
+    """What to do about it, as an instruction; empty if there is nothing to do."""
 
 
-class SmokeReport(BaseModel):
-    """The results of a smoke eval. ``failed`` if any check failed, ``skipped`` if none applied, else ``passed``."""
+class GoldenComparison(BaseModel):
+    """How a model's behavior compares with the one that was recorded in a golden."""
 
     model_config = ConfigDict(frozen=True)
 
-    status: Status
+    source: str
+    """Whether the golden was captured from the model in ``memory``, or from its ``folder``."""
+    words: CheckStatus = "skipped"
+    """Whether the tokenizer gives the same ids and text."""
+    forms: CheckStatus = "skipped"
+    """Whether templates, processors and settings give the same."""
+    numbers: CheckStatus = "skipped"
+    """Whether the model gives the same numbers for stored inputs."""
+    kl: float | None = None
+    """The mean Kullback-Leibler divergence in nats per position; None if it was not measured."""
+    limit: float | None = None
+    """The largest divergence that counts as the same model; None if it was not measured."""
+    blame: str | None = None
+    """What differs, in words; None if nothing does."""
+
+
+class SmokeReport(BaseModel):
+    """The results of a smoke eval, as `verdict_of` sums them up."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Verdict
     device: str
     """The device that the model ran on: ``cpu``, or ``cuda (NVIDIA H100 80GB HBM3)``."""
     dtype: str
     checks: tuple[SmokeCheck, ...]
+    golden: GoldenComparison | None = None
+    """How the model compares with a golden; None if there was none to compare with."""
+    forward_passes: int | None = None
+    """How often the model ran to the end during the checks; None if that was not counted."""
     load_seconds: float | None = None
     tokens_per_second: float | None = None
     peak_memory_bytes: int | None = None
@@ -46,24 +98,46 @@ class SmokeReport(BaseModel):
     @property
     def failures(self) -> tuple[SmokeCheck, ...]:
         """The checks that failed."""
-        return tuple(check for check in self.checks if check.status == "failed")
+        return self.checks_with("failed")
+
+    def checks_with(self, status: CheckStatus) -> tuple[SmokeCheck, ...]:
+        """Return the checks with one result."""
+        return tuple(check for check in self.checks if check.status == status)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def skipped(self) -> int:
-        """The number of checks that did not apply, or could not be made."""
-        return sum(check.status == "skipped" for check in self.checks)
+        """The number of checks that did not apply."""
+        return len(self.checks_with("skipped"))
 
     @property
-    def verdict(self) -> str:
-        """The status, with the number of skipped checks if there are any."""
-        return _verdict(self.status, self.skipped, len(self.checks))
+    def in_words(self) -> str:
+        """The status in words, with the numbers of checks that did not pass: ``passed, 1 of 11 checks skipped``."""
+        return _in_words(self.status, Counter(check.status for check in self.checks), len(self.checks))
+
+    @property
+    def reason(self) -> str:
+        """Why the model was not judged; empty if it was."""
+        if self.status != "not_judged":
+            return ""
+        found = [*self.checks_with("not_judged"), *(one for one in self.checks_with("skipped") if one.name == "task")]
+        return found[0].detail if found else "The model was loaded but not run."
 
     def summary(self) -> SmokeSummary:
         """Reduce the report to what a ledger line keeps."""
         return SmokeSummary(
-            status=self.status, device=self.device, dtype=self.dtype, checks=len(self.checks), skipped=self.skipped
+            status=_LEDGER_STATUS[self.status],
+            verdict=self.status,
+            device=self.device,
+            dtype=self.dtype,
+            checks=len(self.checks),
+            skipped=self.skipped,
         )
+
+
+def _known_verdict(value: Any) -> Any:
+    """Read a word of a later hfver as none: ``status`` beside it says enough."""
+    return value if value in get_args(Verdict) else None
 
 
 class SmokeSummary(BaseModel):
@@ -71,7 +145,10 @@ class SmokeSummary(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    status: Status
+    status: LedgerStatus
+    """The verdict in the words of hfver 0.1: warned is passed, and not judged is skipped."""
+    verdict: Annotated[Verdict | None, BeforeValidator(_known_verdict)] = None
+    """The verdict; None in ledgers of hfver 0.1, which ignores this key."""
     device: str
     dtype: str
     checks: int
@@ -79,17 +156,36 @@ class SmokeSummary(BaseModel):
     """The number of checks that were skipped; None in ledgers of hfver 0.1, which ignores this key."""
 
     @property
-    def verdict(self) -> str:
-        """The status, with the number of skipped checks if there are any."""
-        return _verdict(self.status, self.skipped or 0, self.checks)
+    def in_words(self) -> str:
+        """The verdict in words, with the number of skipped checks if there are any."""
+        if self.verdict is None and self.status == "skipped":
+            return "not judged"
+        return _in_words(self.verdict or self.status, {"skipped": self.skipped or 0}, self.checks)
 
 
-def _verdict(status: Status, skipped: int, checks: int) -> str:
-    return f"{status}, {skipped} of {counted(checks, 'check')} skipped" if skipped else status
+def _in_words(status: str, counts: Any, checks: int) -> str:
+    parts = [_WORDS.get(status, status)]
+    for word in ("failed", "warned", "not_judged", "skipped"):
+        if word != status and counts.get(word):
+            number = f"{counts[word]} of {counted(checks, 'check')}" if len(parts) == 1 else str(counts[word])
+            parts.append(f"{number} {_WORDS.get(word, word)}")
+    return ", ".join(parts)
 
 
-def worst(statuses: Sequence[Status]) -> Status:
-    """Reduce the results of checks to one: failed outranks passed, and passed outranks skipped."""
-    if "failed" in statuses:
+def verdict_of(checks: Sequence[SmokeCheck], *, was_run: bool) -> Verdict:
+    """Sum up the results of checks.
+
+    Args:
+        checks: All of them.
+        was_run: Whether the model ran to the end at least once.
+
+    Returns:
+        ``failed`` if any check failed, whatever else; ``not_judged`` if the model did not run, or a check could not be
+        made; ``warned`` if any check warned; else ``passed``.
+    """
+    found = {check.status for check in checks}
+    if "failed" in found:
         return "failed"
-    return "passed" if "passed" in statuses else "skipped"
+    if not was_run or "not_judged" in found:
+        return "not_judged"
+    return "warned" if "warned" in found else "passed"

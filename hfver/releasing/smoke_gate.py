@@ -48,7 +48,7 @@ def smoke_folder(
         the behavior, with the golden to publish.
 
     Raises:
-        SmokeFailed: The model is broken.
+        SmokeFailed: The model is broken, or the request requires that it be judged, and it could not be.
     """
     if request.smoke == "off":
         return None, Behavior()
@@ -57,7 +57,8 @@ def smoke_folder(
         return None, Behavior()
     plan, before = plan_goldens(checkpoint.directory, state, request, policy)
     report, result = _run(hub, checkpoint.directory, checkpoint.content_digest, base, request, plan, progress)
-    _passed(report)
+    if _passed(report, request).status == "not_judged":
+        say(f"Warning: the smoke eval did not judge the model. {report.reason}")
     if result is not None and result.why_not_captured:
         say(f"No golden is published: {result.why_not_captured}")
     golden = published_golden(result, plan, policy.golden)
@@ -75,14 +76,14 @@ def smoke_candidate(
     """Download the commit that is about to be tagged, verify it, and run its model, which must agree with the golden.
 
     Raises:
-        SmokeFailed: The model is broken.
+        SmokeFailed: The model is broken, or could not be judged.
         VerificationError: The Hub returned different content from what was uploaded.
     """
     release = candidate_release(repo, candidate.commit, candidate.manifest, candidate.digest)
     snapshot = fetch_snapshot(Pinned(repo, release, candidate.tree), progress=progress)
     content, plan = candidate.manifest.content_digest, GoldenPlan(golden)
     report, _ = _run(repo.hub, snapshot.path, content, base, request, plan, progress)
-    return _passed(report)
+    return _passed(report, request)
 
 
 def _run(
@@ -106,7 +107,14 @@ def _run(
     )
 
 
-def _passed(report: SmokeReport) -> SmokeReport:
+def _passed(report: SmokeReport, request: ReleaseRequest) -> SmokeReport:
+    if report.status == "not_judged" and request.smoke == "require":
+        hints = [check.hint for check in report.checks if check.status == "not_judged" and check.hint]
+        raise SmokeFailed(
+            f"The smoke eval did not judge the model ({report.device}, {report.dtype}), and it is required: "
+            f"{report.reason}",
+            " ".join([*hints[:1], "To release it without having judged it: --smoke auto."]),
+        )
     if report.status != "failed":
         return report
     failures = "".join(f"\n  {check.name}: {check.detail}" for check in report.failures)

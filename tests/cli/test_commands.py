@@ -55,7 +55,7 @@ def test_json_keys(hub: str, checkpoint: MakeCheckpoint, capsys: pytest.CaptureF
     code, smoked, _ = run(capsys, "smoke", REPO, "--hub", hub, "--device", "cpu")
     assert (code, smoked["status"]) == (0, "passed")
     assert set(smoked) >= SMOKE
-    assert set(smoked["checks"][0]) == {"name", "status", "detail"}
+    assert set(smoked["checks"][0]) == {"name", "status", "detail", "hint"}
 
 
 def test_tables(hub: str, checkpoint: MakeCheckpoint, capsys: pytest.CaptureFixture[str]) -> None:

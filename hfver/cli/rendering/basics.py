@@ -37,7 +37,13 @@ __all__ = [
 LEVELS = {"major": "[red]", "minor": "[yellow]", "patch": "[green]", None: "[dim]"}
 # JSON escapes ASCII's control characters by itself; terminals obey some above ASCII too.
 _UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[dim]–[/]"}
+MARKS = {
+    "passed": "[green]✓[/]",
+    "warned": "[yellow]![/]",
+    "failed": "[red]✗[/]",
+    "skipped": "[dim]–[/]",
+    "not_judged": "[yellow]?[/]",
+}
 
 
 class Result(Protocol):

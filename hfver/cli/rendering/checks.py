@@ -8,7 +8,7 @@ from collections import Counter
 from hfver.cli.rendering.basics import MARKS, human, plain, print_facts, say, stdout, table_of
 from hfver.core.plural import counted
 from hfver.core.results import Pulled, Verified
-from hfver.core.smoke_report import SmokeReport
+from hfver.core.smoke_report import CheckStatus, SmokeReport
 
 __all__ = ["print_pulled", "print_smoke", "print_verified"]
 
@@ -39,10 +39,13 @@ def print_smoke(report: SmokeReport) -> None:
     table = table_of("", "check", "evidence")
     for check in report.checks:
         table.add_row(MARKS[check.status], plain(check.name), plain(check.detail))
+        if check.hint and check.status in ("warned", "failed", "not_judged"):
+            table.add_row("", "", plain(f"→ {check.hint}"))
     console = stdout()
     console.print(table)
     device = plain(f"{report.device}, {report.dtype}")
-    console.print(f"{MARKS[report.status]} [bold]{report.status}[/] · {_counts(report)} ·", device)
+    verdict = report.status.replace("_", " ")
+    console.print(f"{MARKS[report.status]} [bold]{verdict}[/] · {_counts(report)} ·", device)
 
 
 def _counts(report: SmokeReport) -> str:
@@ -50,6 +53,8 @@ def _counts(report: SmokeReport) -> str:
     counts = Counter(check.status for check in report.checks)
     if report.failures:
         return f"{counts['failed']} of {counted(len(report.checks), 'check')} failed"
-    skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
-    was_run = not any(check.name == "task" and check.status == "skipped" for check in report.checks)
-    return f"{counted(counts['passed'], 'check')} passed{skipped}" + ("" if was_run else " · the model was not run")
+    parts = [f"{counted(counts['passed'], 'check')} passed"]
+    words: dict[CheckStatus, str] = {"warned": "warned", "not_judged": "not judged", "skipped": "skipped"}
+    parts += [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
+    was_run = report.forward_passes != 0
+    return ", ".join(parts) + ("" if was_run else " · the model was not run")

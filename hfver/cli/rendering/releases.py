@@ -26,7 +26,7 @@ def print_release(release: Release, *, dry_run: bool = False) -> None:
     if release.bytes_sent or dry_run:
         rows.append(("to send" if dry_run else "sent", human(release.bytes_sent)))
     if release.smoke:
-        rows.append(("smoke", f"{release.smoke.verdict} on {release.smoke.device}"))
+        rows.append(("smoke", f"{release.smoke.in_words} on {release.smoke.device}"))
     if release.adopted:
         rows.append(("adopted", "made without hfver; its manifest is on main"))
     if release.yanked is not None:
@@ -50,8 +50,8 @@ def print_versions(versions: Versions) -> None:
     table = table_of("version", "bump", "released", "commit", "digest", "")
     for release in versions.releases:
         marks = ["adopted"] if release.adopted else []
-        if release.smoke is not None and release.smoke.verdict != "passed":
-            marks.append(f"smoke eval {release.smoke.verdict}")
+        if release.smoke is not None and release.smoke.in_words != "passed":
+            marks.append(f"smoke eval {release.smoke.in_words}")
         note = (
             f"yanked: {shortened(release.yanked)}"
             if release.yanked is not None

@@ -114,10 +114,19 @@ def _smoke(facts: ReviewFacts) -> Iterator[str]:
     if report is None:
         yield "## Smoke eval\n\nIt did not run."
         return
-    yield f"## Smoke eval\n\n**{report.status}** on {text(report.device)}, {text(report.dtype)}"
+    yield f"## Smoke eval\n\n**{_verdict(report)}** on {text(report.device)}, {text(report.dtype)}"
     if isinstance(report, SmokeReport) and report.checks:
-        rows = [f"| {code(check.name)} | {check.status} | {text(check.detail)} |" for check in report.checks]
+        rows = [f"| {code(check.name)} | {_words(check.status)} | {text(check.detail)} |" for check in report.checks]
         yield "\n".join(["| Check | Result | Detail |", "|---|---|---|", *rows])
+
+
+def _verdict(report: SmokeReport | SmokeSummary) -> str:
+    status = report.status if isinstance(report, SmokeReport) else report.verdict or report.status
+    return _words(status)
+
+
+def _words(status: str) -> str:
+    return status.replace("_", " ")
 
 
 def _next(facts: ReviewFacts) -> Iterator[str]:

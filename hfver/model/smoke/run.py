@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hfver.core.smoke_report import SmokeCheck, SmokeReport, worst
+from hfver.core.smoke_report import SmokeCheck, SmokeReport, verdict_of
 from hfver.errors import BadCheckpoint
 from hfver.model.runtime import LoadedModel, TokenizerChild, describe_device, load_model, pick_device
 from hfver.model.runtime.device import import_torch
@@ -19,6 +19,7 @@ from hfver.model.runtime.processors import has_processor, with_tokenizer
 from hfver.model.smoke import chat, token_ids, weights
 from hfver.model.smoke import tokenizer as tokenizer_checks
 from hfver.model.smoke.check import check
+from hfver.model.smoke.forward_passes import counting_forward_passes
 from hfver.model.smoke.golden.plan import GoldenPlan, GoldenResult, follow
 from hfver.model.smoke.golden.report import with_comparison
 from hfver.model.smoke.memory import PeakMemory
@@ -149,7 +150,7 @@ def load_and_examine(
             result = _with_goldens(loaded, golden, report)
             if golden_results is not None:
                 golden_results.append(result)
-            return loaded, with_comparison(report, result)
+            return loaded, with_comparison(report, golden, result)
 
 
 def _with_goldens(loaded: LoadedModel, plan: GoldenPlan, report: SmokeReport) -> GoldenResult:
@@ -201,16 +202,18 @@ def _child(*directories: Path | None, trust: bool) -> TokenizerChild:
 
 
 def _examine(loaded: LoadedModel, memory: PeakMemory, tag: str | None, digest: str | None) -> SmokeReport:
-    with quiet(), _inference(loaded):
+    with quiet(), _inference(loaded), counting_forward_passes(loaded.model) as passes:
         checks = list(_common_checks(loaded))
         result = _run_task(loaded, tag or loaded.pipeline_tag)
     checks += result.checks
+    was_run = passes.count > 0 if result.was_run is None else result.was_run
     checks.append(_resources(loaded, memory, result))
     return SmokeReport(
-        status=worst([result.status for result in checks]),
+        status=verdict_of(checks, was_run=was_run),
         device=describe_device(loaded.device),
         dtype=loaded.dtype,
         checks=tuple(checks),
+        forward_passes=passes.count,
         load_seconds=loaded.load_seconds,
         tokens_per_second=result.tokens_per_second,
         peak_memory_bytes=memory.bytes,

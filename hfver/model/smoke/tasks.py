@@ -25,6 +25,8 @@ class TaskResult:
 
     checks: Sequence[SmokeCheck]
     tokens_per_second: float | None = None
+    was_run: bool | None = None
+    """Whether the model ran. None leaves it to hfver, which counts the forward passes of torch modules."""
 
 
 @runtime_checkable
