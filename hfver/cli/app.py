@@ -97,7 +97,8 @@ def _build(name: str) -> Any:
 
 
 def _add(group: typer.Typer, module: ModuleType, command: Callable[..., Any]) -> None:
-    epilog = f"Example: {module.EXAMPLE}"
+    examples = getattr(module, "EXAMPLES", {})  # of a group whose commands take different arguments
+    epilog = f"Example: {examples.get(command.__name__, module.EXAMPLE)}"
     group.command(name=command.__name__, epilog=epilog, context_settings=HELP)(with_verbosity(command))
 
 

@@ -141,10 +141,10 @@ def _summary(layers: Layers, before: str) -> str:
 
 
 def _listing(files: GoldenFiles) -> str:
-    sizes = ", ".join(f"{path} ({human(len(data))})" for path, data in files.encode().items())
+    sizes = " and ".join(f"{path} ({human(len(data))})" for path, data in files.encode().items())
     kept = {
-        "none": "none of your own prompts is in it",
-        "ids": "your own prompts are in it as token ids",
-        "text": "your own prompts are in it as text",
+        "none": "none of your own prompts is in them",
+        "ids": "your own prompts are in them as token ids",
+        "text": "your own prompts are in them as text",
     }[files.golden.prompts]
-    return f"Publishing with the folder: {sizes}: how the model behaves on fixed probes; {kept}"
+    return f"Publishing how the model behaves: {sizes}; {kept}"

@@ -20,9 +20,10 @@ from hfver.cli.options import (
 )
 from hfver.cli.policy import chosen_policy
 
-__all__ = ["COMMANDS", "EXAMPLE", "capture", "show"]
+__all__ = ["COMMANDS", "EXAMPLE", "EXAMPLES", "capture", "show"]
 
 EXAMPLE = "hfver golden capture out/checkpoint -o golden"
+EXAMPLES = {"show": "hfver golden show acme/support-bot@^1.2"}
 
 
 def capture(
