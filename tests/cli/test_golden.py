@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import hfver
 from hfver.api.hubs import LocalHub
-from hfver.cli.app import app
+from hfver.cli.entry import main
 from tests.conftest import MakeCheckpoint
 from tests.model.smoke.edits import edit_weights, randomize
 
-RUN = CliRunner()
-
 
 def run(*arguments: Any, code: int = 0) -> str:
-    done = RUN.invoke(app, [str(one) for one in arguments])
-    assert done.exit_code == code, done.output
-    return done.stdout
+    """Run a command as its users do, and return what it printed."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        assert main([str(one) for one in arguments]) == code, err.getvalue()
+    return out.getvalue() if code in (0, 1) else err.getvalue()
 
 
 def test_the_two_halves_by_hand(checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
@@ -68,6 +69,4 @@ def test_it_is_shown(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
 
 @pytest.mark.parametrize("arguments", [["golden", "show", "/nowhere"], ["golden", "capture", "/nowhere", "-o", "x"]])
 def test_a_folder_that_does_not_exist(arguments: list[str]) -> None:
-    done = RUN.invoke(app, arguments)
-    assert done.exit_code != 0
-    assert "not a folder" in f"{done.output}{done.exception}"
+    assert "not a folder" in run(*arguments, code=2)
