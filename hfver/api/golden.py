@@ -15,9 +15,10 @@ from hfver.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
     from hfver.core.settings import PolicyLike
+    from hfver.loading.against import SideBySide
     from hfver.model.smoke.golden.record import GoldenFiles
 
-__all__ = ["capture", "capture_from", "read"]
+__all__ = ["capture", "capture_from", "compare", "read"]
 
 
 @public
@@ -103,6 +104,53 @@ def capture_from(
     wanted, trust = parse_reference(target, rules), trust_options(mirror_of, lock, rules)
     with open_hub(hub, token) as client:
         return capture_release(client, wanted, trust, progress=progress, **options)
+
+
+@public
+def compare(
+    ref: str,
+    other: str,
+    *,
+    hub: HubLike = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+    mirror_of: str | None = None,
+    lock: PathLike | bool = True,
+    policy: PolicyLike = None,
+    token: str | None = None,
+    progress: Progress = silent,
+) -> SideBySide:
+    """Run a release, and compare its behavior with another release's, layer by layer.
+
+    Args:
+        other: The reference of the release to compare with. Its golden is used; without one, its model is run as well.
+
+    Returns:
+        The smoke report of the first, the comparison, and what both write after the same prompts.
+
+    Raises:
+        BadRef: A reference has no known form.
+        BadCheckpoint: The other release's model is broken.
+        HubError: There is no such release, or the Hub does not answer.
+        VerificationError: A file is not as released.
+    """
+    from hfver.loading.against import compare_releases
+
+    rules = policy_of(policy)
+    wanted, second = parse_reference(ref, rules), parse_reference(other, rules)
+    trust = trust_options(mirror_of, lock, rules)
+    with open_hub(hub, token) as client:
+        return compare_releases(
+            client,
+            wanted,
+            second,
+            trust,
+            device=device,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            progress=progress,
+        )
 
 
 @public

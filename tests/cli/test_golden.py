@@ -70,3 +70,54 @@ def test_it_is_shown(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
 @pytest.mark.parametrize("arguments", [["golden", "show", "/nowhere"], ["golden", "capture", "/nowhere", "-o", "x"]])
 def test_a_folder_that_does_not_exist(arguments: list[str]) -> None:
     assert "not a folder" in run(*arguments, code=2)
+
+
+def test_two_releases_side_by_side(local_hub: LocalHub, checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
+    folder, page = checkpoint(1), tmp_path / "page.html"
+    hfver.release(folder, "acme/bot", hub=local_hub, device="cpu", smoke="off")
+    edit_weights(folder, shift)
+    hfver.release(folder, "acme/bot", hub=local_hub, device="cpu")
+    both = ["acme/bot@1.1.0", "--against", "acme/bot@1.0.0", "--hub", local_hub.path, "--device", "cpu"]
+    told = json.loads(run("smoke", *both, "--json", "--html", page))
+    assert told["status"] == "passed"
+    assert told["golden"]["numbers"] == "passed"
+    against = told["against"]
+    assert against["release"] == "acme/bot@1.0.0"
+    assert against["comparison"]["numbers"] == "failed"
+    assert against["comparison"]["blame"] == "the head"
+    assert 0 < against["comparison"]["limit"] < against["kl"] < against["p99"]
+    assert against["agreement"] < 1
+    assert against["loss"] != against["loss_of_other"]
+    assert against["outputs"]
+    text = page.read_text()
+    assert "acme/bot@1.1.0 against acme/bot@1.0.0" in text
+    assert "to blame" in text
+    assert "the head" in text
+    shown = run("smoke", *both)
+    assert "same most likely token" in shown
+
+
+def shift(tensors: dict[str, Any]) -> None:
+    import torch
+
+    head = tensors["lm_head.weight"]
+    head += 0.05 * torch.randn(head.shape, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_page_escapes_what_models_write(tmp_path: Path) -> None:
+    from hfver.cli.rendering.side_by_side import write_page
+    from hfver.core.smoke_report import SmokeReport
+    from hfver.loading.against import SideBySide
+    from hfver.model.smoke.golden.compare import Layers
+    from hfver.model.smoke.golden.differences import Layer
+
+    evil = "</td><script>alert(1)</script>\ud800"
+    layer = Layer("failed", evil, evil)
+    report = SmokeReport(status="passed", device="cpu", dtype="float32", checks=())
+    write_page(SideBySide(evil, evil, report, Layers(layer, layer, layer), "folder", ((evil,) * 3,)), tmp_path / "page")
+    assert "<script" not in (tmp_path / "page").read_text()
+
+
+@pytest.mark.parametrize("options", [["--html", "page"], ["--against", "acme/bot@1", "--golden", "x"]])
+def test_options_that_contradict_each_other(options: list[str]) -> None:
+    assert "error:" in run("smoke", "acme/bot", *options, code=2)

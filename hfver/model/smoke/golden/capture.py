@@ -38,7 +38,7 @@ from hfver.model.smoke.golden.tokenizers import (
     processing_of,
 )
 
-__all__ = ["Keep", "capture_loaded", "capture_model", "undisturbed"]
+__all__ = ["Keep", "capture_loaded", "capture_model", "undisturbed", "write_outputs"]
 
 Keep = Literal["none", "ids", "text"]
 """What a golden stores of the team's own prompts."""
@@ -112,7 +112,7 @@ def _capture(model: Any, parts: Processing, source: Any, prompts: Sequence[str],
         numbers=numbers,
         why_no_numbers=why,
         expected=tuple(_expected(parts, kind, words, inputs, outcomes)) if numbers else (),
-        outputs=tuple(_outputs(model, parts, kind, inputs, device)) if numbers else (),
+        outputs=tuple(write_outputs(model, parts, kind, inputs, device)) if numbers else (),
         bin_size=len(data),
         bin_sha256=hashlib.sha256(data).hexdigest(),
     )
@@ -198,7 +198,9 @@ def _expected(
         )
 
 
-def _outputs(model: Any, parts: Processing, kind: str, inputs: Sequence[Input], device: str) -> Iterator[FirstOutput]:
+def write_outputs(
+    model: Any, parts: Processing, kind: str, inputs: Sequence[Input], device: str
+) -> Iterator[FirstOutput]:
     """Yield what the model writes after some of the fixed prompts, greedily; nothing where it cannot."""
     torch = import_torch()
     if kind not in ("causal", "seq2seq") or parts.tokenizer is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hfver.model.child import JobRaised
@@ -123,7 +123,8 @@ def _numbers(files: GoldenFiles, model: Any, device: str, dtype: str) -> tuple[L
         return Layer("failed", detail, _from(where) if where else "the weights"), None, limit.mean
     if any(one.shape != two.shape for one, two in zip(before, after, strict=True)):
         return Layer("failed", "The model's output has a different shape than in the golden.", "the head"), None, None
-    distance = measure(before, after, [one.origin for one in numbers.inputs])
+    measured = measure(before, after, [one.origin for one in numbers.inputs])
+    distance = replace(measured, loss_before=numbers.loss)
     layer = _judge(distance, limit, numbers.mixture, coarser(golden.dtype, dtype), after)
     return layer, distance, limit.mean
 
