@@ -79,7 +79,7 @@ def capture_from(
 
     Args:
         target: A checkpoint folder, or a reference.
-        base: The folder with the base of an adapter folder.
+        base: The folder of the base model, if the target is the folder of an adapter.
 
     Returns:
         The golden; its method ``save`` writes it into a folder.

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hfver.model.smoke.golden.record import GoldenFiles
+from tests.model.smoke.broken import GOLDEN_ONLY, Broken
 from tests.model.smoke.golden.breaks import BREAKS
 from tests.model.smoke.golden.calibrate import Captured, captured, caught, healthy_runs
-from tests.model.smoke.golden.goldens import explain
+from tests.model.smoke.golden.goldens import capture_folder, compare_folder, explain
 from tests.model.smoke.golden.models import MODELS
 
 SAMPLE = ("Llama", "Mixtral", "Bert, classifier", "ViT")
 """Models of which every break and every healthy run is in the default tier."""
+
+
+LISTED = list(enumerate(GOLDEN_ONLY))
+MORE: tuple[Any, ...] = ((), pytest.mark.more, pytest.mark.more)
+"""One in three of the ways is in the default tier."""
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +55,22 @@ def test_a_break_is_caught_and_named(made: Callable[[str], Captured], tmp_path: 
     is_caught, is_right, layers = caught(made(BREAKS[name].model), BREAKS[name], tmp_path)
     assert is_caught, explain(layers)
     assert is_right, explain(layers)
+
+
+@pytest.fixture(scope="module")
+def goldens(healthy: dict[str, Path]) -> Callable[[str], GoldenFiles]:
+    return cache(lambda name: capture_folder(healthy[name]))
+
+
+@pytest.mark.parametrize("way", [pytest.param(way, id=way.name, marks=MORE[number % 3]) for number, way in LISTED])
+def test_what_only_a_golden_can_see(
+    healthy: dict[str, Path], goldens: Callable[[str], GoldenFiles], tmp_path: Path, way: Broken
+) -> None:
+    folder = Path(shutil.copytree(healthy[way.model], tmp_path / way.model))
+    way.edit(folder)
+    layers = compare_folder(goldens(way.model), folder)
+    assert not layers.agrees, explain(layers)
+    assert layers.blame
 
 
 def test_there_are_enough_of_both() -> None:
