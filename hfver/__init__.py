@@ -104,6 +104,8 @@ __all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "golden":
+        return import_module("hfver.golden")
     if name not in _HOMES:
         raise AttributeError(f"module 'hfver' has no attribute {name!r}")
     if name != "HfverError":

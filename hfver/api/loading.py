@@ -169,6 +169,7 @@ def smoke_eval(
     device: str = "auto",
     dtype: str = "auto",
     base: PathLike | None = None,
+    golden: PathLike | None = None,
     trust_remote_code: bool = False,
     mirror_of: str | None = None,
     lock: PathLike | bool = True,
@@ -181,6 +182,7 @@ def smoke_eval(
     Args:
         target: A reference, or a checkpoint folder.
         base: The folder with the base of an adapter folder.
+        golden: A folder with a golden that the model must agree with, in place of its own.
 
     Returns:
         The report. For a broken model, its status is ``failed``; that is not an error.
@@ -191,15 +193,19 @@ def smoke_eval(
         HubError: There is no such release, or the Hub does not answer.
         VerificationError: A file is not as released.
     """
+    from hfver.model.smoke.golden.record import read_golden
+
+    own = read_golden(Path(golden)) if golden is not None else None
     if looks_like_folder(target):
         if not Path(target).is_dir():
             raise UsageError(
                 f"{target} is not a folder.", "Name a checkpoint folder, or a release such as ns/name@^1.2."
             )
-        from hfver.model.smoke import run_smoke
+        from hfver.loading.golden import smoke_folder
 
-        return run_smoke(
+        return smoke_folder(
             Path(target),
+            own,
             device=device,
             dtype=dtype,
             base_directory=Path(base) if base else None,
@@ -214,6 +220,7 @@ def smoke_eval(
             client,
             wanted,
             trust,
+            own=own,
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,

@@ -19,7 +19,10 @@ from hfver.cli.verbose import be_verbose, with_verbosity
 __all__ = ["app"]
 
 HELP = {"help_option_names": ["-h", "--help"]}
-SUBGROUPS = {"hub": "Run an embedded Hub: a folder that Hugging Face clients and git take for the Hub."}
+SUBGROUPS = {
+    "golden": "Record how a model behaves, or show what a release recorded.",
+    "hub": "Run an embedded Hub: a folder that Hugging Face clients and git take for the Hub.",
+}
 """Commands that are groups of commands themselves; their modules list them in ``COMMANDS``."""
 
 
@@ -94,7 +97,8 @@ def _build(name: str) -> Any:
 
 
 def _add(group: typer.Typer, module: ModuleType, command: Callable[..., Any]) -> None:
-    epilog = f"Example: {module.EXAMPLE}"
+    examples = getattr(module, "EXAMPLES", {})  # of a group whose commands take different arguments
+    epilog = f"Example: {examples.get(command.__name__, module.EXAMPLE)}"
     group.command(name=command.__name__, epilog=epilog, context_settings=HELP)(with_verbosity(command))
 
 

@@ -29,6 +29,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Check": {
         "verify": "Check a release or a pulled folder byte for byte",
         "smoke": "Load a model, run it briefly and check what it does",
+        "golden": "Record how a model behaves, or show a release's record",
         "diff": "Compare two folders or releases, and name the bump",
         "pins": "Find code that loads models without naming a commit",
         "audit": "Check every release, the ledger and its history",

@@ -18,6 +18,9 @@ It is the part of the settings (:mod:`hfver.core.settings`) that decides whether
     public_key = "release.pub"
     repos = ["acme/*"]
 
+    [golden]
+    on_far = "refuse"
+
     [models]
     "acme/support-bot" = "^1.2"
     router = { repo = "acme/intent-router", spec = "~2.1" }
@@ -38,7 +41,7 @@ from hfver.core.ref import check_model_id
 from hfver.core.version import Bump
 from hfver.errors import BadRef
 
-__all__ = ["Alias", "Breach", "Budget", "Policy", "Secrets", "SignatureRule", "metric_breaches"]
+__all__ = ["Alias", "Breach", "Budget", "GoldenRule", "Policy", "Secrets", "SignatureRule", "metric_breaches"]
 
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -104,6 +107,21 @@ class SignatureRule(BaseModel):
         return self
 
 
+class GoldenRule(BaseModel):
+    """What goldens hold of the team's own prompts, and how differently a release may behave from the one before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    prompts: Literal["none", "ids", "text"] = "none"
+    """What a golden holds of the team's own prompts: nothing, their token ids, or their text too. It is published."""
+    file: Path | None = None
+    """The team's prompts, one per line, or JSON strings in a .jsonl file; below the folder of the settings file."""
+    far: Annotated[float, Field(gt=0)] = 0.5
+    """The mean KL divergence, in nats per position, from which a MINOR release is far from the one before it."""
+    on_far: Literal["warn", "refuse", "ignore"] = "warn"
+    """What happens to a MINOR release that is far from the one before it."""
+
+
 class Alias(BaseModel):
     """A short name for a model that the project uses."""
 
@@ -138,6 +156,7 @@ class Policy(BaseModel):
     require_signature: bool = False
     """Whether releases must be signed: a short form of ``signature.require``."""
     signature: SignatureRule = SignatureRule()
+    golden: GoldenRule = GoldenRule()
     models: Mapping[str, Wanted] = Field(default_factory=dict)
     """The models that the project uses, for ``hfver lock``: ``"ns/name" = "SPEC"``, or ``alias = {repo, spec}``."""
 

@@ -10,6 +10,8 @@ __all__ = [
     "ATTRIBUTES",
     "CARD",
     "CHANGELOG",
+    "GOLDEN",
+    "GOLDEN_NUMBERS",
     "LEDGER",
     "LINEAGE",
     "MANIFEST",
@@ -22,6 +24,8 @@ __all__ = [
 
 MANIFEST = ".hfver/manifest.json"
 TENSORS = ".hfver/tensors.json"
+GOLDEN = ".hfver/golden.json"
+GOLDEN_NUMBERS = ".hfver/golden.bin"
 LEDGER = ".hfver/releases.jsonl"
 STAGES = ".hfver/stages.json"
 ADOPTED = ".hfver/adopted/"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from hfver.core.policy import Alias, Budget, Policy, Secrets, SignatureRule
+from hfver.core.policy import Alias, Budget, GoldenRule, Policy, Secrets, SignatureRule
 from hfver.core.settings_files import VARIABLES, SettingsFile
 from hfver.errors import BadConfig
 
@@ -76,11 +76,18 @@ _TABLES: Mapping[str, type[BaseModel]] = {
     "metrics": Budget,
     "secrets": Secrets,
     "signature": SignatureRule,
+    "golden": GoldenRule,
     "models": Alias,
     "http": HttpSettings,
     "hub": HubSettings,
 }
-_PAGES = {"require_signature": "signing", "signature": "signing", "metrics": "versioning", "rules": "versioning"}
+_PAGES = {
+    "golden": "golden",
+    "require_signature": "signing",
+    "signature": "signing",
+    "metrics": "versioning",
+    "rules": "versioning",
+}
 
 
 def validate_file(kind: Literal["project", "user"], file: SettingsFile) -> Settings:
@@ -170,6 +177,14 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     if settings.signature.public_key is not None:
         key = folder / settings.signature.public_key.expanduser()
         changed["signature"] = settings.signature.model_copy(update={"public_key": key})
+    if settings.golden.file is not None:
+        # The file may have come with a cloned repository: what it names is published, so it must be its own.
+        prompts = (folder / settings.golden.file).resolve()
+        if not prompts.is_relative_to(folder.resolve()):
+            raise BadConfig(
+                f"golden.file is {settings.golden.file}, outside of {folder}.", "Put the prompts beside it."
+            )
+        changed["golden"] = settings.golden.model_copy(update={"file": prompts})
     if settings.cache is not None:
         changed["cache"] = folder / settings.cache.expanduser()
     return settings.model_copy(update=changed)

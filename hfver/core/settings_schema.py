@@ -14,12 +14,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hfver.core.policy import Alias, Budget, Policy, Secrets, SignatureRule
+from hfver.core.policy import Alias, Budget, GoldenRule, Policy, Secrets, SignatureRule
 from hfver.core.settings_model import HttpSettings, Settings
 
 __all__ = ["settings_schema"]
 
-_TABLES: tuple[type[BaseModel], ...] = (Settings, Budget, Secrets, SignatureRule, Alias, HttpSettings)
+_TABLES: tuple[type[BaseModel], ...] = (Settings, Budget, Secrets, SignatureRule, GoldenRule, Alias, HttpSettings)
 _NOT_IN_FILES = ("hub",)
 _DROPPED = ("title", "propertyNames", "format")
 

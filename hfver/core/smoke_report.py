@@ -59,7 +59,7 @@ class GoldenComparison(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     source: str
-    """Where the golden comes from, such as ``acme/bot@1.2.0`` or a folder."""
+    """Whether the golden was captured from the model in ``memory``, or from its ``folder``."""
     words: CheckStatus = "skipped"
     """Whether the tokenizer gives the same ids and text."""
     forms: CheckStatus = "skipped"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from hfver.core.manifest import LINEAGE
 from hfver.core.plural import counted
 from hfver.core.progress import Progress, silent
 from hfver.core.ref import Ref
@@ -12,12 +11,13 @@ from hfver.core.results import Loaded
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import BadCheckpoint, SmokeFailed
 from hfver.hub import Hub
-from hfver.loading.base import fetch_base
 from hfver.loading.fetch import Snapshot, fetch_snapshot
+from hfver.loading.golden import base_of, golden_in
 from hfver.model.checkpoint import LOADED_FROM
-from hfver.model.lineage.record import Lineage
 from hfver.model.runtime import LoadedModel, load_model
-from hfver.model.smoke import load_and_examine, run_smoke, use_here
+from hfver.model.smoke import load_and_examine, run_with_goldens, use_here
+from hfver.model.smoke.golden.plan import GoldenPlan
+from hfver.model.smoke.golden.record import GoldenFiles
 from hfver.registry.resolve import Pinned, warn_if_yanked
 from hfver.registry.resolve_locked import code_is_allowed, resolve_locked
 from hfver.registry.state import TrustOptions
@@ -62,7 +62,7 @@ def load(
     pinned = resolve_locked(hub, ref, trust)
     warn_if_yanked(pinned.release)
     snapshot = fetch_snapshot(pinned, progress=progress)
-    base = _base_of(hub, snapshot, str(pinned.release), trust, progress)
+    base = base_of(hub, snapshot, str(pinned.release), trust, progress)
     arguments: dict[str, Any] = {
         "device": device,
         "dtype": dtype,
@@ -80,7 +80,9 @@ def load(
 def _examined(snapshot: Snapshot, pinned: Pinned, arguments: dict[str, Any]) -> tuple[LoadedModel, SmokeReport]:
     """Load and examine the model; its tokenizer comes into this process only after it did well in a child process."""
     digest = pinned.release.content_digest
-    loaded, report = load_and_examine(snapshot.path, content_digest=digest, **arguments)
+    golden = golden_in(snapshot)
+    plan = GoldenPlan(own=golden) if golden else None
+    loaded, report = load_and_examine(snapshot.path, content_digest=digest, golden=plan, **arguments)
     if report.status == "failed":
         raise SmokeFailed(f"{pinned.release} failed its smoke eval:{_failures(report)}")
     return use_here(loaded), report
@@ -91,6 +93,7 @@ def smoke_release(
     ref: Ref,
     trust: TrustOptions = TrustOptions(),
     *,
+    own: GoldenFiles | None = None,
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
@@ -98,10 +101,13 @@ def smoke_release(
 ) -> SmokeReport:
     """Resolve a reference, verify every file of that release, and run the smoke eval on it.
 
+    Its behavior must agree with the golden that was released with it, where there is one.
+
     Args:
         hub: The Hub to load from.
         ref: The release to run.
         trust: The conditions under which the repo is trusted, and the lock.
+        own: A golden to compare with in place of the release's own.
         device: ``auto`` (CUDA if available), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto`` keeps the stored dtype; else a torch dtype's name, such as ``bfloat16``.
         trust_remote_code: Allow the release's own Python code to run.
@@ -117,23 +123,18 @@ def smoke_release(
     pinned: Pinned = resolve_locked(hub, ref, trust)
     warn_if_yanked(pinned.release)
     snapshot = fetch_snapshot(pinned, progress=progress)
-    base = _base_of(hub, snapshot, str(pinned.release), trust, progress)
-    return run_smoke(
+    base = base_of(hub, snapshot, str(pinned.release), trust, progress)
+    golden = own or golden_in(snapshot)
+    report, _ = run_with_goldens(
         snapshot.path,
+        GoldenPlan(own=golden) if golden else None,
         device=device,
         dtype=dtype,
         base_directory=base.path if base else None,
         trust_remote_code=trust_remote_code or code_is_allowed(pinned, trust),
         content_digest=pinned.release.content_digest,
     )
-
-
-def _base_of(hub: Hub, snapshot: Snapshot, where: str, trust: TrustOptions, progress: Progress) -> Snapshot | None:
-    if "adapter_config.json" not in snapshot.files:
-        return None
-    record = snapshot.path / LINEAGE
-    lineage = Lineage.decode(record.read_bytes(), f"{where}: {LINEAGE}") if record.is_file() else Lineage()
-    return fetch_base(hub, lineage.base_model, where, lock=trust.lock, progress=progress)
+    return report
 
 
 def _note_release(model: Any, pinned: Pinned) -> None:

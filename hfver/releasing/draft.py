@@ -109,6 +109,7 @@ def prepare_draft(
     smoke: SmokeReport | None,
     request: ReleaseRequest,
     policy: Policy,
+    golden: Mapping[str, bytes] | None = None,
 ) -> Draft:
     """Prepare every file of the next release in memory.
 
@@ -120,6 +121,7 @@ def prepare_draft(
         smoke: The report of the smoke eval of the folder, if it ran.
         request: What the user asked for.
         policy: The budgets, rule levels and allowed secrets that apply.
+        golden: The files that record how the model behaves, if they are published.
 
     Raises:
         ReleaseExists: The version is published, or nothing changed since the newest release.
@@ -139,6 +141,7 @@ def prepare_draft(
     wanted = VersionRequest(request.exact, request.level, request.pre, request.because, request.allow)
     choice = choose_version(state, content, wanted, policy)
     sources = _sources(checkpoint, lineage, facts, choice, content.metrics, state.ledger.yanks if state else {})
+    sources |= golden or {}
     measured = content.measured(policy)
     manifest = _manifest(repo, state, checkpoint, sources, smoke, choice, measured, facts, policy, request, now)
     description = commit_description(request.message, choice)
@@ -204,6 +207,8 @@ def _used_overrides(
         yield "no-tokenizer"
     if "unmeasured" in request.allow and policy.unmeasured == "refuse" and choice.difference.is_unmeasured:
         yield "unmeasured"
+    if "behavior" in request.allow:  # whether it was needed is found out after this, and it is recorded if in doubt
+        yield "behavior"
 
 
 def _lineage(

@@ -35,6 +35,7 @@ from hfver.releasing.base import find_base
 from hfver.releasing.candidate import Candidate, commit_candidate, delete_branch, delete_leftover_branch
 from hfver.releasing.card_gate import check_card
 from hfver.releasing.draft import Draft, prepare_draft
+from hfver.releasing.golden import Behavior, check_behavior
 from hfver.releasing.publish import complete_pending, publish, refuse_foreign_tags, tag_candidate
 from hfver.releasing.receipt import find_published, remember_receipt
 from hfver.releasing.request import ReleaseRequest
@@ -104,8 +105,8 @@ def release(
     base = find_base(hub, checkpoint, request.base)
     if base is not None and base.source is not None:
         checkpoint = with_base(checkpoint, base.source, base.revision)
-    report = smoke_folder(hub, checkpoint, base, request, say, progress)
-    transaction = _Transaction(repo, request, policy, checkpoint, base, report, say, progress)
+    report, behavior = smoke_folder(hub, checkpoint, base, request, policy, state, say, progress)
+    transaction = _Transaction(repo, request, policy, checkpoint, base, report, behavior, say, progress)
     if time.monotonic() - read_at > MAX_STATE_AGE:
         state = transaction.find_state()
     return _plan(transaction, state) if request.dry_run else _run(transaction, state)
@@ -121,6 +122,7 @@ class _Transaction:
     checkpoint: Checkpoint
     base: BaseModelLink | None
     report: SmokeReport | None
+    behavior: Behavior
     say: Say
     progress: Progress
 
@@ -130,7 +132,17 @@ class _Transaction:
 
     def prepare_draft(self, state: RepoState | None) -> Draft:
         """Prepare every file of the next release in memory, and sign it if the request asks for that."""
-        draft = prepare_draft(self.repo, state, self.checkpoint, self.base, self.report, self.request, self.policy)
+        draft = prepare_draft(
+            self.repo,
+            state,
+            self.checkpoint,
+            self.base,
+            self.report,
+            self.request,
+            self.policy,
+            self.behavior.files,
+        )
+        check_behavior(self.behavior, draft.choice, self.request, self.policy, self.say)
         signer = self.request.signer
         if signer is None:
             return draft
@@ -235,7 +247,8 @@ def _candidate(
     try:
         candidate = commit_candidate(state, draft, transaction.progress)
         if request.smoke == "require":
-            report = smoke_candidate(repo, candidate, transaction.base, request, transaction.progress)
+            golden = transaction.behavior.golden
+            report = smoke_candidate(repo, candidate, transaction.base, request, golden, transaction.progress)
         remember_receipt(repo, candidate, request)
         yield candidate, report
     finally:

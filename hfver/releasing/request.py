@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PathLike", "ReleaseRequest", "option"]
 
-OVERRIDES = ("no-tokenizer", "unmeasured")
+OVERRIDES = ("no-tokenizer", "unmeasured", "behavior")
 """The names of the refusals that ``allow`` can override."""
 
 PathLike = str | os.PathLike[str]

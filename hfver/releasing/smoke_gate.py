@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+from hfver.core.policy import Policy
 from hfver.core.progress import Progress
 from hfver.core.smoke_report import SmokeReport
 from hfver.errors import SmokeFailed
@@ -15,9 +16,13 @@ from hfver.loading.base import fetch_base
 from hfver.loading.fetch import fetch_snapshot
 from hfver.model.checkpoint import Checkpoint
 from hfver.model.lineage.record import BaseModelLink
-from hfver.model.smoke import run_smoke
+from hfver.model.smoke import run_with_goldens
+from hfver.model.smoke.golden.plan import GoldenPlan, GoldenResult
+from hfver.model.smoke.golden.record import GoldenFiles
 from hfver.registry.resolve import Pinned, candidate_release
+from hfver.registry.state import RepoState
 from hfver.releasing.candidate import Candidate
+from hfver.releasing.golden import Behavior, plan_goldens, published_golden
 from hfver.releasing.request import ReleaseRequest
 
 __all__ = ["smoke_candidate", "smoke_folder"]
@@ -28,37 +33,52 @@ def smoke_folder(
     checkpoint: Checkpoint,
     base: BaseModelLink | None,
     request: ReleaseRequest,
+    policy: Policy,
+    state: RepoState | None,
     say: Callable[[str], None],
     progress: Progress,
-) -> SmokeReport | None:
-    """Run the folder's model before anything is written to the Hub.
+) -> tuple[SmokeReport | None, Behavior]:
+    """Run the folder's model before anything is written to the Hub, and record how it behaves.
+
+    Where a golden was captured from the model in memory, the folder must agree with it: it shows what went wrong while
+    the model was saved.
 
     Returns:
-        The report; None if the request turns the smoke eval off, or leaves it to hfver and torch is not installed.
+        The report, None if the request turns the smoke eval off, or leaves it to hfver and torch is not installed; and
+        the behavior, with the golden to publish.
 
     Raises:
         SmokeFailed: The model is broken, or the request requires that it be judged, and it could not be.
     """
     if request.smoke == "off":
-        return None
+        return None, Behavior()
     if request.smoke == "auto" and find_spec("torch") is None:
         request.refuse_unknown(())
         say("Smoke eval skipped: torch is not installed (pip install 'hfver[torch]')")
-        return None
-    report = _run(hub, checkpoint.directory, checkpoint.content_digest, base, request, progress)
+        return None, Behavior()
+    plan, before = plan_goldens(checkpoint.directory, state, request, policy)
+    report, result = _run(hub, checkpoint.directory, checkpoint.content_digest, base, request, plan, progress)
     request.refuse_unknown([check.name for check in report.checks])
     report = _passed(report, request)
     for name in request.allowed_checks(report):
         say(f"Warning: the smoke check {name} failed, which --allow {name} permits")
     if report.status == "not_judged":
         say(f"Warning: the smoke eval did not judge the model. {report.reason}")
-    return report
+    if result is not None and result.why_not_captured:
+        say(f"No golden is published: {result.why_not_captured}")
+    golden = published_golden(result, plan, policy.golden)
+    return report, Behavior(golden, before, result.other if result else None)
 
 
 def smoke_candidate(
-    repo: HubRepo, candidate: Candidate, base: BaseModelLink | None, request: ReleaseRequest, progress: Progress
+    repo: HubRepo,
+    candidate: Candidate,
+    base: BaseModelLink | None,
+    request: ReleaseRequest,
+    golden: GoldenFiles | None,
+    progress: Progress,
 ) -> SmokeReport:
-    """Download the commit that is about to be tagged, verify it, and run its model.
+    """Download the commit that is about to be tagged, verify it, and run its model, which must agree with the golden.
 
     Raises:
         SmokeFailed: The model is broken, or could not be judged.
@@ -66,16 +86,25 @@ def smoke_candidate(
     """
     release = candidate_release(repo, candidate.commit, candidate.manifest, candidate.digest)
     snapshot = fetch_snapshot(Pinned(repo, release, candidate.tree), progress=progress)
-    return _passed(_run(repo.hub, snapshot.path, candidate.manifest.content_digest, base, request, progress), request)
+    content, plan = candidate.manifest.content_digest, GoldenPlan(golden)
+    report, _ = _run(repo.hub, snapshot.path, content, base, request, plan, progress)
+    return _passed(report, request)
 
 
 def _run(
-    hub: Hub, directory: Path, content: str, base: BaseModelLink | None, request: ReleaseRequest, progress: Progress
-) -> SmokeReport:
+    hub: Hub,
+    directory: Path,
+    content: str,
+    base: BaseModelLink | None,
+    request: ReleaseRequest,
+    plan: GoldenPlan,
+    progress: Progress,
+) -> tuple[SmokeReport, GoldenResult | None]:
     adapter = (directory / "adapter_config.json").is_file()
     base_directory = fetch_base(hub, base, str(directory), progress=progress).path if adapter else None
-    return run_smoke(
+    return run_with_goldens(
         directory,
+        plan,
         device=request.device,
         base_directory=base_directory,
         trust_remote_code=request.trust_remote_code,

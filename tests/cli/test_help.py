@@ -17,7 +17,8 @@ from hfver.cli.groups import GROUPS, names
 from hfver.cli.root_help import OPTIONS, root_help
 
 ORDER = ["Release", "Use", "Check", "Lineage", "Stages", "Deploy", "Hub"]
-COMMANDS = [*(name for name in names() if name != "hub"), "hub serve"]
+SINGLE = [name for name in names() if name not in ("hub", "golden")]
+COMMANDS = [*SINGLE, "hub serve", "golden capture", "golden show"]
 
 
 def test_the_groups_stand_in_order_and_empty_ones_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +86,7 @@ def test_the_group_of_the_hub_has_an_example(capsys: pytest.CaptureFixture[str])
     assert "Example: hfver hub serve" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name != "hub"])
+@pytest.mark.parametrize("name", SINGLE)
 def test_a_docstring_says_in_its_first_line_what_a_command_does(name: str) -> None:
     module = import_module(f"hfver.cli.commands.{name}")
     first = str(getattr(module, name).__doc__).strip().splitlines()[0]

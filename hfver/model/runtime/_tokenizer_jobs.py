@@ -6,6 +6,8 @@ The file is run without the package around it and imports nothing from hfver.
 from __future__ import annotations
 
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 MAX_TEXT = 1_000_000
@@ -138,8 +140,30 @@ def _bounded(text: str) -> str:
     return text
 
 
+def _golden_jobs() -> Any:
+    """Load the jobs of goldens, which lie beside this file; they also run outside of the child process."""
+    if "golden" not in _FROM:
+        path = Path(__file__).with_name("_golden_jobs.py")
+        spec: Any = spec_from_file_location("golden_jobs", path)
+        _FROM["golden"] = module_from_spec(spec)
+        spec.loader.exec_module(_FROM["golden"])
+    return _FROM["golden"]
+
+
+def golden(asked: dict[str, Any]) -> Any:
+    """Run one of the jobs of goldens on a tokenizer, or on the processor of a folder."""
+    run = getattr(_golden_jobs(), asked["job"])
+    if "folder" not in asked:
+        return run(_of(asked), asked)
+    from transformers import AutoProcessor
+
+    processors: Any = AutoProcessor
+    return run(processors.from_pretrained(asked["folder"], **_FROM["arguments"]), asked)
+
+
 JOBS = {
     "config": config,
+    "golden": golden,
     "tokenizer": tokenizer,
     "processor": processor,
     "encode": encode,

@@ -20,6 +20,8 @@ from hfver.model.smoke import chat, token_ids, weights
 from hfver.model.smoke import tokenizer as tokenizer_checks
 from hfver.model.smoke.check import check
 from hfver.model.smoke.forward_passes import counting_forward_passes
+from hfver.model.smoke.golden.plan import GoldenPlan, GoldenResult, follow
+from hfver.model.smoke.golden.report import with_comparison
 from hfver.model.smoke.memory import PeakMemory
 from hfver.model.smoke.tasks import SmokeTask, TaskResult, find_task, task_names
 
@@ -56,19 +58,55 @@ def run_smoke(
         UsageError: torch, the device, enough memory or the adapter's base model is missing.
         PluginError: The smoke task of the pipeline tag cannot be loaded.
     """
+    report, _ = run_with_goldens(
+        directory,
+        None,
+        device=device,
+        dtype=dtype,
+        base_directory=base_directory,
+        pipeline_tag=pipeline_tag,
+        trust_remote_code=trust_remote_code,
+        content_digest=content_digest,
+    )
+    return report
+
+
+def run_with_goldens(
+    directory: Path,
+    plan: GoldenPlan | None,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    content_digest: str | None = None,
+    **options: Any,
+) -> tuple[SmokeReport, GoldenResult | None]:
+    """Load a folder and examine the model in it, as `run_smoke` does; also compare it with goldens, or capture one.
+
+    Args:
+        directory: A checkpoint folder.
+        plan: What to do with goldens; None for nothing.
+        device: As for `run_smoke`.
+        dtype: As for `run_smoke`.
+        content_digest: As for `run_smoke`.
+        options: The other arguments of `run_smoke`.
+
+    Returns:
+        The report, which includes the comparison with the model's own golden, and what came of the plan.
+    """
+    results: list[GoldenResult] = []
     try:
         _, report = load_and_examine(
             directory,
             device=device,
             dtype=dtype,
-            base_directory=base_directory,
-            pipeline_tag=pipeline_tag,
-            trust_remote_code=trust_remote_code,
             content_digest=content_digest,
+            golden=plan,
+            golden_results=results,
+            **options,
         )
     except BadCheckpoint as error:
-        return _report_not_loaded(error, pick_device(device), dtype, content_digest)
-    return report
+        return _report_not_loaded(error, pick_device(device), dtype, content_digest), None
+    return report, results[0] if results else None
 
 
 def load_and_examine(
@@ -80,10 +118,13 @@ def load_and_examine(
     pipeline_tag: str | None = None,
     trust_remote_code: bool = False,
     content_digest: str | None = None,
+    golden: GoldenPlan | None = None,
+    golden_results: list[GoldenResult] | None = None,
 ) -> tuple[LoadedModel, SmokeReport]:
     """Load a folder and examine the model in it, as `run_smoke` does; also return the model.
 
-    Tokenizers and templates work in a child process. `use_here` loads the tokenizer into this one.
+    With a plan for goldens, what came of it is appended to ``golden_results``. Tokenizers and templates work in a child
+    process. `use_here` loads the tokenizer into this one.
 
     Raises:
         BadCheckpoint: The folder cannot be loaded.
@@ -103,7 +144,20 @@ def load_and_examine(
                 trust_remote_code=trust_remote_code,
                 child=child,
             )
-            return loaded, _examine(loaded, memory, pipeline_tag, content_digest)
+            report = _examine(loaded, memory, pipeline_tag, content_digest)
+            if golden is None:
+                return loaded, report
+            result = _with_goldens(loaded, golden, report)
+            if golden_results is not None:
+                golden_results.append(result)
+            return loaded, with_comparison(report, golden, result)
+
+
+def _with_goldens(loaded: LoadedModel, plan: GoldenPlan, report: SmokeReport) -> GoldenResult:
+    """Follow the plan. A model that failed its checks is compared, to say what is to blame, but not captured."""
+    failed = report.status == "failed"
+    with quiet(), _inference(loaded):
+        return follow(replace(plan, capture=plan.capture and not failed), loaded)
 
 
 def use_here(loaded: LoadedModel) -> LoadedModel:
