@@ -12,6 +12,12 @@ from tests.model.smoke.tiny import byte_tokenizer
 __all__ = ["ddpm", "pixart", "save_all", "stable_diffusion"]
 
 
+def _diffusers() -> Any:
+    import diffusers  # takes seconds
+
+    return diffusers
+
+
 def _tokenizer() -> Any:
     tokenizer = byte_tokenizer(size=400)
     tokenizer.model_max_length = 16
@@ -19,19 +25,19 @@ def _tokenizer() -> Any:
 
 
 def _clip() -> Any:
-    from transformers import CLIPTextConfig, CLIPTextModel
+    import transformers
 
+    kinds: Any = transformers
     sizes = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config: Any = CLIPTextConfig(
+    config = kinds.CLIPTextConfig(
         vocab_size=500, projection_dim=32, max_position_embeddings=16, bos_token_id=0, eos_token_id=1, **sizes
     )
-    return CLIPTextModel(config)
+    return kinds.CLIPTextModel(config)
 
 
 def _vae(channels: int = 4) -> Any:
-    from diffusers import AutoencoderKL
 
-    return AutoencoderKL(
+    return _diffusers().AutoencoderKL(
         block_out_channels=(32, 64),
         down_block_types=("DownEncoderBlock2D",) * 2,
         up_block_types=("UpDecoderBlock2D",) * 2,
@@ -41,10 +47,9 @@ def _vae(channels: int = 4) -> Any:
 
 def stable_diffusion(**settings: Any) -> Any:
     """Make a Stable Diffusion with random weights."""
-    from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
     torch.manual_seed(3)
-    unet = UNet2DConditionModel(
+    unet = _diffusers().UNet2DConditionModel(
         block_out_channels=(32, 64),
         layers_per_block=1,
         sample_size=16,
@@ -57,21 +62,22 @@ def stable_diffusion(**settings: Any) -> Any:
         "vae": _vae(),
         "text_encoder": _clip(),
         "tokenizer": _tokenizer(),
-        "scheduler": DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False),
+        "scheduler": _diffusers().DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False),
         "safety_checker": None,
         "feature_extractor": None,
         "requires_safety_checker": False,
     }
-    return StableDiffusionPipeline(**{**parts, **settings})
+    return _diffusers().StableDiffusionPipeline(**{**parts, **settings})
 
 
 def pixart() -> Any:
     """Make a pipeline with a transformer and T5, with random weights."""
-    from diffusers import DPMSolverMultistepScheduler, PixArtAlphaPipeline, PixArtTransformer2DModel
-    from transformers import T5Config, T5EncoderModel
+    import transformers
+
+    kinds: Any = transformers
 
     torch.manual_seed(4)
-    transformer = PixArtTransformer2DModel(
+    transformer = _diffusers().PixArtTransformer2DModel(
         sample_size=8,
         num_layers=2,
         patch_size=2,
@@ -82,29 +88,28 @@ def pixart() -> Any:
         cross_attention_dim=24,
         out_channels=8,
     )
-    config: Any = T5Config(vocab_size=500, d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4)
-    return PixArtAlphaPipeline(
+    config = kinds.T5Config(vocab_size=500, d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4)
+    return _diffusers().PixArtAlphaPipeline(
         tokenizer=_tokenizer(),
-        text_encoder=T5EncoderModel(config),
+        text_encoder=kinds.T5EncoderModel(config),
         vae=_vae(),
         transformer=transformer,
-        scheduler=DPMSolverMultistepScheduler(),
+        scheduler=_diffusers().DPMSolverMultistepScheduler(),
     )
 
 
 def ddpm() -> Any:
     """Make an unconditional pipeline with random weights."""
-    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 
     torch.manual_seed(5)
-    unet = UNet2DModel(
+    unet = _diffusers().UNet2DModel(
         sample_size=8,
         block_out_channels=(32, 64),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "AttnDownBlock2D"),
         up_block_types=("AttnUpBlock2D", "UpBlock2D"),
     )
-    return DDPMPipeline(unet=unet, scheduler=DDPMScheduler())
+    return _diffusers().DDPMPipeline(unet=unet, scheduler=_diffusers().DDPMScheduler())
 
 
 def save_all(root: Path) -> None:
