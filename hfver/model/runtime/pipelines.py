@@ -116,11 +116,7 @@ def _no_progress_bar(diffusers: Any) -> Iterator[None]:
 
 
 def _arguments(request: LoadRequest) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "use_safetensors": True,
-        "local_files_only": True,
-        "trust_remote_code": request.trust_remote_code,
-    }
+    arguments: dict[str, Any] = {"use_safetensors": True, **request.local_arguments}
     if variant := _variant(request.directory):
         arguments["variant"] = variant
     return arguments

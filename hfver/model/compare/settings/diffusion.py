@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from hfver.model.compare.json_values import same_value
+from hfver.model.compare.json_values import ABSENT, same_value
 from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
 from hfver.model.compare.pair import Pair, ParsedSide
 from hfver.model.compare.settings.class_defaults import diffusers_defaults
@@ -118,9 +118,9 @@ def _class_settings(pair: Pair, path: str, rules: KeyRules) -> Iterator[ChangedS
     given = [side.object(path) for side in (pair.before, pair.after)]
     if not all(given):
         # It was added, removed or cannot be read: a list of all its keys would say nothing more.
-        kinds = [config.get("_class_name") for config in given]
         if path not in pair.on_both([path]):
-            yield ChangedSetting(path, "_class_name", *kinds, rules.rule_of("_class_name"))
+            one, other = (config.get("_class_name", ABSENT) for config in given)
+            yield ChangedSetting(path, "_class_name", one, other, rules.rule_of("_class_name"))
         return
     old, new = (_effective(config) for config in given)
     if not same_value(old.get("_class_name"), new.get("_class_name")):
