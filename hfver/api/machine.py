@@ -25,6 +25,7 @@ NEEDED = ("huggingface_hub", "safetensors", "pydantic", "typer", "gitpython", "j
 EXTRAS = {
     "torch": ("torch", "transformers", "accelerate", "peft"),
     "sentence-transformers": ("sentence-transformers",),
+    "diffusers": ("diffusers",),
     "datasets": ("datasets",),
     "pins": ("libcst",),
     "server": ("starlette", "uvicorn", "pygit2"),

@@ -13,7 +13,6 @@ _BROKEN = {
     "is no Jinja": "{% for m in messages %}{{ m.content }}",
     "raises always": "{{ raise_exception('no chat') }}",
     "uses a filter that does not exist": "{{ messages | nofilter }}",
-    "uses a test that does not exist": "{% if messages is notest %}x{% endif %}",
     "calls a function that does not exist": "{{ nofunc(messages) }}",
     "refuses system messages": "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}" + _WORKS,
     "refuses tools": "{% if tools %}{{ raise_exception('no tools') }}{% endif %}" + _WORKS,

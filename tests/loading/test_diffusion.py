@@ -1,0 +1,45 @@
+"""Diffusion pipelines on a Hub: released, pulled, verified and loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import hfver
+from hfver.api.hubs import LocalHub
+from tests.made import MakeOnce
+
+REPO = "acme/painter"
+
+
+@pytest.mark.more
+@pytest.mark.filterwarnings("ignore")
+def test_a_pipeline_makes_the_round(local_hub: LocalHub, make_once: MakeOnce, tmp_path: Path) -> None:
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    from tests.model.diffusion import tiny
+
+    folder = make_once("diffusion", tiny.save_all) / "stable_diffusion"
+    release = hfver.release(folder, REPO, hub=local_hub, smoke="off")
+    assert release.version == "1.0.0"
+    pulled = tmp_path / "pulled"
+    hfver.pull(f"{REPO}@^1", pulled, hub=local_hub)
+    card = (pulled / "README.md").read_text()
+    assert "library_name: diffusers" in card
+    assert "pipeline_tag: text-to-image" in card
+    assert "DiffusionPipeline.from_pretrained" in card
+    hfver.verify(pulled, hub=local_hub)
+    loaded = hfver.load(f"{REPO}@^1", hub=local_hub, device="cpu")
+    assert isinstance(loaded.model, StableDiffusionPipeline)
+    run = {"num_inference_steps": 2, "height": 16, "width": 16, "output_type": "np"}
+    images = [
+        torch.as_tensor(pipeline("a house", generator=torch.Generator().manual_seed(1), **run).images)
+        for pipeline in (loaded.model, tiny.stable_diffusion())
+    ]
+    assert torch.equal(*images)
+    # What is made of it knows where it came from, and a release of it does not carry the note.
+    loaded.model.save_pretrained(tmp_path / "again")
+    second = hfver.release(tmp_path / "again", REPO, hub=local_hub, smoke="off")
+    assert second.version.startswith("1.0.")
