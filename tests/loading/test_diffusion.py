@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,10 +31,10 @@ def test_a_pipeline_makes_the_round(local_hub: LocalHub, make_once: MakeOnce, tm
     assert "library_name: diffusers" in card
     assert "pipeline_tag: text-to-image" in card
     assert "DiffusionPipeline.from_pretrained" in card
-    hfver.verify(pulled, hub=local_hub)
-    loaded = hfver.load(f"{REPO}@^1", hub=local_hub, device="cpu")
+    hfver.verify(str(pulled), hub=local_hub)
+    loaded: Any = hfver.load(f"{REPO}@^1", hub=local_hub, device="cpu")
     assert isinstance(loaded.model, StableDiffusionPipeline)
-    run = {"num_inference_steps": 2, "height": 16, "width": 16, "output_type": "np"}
+    run: dict[str, Any] = {"num_inference_steps": 2, "height": 16, "width": 16, "output_type": "np"}
     images = [
         torch.as_tensor(pipeline("a house", generator=torch.Generator().manual_seed(1), **run).images)
         for pipeline in (loaded.model, tiny.stable_diffusion())
@@ -41,5 +42,8 @@ def test_a_pipeline_makes_the_round(local_hub: LocalHub, make_once: MakeOnce, tm
     assert torch.equal(*images)
     # What is made of it knows where it came from, and a release of it does not carry the note.
     loaded.model.save_pretrained(tmp_path / "again")
-    second = hfver.release(tmp_path / "again", REPO, hub=local_hub, smoke="off")
-    assert second.version.startswith("1.0.")
+    hfver.release(tmp_path / "again", "acme/second", hub=local_hub, smoke="off")
+    hfver.pull("acme/second", tmp_path / "second", hub=local_hub)
+    assert "hfver_loaded_from" in (tmp_path / "again/text_encoder/config.json").read_text()
+    assert "hfver_loaded_from" not in (tmp_path / "second/text_encoder/config.json").read_text()
+    assert f"base_model: {REPO}" in (tmp_path / "second/README.md").read_text()
