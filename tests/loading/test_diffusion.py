@@ -18,7 +18,6 @@ REPO = "acme/painter"
 @pytest.mark.filterwarnings("ignore")
 def test_a_pipeline_makes_the_round(local_hub: LocalHub, make_once: MakeOnce, tmp_path: Path) -> None:
     import torch
-    from diffusers import StableDiffusionPipeline
 
     from tests.model.diffusion import tiny
 
@@ -33,7 +32,7 @@ def test_a_pipeline_makes_the_round(local_hub: LocalHub, make_once: MakeOnce, tm
     assert "DiffusionPipeline.from_pretrained" in card
     hfver.verify(str(pulled), hub=local_hub)
     loaded: Any = hfver.load(f"{REPO}@^1", hub=local_hub, device="cpu")
-    assert isinstance(loaded.model, StableDiffusionPipeline)
+    assert type(loaded.model).__name__ == "StableDiffusionPipeline"
     run: dict[str, Any] = {"num_inference_steps": 2, "height": 16, "width": 16, "output_type": "np"}
     images = [
         torch.as_tensor(pipeline("a house", generator=torch.Generator().manual_seed(1), **run).images)
