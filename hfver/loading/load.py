@@ -151,6 +151,9 @@ def _note_release(model: Any, pinned: Pinned) -> None:
 
 
 def _transformers_in(model: Any) -> list[Any]:
+    components = getattr(model, "components", None)
+    if isinstance(components, dict):  # a diffusers pipeline: the note goes to its text encoders
+        return [part for part in components.values() if hasattr(getattr(part, "config", None), "save_pretrained")]
     children = getattr(model, "children", None)
     found = (getattr(child, "auto_model", None) for child in children()) if children else ()
     return [module for module in found if module is not None]

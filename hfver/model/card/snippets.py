@@ -36,7 +36,8 @@ _OTHER_SENSES = ("image", "audio", "speech", "video", "object", "visual", "depth
 
 def plain_code(facts: CardFacts, tag: str | None) -> str:
     """Write the Python code that loads exactly this version with the library that is made for it."""
-    makers = {"adapter": _adapter, "sentence-transformers": _sentences, "model": _model}
+    makers = {"adapter": _adapter, "sentence-transformers": _sentences, "model": _model, "pipeline": _pipeline}
+    makers |= {"component": _component, "lora": _lora}
     return makers[facts.checkpoint.kind](facts, tag or "")
 
 
@@ -51,6 +52,32 @@ def _model(facts: CardFacts, tag: str) -> str:
         f"from transformers import {model}, {reader}\n\n"
         f"model = {model}.from_pretrained({at})\n"
         f"{_variable(reader)} = {reader}.from_pretrained({at})"
+    )
+
+
+def _pipeline(facts: CardFacts, _: str) -> str:
+    return (
+        "from diffusers import DiffusionPipeline\n\n"
+        f'pipeline = DiffusionPipeline.from_pretrained("{facts.repo}", revision="v{facts.version}")'
+    )
+
+
+def _component(facts: CardFacts, _: str) -> str:
+    name = next((one for one in facts.checkpoint.architectures if one.isidentifier()), "AutoModel")
+    return (
+        f'from diffusers import {name}\n\nmodel = {name}.from_pretrained("{facts.repo}", revision="v{facts.version}")'
+    )
+
+
+def _lora(facts: CardFacts, _: str) -> str:
+    base = facts.lineage.base_model
+    load = f'pipeline.load_lora_weights("{facts.repo}", revision="v{facts.version}")'
+    if base is None or not is_hub_id(base.source):
+        return load
+    pin = f', revision="{base.revision}"' if base.revision else ""
+    return (
+        "from diffusers import DiffusionPipeline\n\n"
+        f'pipeline = DiffusionPipeline.from_pretrained("{base.source}"{pin})\n{load}'
     )
 
 

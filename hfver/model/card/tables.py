@@ -26,7 +26,11 @@ __all__ = [
 
 Row = tuple[str, Markup]
 
-_KINDS = {"model": "full model", "adapter": "adapter", "sentence-transformers": "sentence-transformers model"}
+_KINDS = {"model": "full model", "adapter": "adapter", "sentence-transformers": "sentence-transformers model"} | {
+    "pipeline": "diffusers pipeline",
+    "component": "diffusers model",
+    "lora": "LoRA for a diffusers pipeline",
+}
 
 
 def facts_rows(facts: CardFacts) -> Iterator[Row]:
@@ -76,7 +80,7 @@ def _place_rows(facts: CardFacts) -> Iterator[Row]:
     framework = infrastructure.get("training_framework")
     packages = facts.lineage.environment.packages if facts.lineage.environment else {}
     # PyTorch is part of the framework's name, and the rest of the packages is in a table of its own.
-    names = [name for name in ("transformers", "peft", "sentence-transformers") if name in packages]
+    names = [name for name in ("transformers", "diffusers", "peft", "sentence-transformers") if name in packages]
     known = ([str(framework)] if framework else []) + [f"{name}-{packages[name]}" for name in names]
     if known:
         yield "Framework", text(", ".join(known))

@@ -11,15 +11,19 @@ from typing import Any, Literal
 from hfver.core.file_stamp import FileStamp
 from hfver.core.manifest import CARD, FileEntry, content_digest
 from hfver.model.checkpoint.safetensors_header import DTYPE_BITS
-from hfver.model.checkpoint.tasks import pipeline_tag_of
+from hfver.model.checkpoint.tasks import pipeline_tag_of, tag_of_pipeline
 from hfver.model.secrets import SecretMatch
 
-Kind = Literal["model", "adapter", "sentence-transformers"]
+Kind = Literal["model", "adapter", "sentence-transformers", "pipeline", "component", "lora"]
+"""The last three are those of diffusers: a pipeline, one of its models alone, and a LoRA for a pipeline."""
 
 _LIBRARIES: Mapping[Kind, str] = {
     "model": "transformers",
     "adapter": "peft",
     "sentence-transformers": "sentence-transformers",
+    "pipeline": "diffusers",
+    "component": "diffusers",
+    "lora": "diffusers",
 }
 
 
@@ -99,7 +103,8 @@ class Checkpoint:
         content: The bytes of small files by path: those that readers want whole, those that a commit of the release
             holds, and the documents and run records beside them (see ``content.py``). Whoever needs a file takes it
             from here if it is here, so that everyone sees the bytes that were hashed.
-        config: ``config.json`` (of the transformer module in a sentence-transformers folder), or empty.
+        config: ``config.json`` (of the transformer module in a sentence-transformers folder), or
+            ``model_index.json`` of a pipeline; empty without one.
         generation_config: ``generation_config.json``, or empty.
         tokenizer_config: ``tokenizer_config.json``, or empty.
         adapter_config: ``adapter_config.json``, or empty.
@@ -136,16 +141,20 @@ class Checkpoint:
     @property
     def parameters(self) -> int:
         """The number of elements in the main weights; packed ones (two of 4 bits in a byte) count as stored."""
-        return sum(tensor.elements for tensor in self.tensors if not tensor.is_extra)
+        return sum(tensor.elements for tensor in self._counted)
 
     @property
     def dtypes(self) -> tuple[str, ...]:
         """The dtypes of the main weights, the one with the most elements first."""
         counts: dict[str, int] = {}
-        for tensor in self.tensors:
-            if not tensor.is_extra:
-                counts[tensor.dtype] = counts.get(tensor.dtype, 0) + tensor.elements
+        for tensor in self._counted:
+            counts[tensor.dtype] = counts.get(tensor.dtype, 0) + tensor.elements
         return tuple(sorted(counts, key=lambda dtype: (-counts[dtype], dtype)))
+
+    @property
+    def _counted(self) -> tuple[Tensor, ...]:
+        """The main weights; a folder that holds nothing but a variant (``fp16``) is counted by that."""
+        return tuple(tensor for tensor in self.tensors if not tensor.is_extra) or self.tensors
 
     @property
     def model_type(self) -> str | None:
@@ -156,6 +165,8 @@ class Checkpoint:
     @property
     def architectures(self) -> tuple[str, ...]:
         """Class names from the config, such as ``LlamaForCausalLM``."""
+        if isinstance(name := self.config.get("_class_name"), str):
+            return (name,)
         value = self.config.get("architectures")
         return tuple(name for name in value if isinstance(name, str)) if isinstance(value, list) else ()
 
@@ -170,4 +181,6 @@ class Checkpoint:
         # The class in such a folder is that of the bare encoder, which would be called feature-extraction.
         if self.kind == "sentence-transformers":
             return "sentence-similarity"
+        if self.library_name == "diffusers":
+            return tag_of_pipeline(self.architectures[0]) if self.kind == "pipeline" and self.architectures else None
         return pipeline_tag_of(self.architectures, self.model_type, self.adapter_config.get("task_type"))

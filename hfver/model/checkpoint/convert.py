@@ -150,19 +150,22 @@ def _copy(file: FileOnDisk, target: Path) -> None:
 def _convert_all(
     walk: FolderWalk, conversions: Iterable[_Conversion], output: Path, progress: Progress
 ) -> dict[str, dict[str, int]]:
-    model = _model_facts(walk)
     sizes = {conversion.source: walk.pickles[conversion.source].stamp.size for conversion in conversions}
     held, done = {}, 0
     for conversion in conversions:
         (output / conversion.target).parent.mkdir(parents=True, exist_ok=True)
-        held[conversion.target] = _run_child(walk.pickles[conversion.source], output / conversion.target, model)
+        held[conversion.target] = _run_child(
+            walk.pickles[conversion.source], output / conversion.target, _model_facts(walk, conversion)
+        )
         done += sizes[conversion.source]
         progress("converting", done, sum(sizes.values()))
     return held
 
 
-def _model_facts(walk: FolderWalk) -> dict[str, Any]:
-    file = walk.files.get("config.json")
+def _model_facts(walk: FolderWalk, conversion: _Conversion) -> dict[str, Any]:
+    # A component of a pipeline has a config of its own.
+    beside = str(PurePosixPath(conversion.source).with_name("config.json"))
+    file = walk.files.get(beside) or walk.files.get("config.json")
     config = read_object(file.path, file.stamp) if file else {}
     names, model_type = config.get("architectures"), config.get("model_type")
     return {

@@ -12,7 +12,7 @@ from hfver.core.manifest import CARD
 from hfver.errors import BadCheckpoint, BadConfig
 from hfver.model.checkpoint.base_hint import base_from_adapter, base_from_card, prefer_exact
 from hfver.model.checkpoint.checkpoint import BaseHint, Kind
-from hfver.model.checkpoint.kind import ADAPTER_CONFIG, MODULES, module_folders
+from hfver.model.checkpoint.kind import ADAPTER_CONFIG, MODULES, PIPELINE, check_components, module_folders
 from hfver.model.checkpoint.shards import MAX_INDEX, Index, is_index, read_indexes
 from hfver.model.checkpoint.untrusted_files import MAX_JSON, check_size, parse_object, shown
 from hfver.model.checkpoint.walk import FolderWalk
@@ -28,6 +28,7 @@ _CONFIGS = (
     "video_preprocessor_config.json",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
+    "model_index.json",
 )
 
 
@@ -90,6 +91,8 @@ def describe(
     indexes = read_indexes(walk, content)
     configs = {path: parse_object(walk.files[path].path, content[path]) for path in walk.files if _is_config(path)}
     base = prefer_exact(_base(walk, content, for_release=for_release), loaded_from)
+    if kind == "pipeline" and for_release:
+        check_components(walk, configs[PIPELINE])
     if kind == "adapter":
         base = base_from_adapter(configs.get(ADAPTER_CONFIG, {})) or base
     return Description(folders, indexes, configs, base)

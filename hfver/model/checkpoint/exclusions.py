@@ -38,7 +38,10 @@ _PICKLE_MAGIC = re.compile(rb"PK\x03\x04|\x80[\x02-\x05]")
 # The header of an .npy file spells the dtype out; objects (O) are pickled, also as fields of a record.
 _NUMPY_OBJECTS = re.compile(rb"'[|<>=]?O\d*'")
 _OTHER_WEIGHTS = re.compile(r"tf_model.*\.h5|.*\.(h5|hdf5)|flax_model.*\.msgpack")
-_CONVERTIBLE = re.compile(r"(pytorch_model([.-].+)?|adapter_model|model)\.bin|pytorch_model\.(pt|pth)|model\.(pt|pth)")
+_CONVERTIBLE = re.compile(
+    r"((diffusion_)?pytorch_model([.-].+)?|pytorch_lora_weights|adapter_model|model)\.bin"
+    r"|pytorch_model\.(pt|pth)|model\.(pt|pth)"
+)
 
 
 def why_exclude_folder(name: str) -> str | None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from hfver.core.manifest import safe_path
 from hfver.errors import BadCheckpoint
 from hfver.model.checkpoint.checkpoint import Kind
-from hfver.model.checkpoint.untrusted_files import parse_json, shown
+from hfver.model.checkpoint.untrusted_files import parse_json, read_object, shown
 from hfver.model.checkpoint.walk import FolderWalk, find_pickles, pickled_only
 
 ADAPTER_CONFIG = "adapter_config.json"
 MODULES = "modules.json"
+PIPELINE = "model_index.json"
+LORA = "pytorch_lora_weights.safetensors"
 
+_SAVE_PIPELINE = "Save the pipeline again: pipeline.save_pretrained(DIR)"
+_WITHOUT_WEIGHTS = re.compile(r"Scheduler|Tokenizer|Processor|Extractor|Guider")
 _SAVE = "Name the folder that model.save_pretrained(DIR) or trainer.save_model(DIR) wrote."
 
 
@@ -26,13 +32,17 @@ def kind_of(walk: FolderWalk) -> Kind:
     # Folders of the first two kinds may have a config.json as well, so the most specific file decides.
     if MODULES in walk.files:
         return "sentence-transformers"
+    if PIPELINE in walk.files:
+        return "pipeline"
     if ADAPTER_CONFIG in walk.files:
         _check_adapter(walk)
         return "adapter"
     if "config.json" in walk.files:
         if not _has_weights(walk, "."):
             raise _no_weights(walk, ".")
-        return "model"
+        return _model_kind(walk)
+    if LORA in walk.files:
+        return "lora"
     raise _not_a_checkpoint(walk)
 
 
@@ -42,11 +52,63 @@ def likely_kind(walk: FolderWalk) -> Kind:
     Raises:
         BadCheckpoint: No file in it belongs to a checkpoint.
     """
-    marks: dict[str, Kind] = {MODULES: "sentence-transformers", ADAPTER_CONFIG: "adapter", "config.json": "model"}
+    marks: dict[str, Kind] = {
+        MODULES: "sentence-transformers",
+        PIPELINE: "pipeline",
+        ADAPTER_CONFIG: "adapter",
+        "config.json": "model",
+        LORA: "lora",
+    }
     for name, kind in marks.items():
         if name in walk.files:
-            return kind
+            return _model_kind(walk) if kind == "model" else kind
     raise _not_a_checkpoint(walk)
+
+
+def check_components(walk: FolderWalk, index: Mapping[str, Any]) -> None:
+    """Check that every component that ``model_index.json`` lists is there, with a config and weights if it has any.
+
+    Args:
+        walk: The folder.
+        index: The content of its ``model_index.json``.
+
+    Raises:
+        BadCheckpoint: The index names no class, or a component is named badly or is missing.
+    """
+    where = shown(walk.files[PIPELINE].path)
+    if not isinstance(index.get("_class_name"), str | list):
+        raise BadCheckpoint(f"{where} names no pipeline class under _class_name.", _SAVE_PIPELINE)
+    for name, value in index.items():
+        if name.startswith("_") or not isinstance(value, list) or value == [None, None]:
+            continue
+        if len(value) != 2 or not all(isinstance(part, str) and part for part in value):
+            continue  # a setting of the pipeline that happens to be a list
+        if not name.isidentifier():
+            raise BadCheckpoint(f"{where} lists the component {shown(name)[:120]}, which is no name.", _SAVE_PIPELINE)
+        _check_component(walk, name, value[1])
+
+
+def _check_component(walk: FolderWalk, name: str, class_name: str) -> None:
+    held = [path for path in walk.files if path.startswith(f"{name}/")]
+    if not held:
+        # Weights that are there as a pickle alone have their own message.
+        raise BadCheckpoint(
+            f"{shown(walk.directory / name)} is missing or empty, and {PIPELINE} lists {name} "
+            f"({shown(class_name)[:120]}).",
+            _SAVE_PIPELINE,
+        )
+    needs_weights = f"{name}/config.json" in held and not _WITHOUT_WEIGHTS.search(class_name)
+    if needs_weights and not _has_weights(walk, name) and not any(path.endswith(".onnx") for path in held):
+        raise _no_weights(walk, name)
+
+
+def _model_kind(walk: FolderWalk) -> Kind:
+    file = walk.files["config.json"]
+    try:
+        config = read_object(file.path, file.stamp)
+    except BadCheckpoint:
+        return "model"  # whoever parses it reports it
+    return "component" if isinstance(config.get("_class_name"), str) and "model_type" not in config else "model"
 
 
 def module_folders(walk: FolderWalk, content: bytes) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from hfver.model.checkpoint.description import check_sizes, describe
 from hfver.model.checkpoint.exclusions import is_ambiguous
 from hfver.model.checkpoint.file_pass import ByteCounter, FileRead, ReadTask, read_files
 from hfver.model.checkpoint.hash_cache import FileFacts, HashCache
-from hfver.model.checkpoint.kind import ADAPTER_CONFIG, kind_of, likely_kind
+from hfver.model.checkpoint.kind import ADAPTER_CONFIG, PIPELINE, kind_of, likely_kind
 from hfver.model.checkpoint.portable import entry_of, find_loaded_from, rewrite_card, rewrite_configs
 from hfver.model.checkpoint.tensors import name_tensors
 from hfver.model.checkpoint.untrusted_files import shown, stat_regular
@@ -85,7 +85,7 @@ def read_checkpoint(
         exclusions=exclude_pickles(walk),
         tensors=name_tensors(walk, described.indexes, facts),
         content={**documents, **_content(reads), **changed},
-        config=described.config("config.json"),
+        config=described.config(PIPELINE if kind == "pipeline" else "config.json"),
         generation_config=described.config("generation_config.json"),
         tokenizer_config=described.config("tokenizer_config.json"),
         adapter_config=described.config(ADAPTER_CONFIG),

@@ -25,6 +25,14 @@ _CLASSES = {"type": "sentence_transformers.", "types": "sentence_transformers.",
 """Keys under which sentence-transformers imports a class by its dotted name, and the prefix of the library's own."""
 _LIBRARIES = re.compile(r"(transformers|peft|diffusers)(\..*)?")
 """What ``parent_library`` of a PEFT adapter may name, because AutoPeftModel imports it."""
+_PIPELINE_INDEX = ("model_index.json", "modular_model_index.json")
+_COMPONENT_LIBRARIES = re.compile(r"diffusers|transformers")
+_PIPELINE_MODULES = re.compile(
+    r"ace_step|alt_diffusion|audioldm2?|controlnet|deepfloyd_if|flux|ideogram4|kandinsky(2_2)?|kolors|latent_diffusion"
+    r"|ltx2?|marigold|paint_by_example|shap_e|stable_audio(_3)?|stable_cascade|stable_diffusion(_safe|_xl)?|unclip"
+    r"|unidiffuser|versatile_diffusion|wuerstchen"
+)
+"""Modules of ``diffusers.pipelines`` that hold components, such as StableDiffusionSafetyChecker."""
 _DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
@@ -59,7 +67,12 @@ def refuse_code(
     """
     if allowed:
         return
-    inside = paths if paths is not None else (p.relative_to(directory).as_posix() for p in directory.rglob("*"))
+    inside = [*paths] if paths is not None else [p.relative_to(directory).as_posix() for p in directory.rglob("*")]
+    for path in _pipeline_code(inside):
+        raise PolicyViolation(
+            f"{name or shown(directory)}: diffusers would run {shown(path)} in place of its own class.",
+            "Read that code; if you trust it, use --trust-remote-code (trust_remote_code=True).",
+        )
     for path in sorted(path for path in inside if is_config(path)):  # sorted, so that errors do not vary
         where = f"{name}: {shown(path)}" if name else shown(directory / path)
         data = content[path] if content and path in content else _read(directory / path, where)
@@ -73,7 +86,7 @@ def refuse_code(
 def is_config(path: str) -> bool:
     """Return whether a library reads a JSON file of this name as settings, also on systems that ignore case."""
     name = PurePosixPath(path).name.lower()
-    return name == MODULES or (name.endswith(".json") and "config" in name)
+    return name in (MODULES, *_PIPELINE_INDEX) or (name.endswith(".json") and "config" in name)
 
 
 def _read(path: Path, where: str) -> bytes:
@@ -100,7 +113,43 @@ def _parse(data: bytes, where: str) -> Any:
         return None
 
 
+def _pipeline_code(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the Python files that diffusers looks for by itself, without any config that asks for them.
+
+    ``None.py`` beside the index is taken for a custom pipeline where the caller names none, and a file with the name of
+    a component's library in the folder of the component for that component.
+    """
+    found = sorted(paths)
+    names = [PurePosixPath(path) for path in found]
+    roots = {str(path.parent) for path in names if path.name.lower() in _PIPELINE_INDEX}
+    for path in names:
+        stem = path.stem.lower()
+        inner = _COMPONENT_LIBRARIES.fullmatch(stem) or _PIPELINE_MODULES.fullmatch(stem)
+        if path.suffix.lower() == ".py" and (
+            (stem == "none" and str(path.parent) in roots) or (inner and str(path.parent.parent) in roots)
+        ):
+            yield str(path)
+
+
+def _foreign_classes(config: Any) -> Iterator[str]:
+    """Yield the keys of a model_index.json that name a class outside of diffusers and transformers."""
+    for key, value in _pairs(config):
+        if key is None:
+            continue
+        if key == "_class_name":
+            if not isinstance(value, str):
+                yield key
+        elif isinstance(value, list) and not isinstance(value, _Object) and len(value) >= 2:
+            library = value[0]
+            if isinstance(library, str) and not (
+                _COMPONENT_LIBRARIES.fullmatch(library) or _PIPELINE_MODULES.fullmatch(library)
+            ):
+                yield key
+
+
 def _settings(path: str, config: Any) -> Iterator[str]:
+    if PurePosixPath(path).name.lower() in _PIPELINE_INDEX:
+        yield from _foreign_classes(config)
     # A stack instead of recursion: a key must not hide below the depth that Python can recurse to.
     is_modules = PurePosixPath(path).name.lower() == MODULES
     stack = [config]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -101,6 +102,36 @@ _PEFT_TASKS = {
     "QUESTION_ANS": "question-answering",
     "FEATURE_EXTRACTION": "feature-extraction",
 }
+
+
+# Of the parts of a pipeline's class name the first that matches counts: what comes in, then what comes out.
+_PIPELINES = (
+    (r"ImageToVideo|I2V|Image2Video|^StableVideo", "image-to-video"),
+    (r"Video2Video|VideoToVideo", "video-to-video"),
+    (r"Video|^Wan|^CogVideo|^LTX|^Mochi|^Allegro|^AnimateDiff|^SkyReels|^Latte|^Cosmos", "text-to-video"),
+    (r"^AudioLDM|^MusicLDM|^StableAudio|^AceStep|AudioDiT", "text-to-audio"),
+    (r"^DanceDiffusion|^AudioDiffusion", "audio-to-audio"),
+    (r"^ShapE", "text-to-3d"),
+    (r"^Marigold.*Depth", "depth-estimation"),
+    (
+        r"Img2Img|Inpaint|Upscale|SuperResolution|InstructPix2Pix|Depth2Img|ImageVariation|Kontext|Edit",
+        "image-to-image",
+    ),
+    (r"^(DDPM|DDIM|PNDM|LDM|ScoreSdeVe|KarrasVe|ConsistencyModel|DiT)Pipeline", "unconditional-image-generation"),
+    (
+        r"^(StableDiffusion|Flux|PixArt|Sana|Kandinsky|LatentConsistency|Wuerstchen|StableCascade|HunyuanDiT|HunyuanImage"
+        r"|Lumina|AuraFlow|CogView|QwenImage|Kolors|IFPipeline|LDMTextToImage|UniDiffuser|VersatileDiffusion|Chroma"
+        r"|HiDream|OmniGen|Bria|ZImage|Amused|AltDiffusion|UnCLIP)",
+        "text-to-image",
+    ),
+)
+
+
+def tag_of_pipeline(class_name: str) -> str | None:
+    """Return the Hub's name of the task of a class of diffusers pipelines, or None if its name does not show it."""
+    if not class_name.endswith("Pipeline"):
+        return None
+    return next((tag for pattern, tag in _PIPELINES if re.search(pattern, class_name)), None)
 
 
 def pipeline_tag_of(architectures: Iterable[str], model_type: str | None, task_type: Any = None) -> str | None:

@@ -13,7 +13,7 @@ from hfver.model.checkpoint.shards import Index, check_index
 from hfver.model.checkpoint.untrusted_files import shown
 from hfver.model.checkpoint.walk import FolderWalk
 
-_WEIGHTS = ("model", "adapter_model")
+_WEIGHTS = ("model", "adapter_model", "diffusion_pytorch_model", "pytorch_lora_weights")
 
 
 def name_tensors(walk: FolderWalk, indexes: Mapping[str, Index], facts: Mapping[str, FileFacts]) -> tuple[Tensor, ...]:

@@ -19,7 +19,7 @@ SMALL = 256 * 1024
 _TOKENIZER = re.compile(r"tokenizer\.json|vocab\.(json|txt)|merges\.txt|added_tokens\.json|special_tokens_map\.json")
 _CONFIG = re.compile(
     r"config\.json|generation_config\.json|tokenizer_config\.json|adapter_config\.json|(video_)?preprocessor_config\.json"
-    r"|processor_config\.json|modules\.json|config_sentence_transformers\.json|sentence_bert_config\.json"
+    r"|processor_config\.json|modules\.json|(modular_)?model_index\.json|scheduler_config\.json|config_sentence_transformers\.json|sentence_bert_config\.json"
     r"|chat_template\.(jinja|json)|.*\.safetensors\.index(\..+)?\.json"
 )
 _TEMPLATES = "additional_chat_templates/"

@@ -25,8 +25,11 @@ _CONFIGS = {"config.json": ("model_type", "_class_name"), "adapter_config.json":
 def own_folders(before: Side, after: Side) -> frozenset[str]:
     """Return the outermost folders of either side that hold a model or adapter of their own."""
     sides = [ParsedSide(side) for side in (before, after)]
+    components = {name for side in sides for name in _components(side)}
     modules = {module for side in sides for module in _modules(side)}
     found = {folder for side in sides for folder in _loadable(side) if _holder(f"{folder}/", modules) is None}
+    # A tokenizer or scheduler of a pipeline has no config that shows a model, and is a component all the same.
+    found |= components
     return frozenset(folder for folder in found if _holder(folder, found) is None)
 
 
@@ -78,6 +81,14 @@ further_folder = Rule(
         "Callers who do not name the folder load what they loaded before.",
     ),
 )
+
+
+def _components(side: ParsedSide) -> Iterator[str]:
+    """Yield the folders of the components that a pipeline's index lists and that hold files."""
+    folders = {path.partition("/")[0] for path in side.files if "/" in path}
+    for name, value in side.object("model_index.json").items():
+        if isinstance(value, list) and name in folders:
+            yield name
 
 
 def _modules(side: ParsedSide) -> Iterator[str]:

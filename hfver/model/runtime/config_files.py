@@ -26,3 +26,9 @@ def read_json(path: Path) -> Any:
         raise BadCheckpoint(f"{path}: cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError):
         raise BadCheckpoint(f"{path}: not valid JSON.", "Save the model again.") from None
+
+
+def is_component(directory: Path) -> bool:
+    """Return whether a folder with a config.json holds one model of diffusers, such as a ControlNet or a VAE."""
+    config = read_json(directory / "config.json")
+    return isinstance(config, dict) and isinstance(config.get("_class_name"), str) and "model_type" not in config

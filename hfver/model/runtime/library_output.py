@@ -14,7 +14,7 @@ from hfver.model.child import JobRaised
 from hfver.model.runtime.device import import_torch
 from hfver.model.runtime.tokenizer_child import TokenizerFailed
 
-LIBRARIES = ("transformers", "peft", "accelerate", "sentence_transformers", "huggingface_hub", "torch")
+LIBRARIES = ("transformers", "diffusers", "peft", "accelerate", "sentence_transformers", "huggingface_hub", "torch")
 ABOVE_CRITICAL = logging.CRITICAL + 1
 
 

@@ -1,4 +1,4 @@
-"""Loading a folder: a complete model, a PEFT adapter on its base, or a sentence-transformers pipeline."""
+"""Loading a folder: a complete model, a PEFT adapter on its base, a sentence-transformers or a diffusers pipeline."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hfver.errors import BadCheckpoint, UsageError
 from hfver.model.checkpoint import refuse_code
+from hfver.model.runtime.config_files import is_component
 from hfver.model.runtime.device import import_torch, pick_device
 from hfver.model.runtime.library_output import errors_translated, quiet
 from hfver.model.runtime.loaded import LoadedModel, LoadRequest
@@ -58,6 +59,7 @@ def load_model(
 
 def _loader_for(directory: Path) -> Callable[[LoadRequest], LoadedModel]:
     from hfver.model.runtime.adapters import load_adapter
+    from hfver.model.runtime.pipelines import load_component, load_pipeline
     from hfver.model.runtime.sentence_transformers import load_sentence_transformers
 
     # Most specific first: a sentence-transformers folder has a config.json too, and so may an adapter's.
@@ -65,10 +67,12 @@ def _loader_for(directory: Path) -> Callable[[LoadRequest], LoadedModel]:
         return load_adapter
     if (directory / "modules.json").is_file():
         return load_sentence_transformers
+    if (directory / "model_index.json").is_file():
+        return load_pipeline
     if (directory / "config.json").is_file():
-        return load_plain
+        return load_component if is_component(directory) else load_plain
     raise BadCheckpoint(
-        f"{directory}: not a checkpoint: it has no config.json, adapter_config.json or modules.json.",
+        f"{directory}: not a checkpoint: it has no config.json, adapter_config.json, modules.json or model_index.json.",
         "Name the folder that save_pretrained wrote.",
     )
 

@@ -59,6 +59,19 @@ class LoadedModel:
     """What the processor was loaded from; None if there is none."""
 
     @property
+    def network(self) -> Any:
+        """The model as a torch module; for a pipeline, a module that holds every network of the pipeline."""
+        import torch
+
+        if isinstance(self.model, torch.nn.Module):
+            return self.model
+        held = torch.nn.Module()
+        for name, part in getattr(self.model, "components", {}).items():
+            if isinstance(part, torch.nn.Module):
+                held._modules[name] = part  # add_module refuses some names that components may have
+        return held
+
+    @property
     def is_complete(self) -> bool:
         """Whether every tensor of the folder was used and none was filled with random numbers."""
         return not (self.missing_keys or self.unexpected_keys or self.mismatched_keys)

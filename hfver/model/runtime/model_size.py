@@ -29,7 +29,7 @@ def check_size(config: Any, model_class: Any, directory: Path) -> None:
     """Refuse a config that describes a model many times larger than its weights.
 
     Args:
-        config: The config, as transformers loaded it.
+        config: The config, as transformers loaded it; a dictionary for a class of diffusers.
         model_class: The class that will be built.
         directory: The folder with the weights.
 
@@ -38,7 +38,7 @@ def check_size(config: Any, model_class: Any, directory: Path) -> None:
     """
     files = sorted(directory.glob("*.safetensors"))
     stored = sum(file.stat().st_size for file in files)
-    described = _most_layers(config.to_dict())
+    described = _most_layers(config if isinstance(config, dict) else config.to_dict())
     if described > MOST_LAYERS and described > (tensors := sum(map(_count_tensors, files))):
         raise BadCheckpoint(
             f"{directory}: config.json describes {described} layers, and the weights have {tensors} tensors.", _HINT

@@ -232,7 +232,7 @@ def _common_checks(loaded: LoadedModel) -> Iterator[SmokeCheck]:
 
 
 def _describe_model(loaded: LoadedModel) -> str:
-    count = sum(tensor.numel() for tensor in loaded.model.parameters())
+    count = sum(tensor.numel() for tensor in loaded.network.parameters())
     model = f"{type(loaded.model).__name__} with {count:,} parameters in {loaded.dtype}"
     notes = "".join(f"; {note}" for note in loaded.notes)
     return f"{model}, loaded in {loaded.load_seconds:.2f} s{notes}."
@@ -289,12 +289,12 @@ def _report_not_loaded(error: BadCheckpoint, place: str, dtype: str, digest: str
 def _inference(loaded: LoadedModel) -> Iterator[None]:
     """Run in eval mode, without gradients and with a fixed seed; restore modes and random state afterwards."""
     torch = import_torch()
-    modes = [(module, module.training) for module in loaded.model.modules()]
+    modes = [(module, module.training) for module in loaded.network.modules()]
     gpus = [torch.device(loaded.device)] if loaded.device.startswith("cuda") else []
     try:
         with torch.random.fork_rng(devices=gpus), torch.inference_mode():
             torch.manual_seed(SEED)
-            loaded.model.eval()
+            loaded.network.eval()
             yield
     finally:
         _restore(modes)

@@ -14,6 +14,8 @@ NO_TOKEN = -1
 
 def ids_fit(loaded: LoadedModel) -> str:
     """Check that the embedding has a row for every id of the tokenizer, the config and the generation config."""
+    if not hasattr(loaded.model, "modules"):
+        raise CheckSkipped("A pipeline has several networks, and takes its tokens itself.")
     rows = embedding_rows(loaded.model)
     if rows is None:
         raise CheckSkipped("The model has no token embedding.")

@@ -25,13 +25,13 @@ def keys(loaded: LoadedModel) -> str:
     wrong = [f"{counted(len(names), 'tensor')} {kind}: {shorten(names)}" for kind, names in found.items() if names]
     if wrong:
         raise CheckFailed("; ".join(wrong) + ".")
-    return f"All {sum(1 for _ in loaded.model.parameters())} tensors of the architecture came from the folder."
+    return f"All {sum(1 for _ in loaded.network.parameters())} tensors of the architecture came from the folder."
 
 
 def weights_finite(loaded: LoadedModel) -> str:
     """Check that no tensor holds NaN or infinity, and that no weight matrix is all zeros."""
     count, broken, zero = 0, [], []
-    for name, tensor, is_buffer in _tensors(loaded.model):
+    for name, tensor, is_buffer in _tensors(loaded.network):
         count += 1
         low, high = _range(tensor)
         # Infinity is legitimate in buffers: attention masks are stored there as -inf.

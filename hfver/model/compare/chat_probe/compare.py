@@ -35,6 +35,10 @@ class _Side:
         self.units: dict[int, tuple[set[bool], str]] = {}
         try:
             self.tree: Any = environment.parse(source)
+            # A filter or test that does not exist shows only here, and makes the whole template an error, too.
+            environment.compile(source)
+        except MemoryError:
+            raise
         except Exception:
             self.tree = None
         self.compiled: Any = None

@@ -10,6 +10,7 @@ from hfver.model.compare.rules import (
     adapter,
     chat,
     config,
+    diffusion,
     embedding,
     files,
     licenses,
@@ -32,6 +33,7 @@ class Family(Protocol):
 
 # Files come last: their rules explain what no other rule has explained.
 FAMILIES: tuple[Family, ...] = (
+    diffusion,
     config,
     tensors,
     tokens,

@@ -8,7 +8,7 @@ from typing import Protocol
 from hfver.model.compare.keys import ChangedSetting, match_setting
 from hfver.model.compare.pair import Pair
 from hfver.model.compare.rule import Detector, RuleMatch
-from hfver.model.compare.settings import adapter, config, embedding, generation, processor, tokenizer
+from hfver.model.compare.settings import adapter, config, diffusion, embedding, generation, processor, tokenizer
 
 __all__ = ["FORMATS", "SettingsFormat", "all_settings", "is_compared_by_setting", "report_settings"]
 
@@ -23,7 +23,7 @@ class SettingsFormat(Protocol):
         """Yield every setting that differs, in all files of this format."""
 
 
-FORMATS: tuple[SettingsFormat, ...] = (config, generation, tokenizer, adapter, processor, embedding)
+FORMATS: tuple[SettingsFormat, ...] = (config, generation, tokenizer, adapter, processor, embedding, diffusion)
 
 
 def all_settings(pair: Pair) -> tuple[ChangedSetting, ...]:

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["defaults_of"]
+__all__ = ["defaults_of", "diffusers_defaults"]
 
 _FILES = ("models/*/image_processing_*.py", "models/*/video_processing_*.py", "models/*/feature_extraction_*.py")
 _BASES = (
@@ -28,6 +28,31 @@ _BASES = (
 _RESAMPLING = {"NEAREST": 0, "LANCZOS": 1, "BILINEAR": 2, "BICUBIC": 3, "BOX": 4, "HAMMING": 5}
 _NO_SETTINGS = {"valid_kwargs", "model_input_names", "slow_image_processor_class", "is_fast", "processor_class"}
 _OPERATORS = {ast.Div: operator.truediv, ast.Mult: operator.mul, ast.Add: operator.add, ast.Sub: operator.sub}
+
+
+def diffusers_defaults(name: str) -> Mapping[str, Any]:
+    """Return the defaults of a model or scheduler class of the installed diffusers; none for a class it lacks."""
+    path = _diffusers_index().get(name)
+    if path is None:
+        return {}
+    tree = ast.parse(_text(path))
+    node = next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name), None)
+    found: dict[str, Any] = {}
+    for key, value in _own(node) if node is not None else ():
+        known, result = _evaluated(value, {})
+        if known and not key.startswith("_"):
+            found[key] = result
+    return found
+
+
+@cache
+def _diffusers_index() -> Mapping[str, Path]:
+    spec = importlib.util.find_spec("diffusers")
+    if spec is None or not spec.origin:
+        return {}
+    root = Path(spec.origin).parent
+    paths = [*sorted(root.glob("schedulers/scheduling_*.py")), *sorted(root.glob("models/**/*.py"))]
+    return {name: path for path in paths for name in re.findall(r"^class (\w+)", _text(path), re.MULTILINE)}
 
 
 def defaults_of(name: str) -> Mapping[str, Any] | None:

@@ -90,6 +90,9 @@ def owns(pair: Pair, path: str) -> bool:
     sides = (pair.before, pair.after)
     if any("model_type" in side.object(path) for side in sides):
         return True
+    # What diffusers saves has rules of its own.
+    if any("_class_name" in side.object(path) for side in sides):
+        return False
     return not any("modules.json" in side.files for side in sides) or "/" not in path
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hfver.model.compare.keys import ChangedSetting, KeyRules, changed_settings
 from hfver.model.compare.pair import Pair, ParsedSide
-from hfver.model.compare.settings import config
+from hfver.model.compare.settings import config, diffusion
 
 _NAMES = ("modules.json", "config_sentence_transformers.json", "sentence_bert_config.json")
 # Any setting of these files may move the vectors, so all but the known exceptions belong to one rule.
@@ -24,7 +24,9 @@ _RULES = KeyRules.compile(
 def owns(pair: Pair, path: str) -> bool:
     """Return whether a file defines how vectors are computed."""
     name = PurePosixPath(path).name
-    return name in _NAMES or (name == "config.json" and not config.owns(pair, path))
+    if name != "config.json":
+        return name in _NAMES
+    return not config.owns(pair, path) and not diffusion.owns(pair, path)
 
 
 def settings(pair: Pair) -> Iterator[ChangedSetting]:

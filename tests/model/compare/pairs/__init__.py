@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from tests.model.compare.pairs import configs, generation, processors, saved_again, templates
+from tests.model.compare.pairs import (
+    configs,
+    diffusion,
+    first_templates,
+    generation,
+    processors,
+    saved_again,
+    templates,
+)
 from tests.model.compare.pairs.made import MadePair
 
 __all__ = ["PAIRS", "MadePair"]
 
 PAIRS: tuple[MadePair, ...] = (
     *configs.PAIRS,
+    *diffusion.PAIRS,
+    *first_templates.PAIRS,
     *generation.PAIRS,
     *processors.PAIRS,
     *templates.PAIRS,
