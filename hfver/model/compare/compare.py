@@ -50,7 +50,7 @@ def compare(before: Side, after: Side, *, levels: Mapping[str, Bump] | None = No
         libraries=library_versions(),
         tensors=tuple(_tensor_changes(pair)),
         measured=after.measured,
-        requires=requirements(after),
+        requires={"from": requirements(before), "to": requirements(after)},
     )
 
 

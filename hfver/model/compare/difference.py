@@ -231,7 +231,8 @@ class Difference:
         tensors: Every tensor that differs, by name; empty where the tensors were not listed.
         measured: What the newer side was measured by: ``smoke``, and ``metric:NAME`` for each metric with a budget.
             None where nobody has recorded it.
-        requires: The minimum version of each library that reads the newer side: ``{"transformers": ">=5.0.0"}``.
+        requires: The minimum version of each library that reads a side, by library, under ``from`` and ``to``:
+            ``{"from": {}, "to": {"transformers": ">=5.0.0"}}``.
         consumers: Of each consumer that was asked about: whether the changes break it.
     """
 
@@ -242,7 +243,7 @@ class Difference:
     libraries: Mapping[str, str] = field(default_factory=dict)
     tensors: tuple[TensorChange, ...] = field(default=(), repr=False)
     measured: tuple[str, ...] | None = None
-    requires: Mapping[str, str] = field(default_factory=dict)
+    requires: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     consumers: tuple[Consumer, ...] = ()
 
     @property
@@ -257,7 +258,7 @@ class Difference:
             "changes": [change.to_json() for change in self.changes],
             "notes": list(self.notes),
             "libraries": dict(self.libraries),
-            "requires": dict(self.requires),
+            "requires": {side: dict(found) for side, found in self.requires.items()},
             "measured": None if self.measured is None else list(self.measured),
             "unmeasured": self.is_unmeasured,
             "weights": {"share": self.weights.share, "moved": self.weights.moved, "total": self.weights.total},

@@ -10,7 +10,8 @@ from hfver.model.compare import RULES, Side, compare
 from tests.model.compare.cases import CASES, Case
 
 # The policy finds these changes, not the comparison.
-ELSEWHERE = {"metric-regression"}
+ELSEWHERE = {"metric-regression", "denoising", "latent-space", "lora-header", "noise-schedule", "pipeline"}
+"""The rule that policies apply, and those on pipelines, whose triggers and near misses are pairs made by diffusers."""
 
 
 def case_id(case: Case) -> str:

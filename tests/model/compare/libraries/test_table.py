@@ -49,13 +49,13 @@ def test_what_transformers_4_misreads_is_major() -> None:
     (change,) = minimum(found)
     assert (found.level, change.level, change.after) == (Bump.MAJOR, Bump.MAJOR, ">=5.0.0")
     assert "4.57.6 misreads" in change.message
-    assert found.requires == {"transformers": ">=5.0.0"}
+    assert found.requires == {"from": {}, "to": {"transformers": ">=5.0.0"}}
 
 
 def test_a_default_that_older_versions_take_as_well_needs_nothing() -> None:
     default = {**LLAMA, "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}}
     found = difference({"config.json": {**LLAMA, "rope_theta": 10000.0}}, {"config.json": default})
-    assert not minimum(found) and not found.requires
+    assert not minimum(found) and not found.requires["to"]
     assert found.level == Bump.PATCH
 
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.model.compare.pairs.made import PATCH, Files, MadePair, written
+from tests.model.compare.pairs.made import MAJOR, PATCH, Files, MadePair, written
 
 _TEXT = {"torch_dtype": "bfloat16", "transformers_version": "4.43.0", "use_cache": True, "_name_or_path": "/data/run-7"}
 
@@ -296,11 +296,14 @@ def _after(name: str) -> Files:
         return {"config.json": json.loads(Path(folder, "config.json").read_text()), **files}
 
 
+# transformers 5 writes `rope_parameters`, and 4.57 then computes positions with its default of 10000, without an error.
+_MISREAD_BY_4 = {"llama 3.1", "qwen2.5", "mistral"}
+
 PAIRS = tuple(
     MadePair(
         f"{name}: loaded and saved again",
         "saved again",
-        PATCH,
+        MAJOR if name in _MISREAD_BY_4 else PATCH,
         lambda name=name: _before(name),  # type: ignore[misc]
         lambda name=name: _after(name),  # type: ignore[misc]
     )
