@@ -232,8 +232,8 @@ def batch_agrees(run: Run) -> str:
         alone = [outputs[name] for outputs in run.outputs]
         if (
             name in run.recipe.across
-            or together[name].shape[0] != len(alone)
-            or any(one.shape[0] != 1 for one in alone)
+            or together[name].shape[:1] != (len(alone),)  # a single number, such as a perplexity, has no batch
+            or any(one.shape[:1] != (1,) for one in alone)
         ):
             continue
         pairs = [_overlap(one[0], row) for one, row in zip(alone, together[name], strict=True)]

@@ -333,6 +333,7 @@ ZOO: dict[str, Callable[[], Made]] = {
     ),
     "wav2vec2, ctc": WAVE,
     "wav2vec2, ctc, bfloat16": cast(WAVE, torch.bfloat16),
+    "wav2vec2, pretraining": alone("Wav2Vec2ForPreTraining", "Wav2Vec2Config", **SPEECH),
     "hubert, ctc": alone("HubertForCTC", "HubertConfig", vocab_size=32, **SPEECH),
     "wavlm, classifier": alone("WavLMForSequenceClassification", "WavLMConfig", **SPEECH, **LABELS),
     "wav2vec2, bare": alone("Wav2Vec2Model", "Wav2Vec2Config", **SPEECH),
