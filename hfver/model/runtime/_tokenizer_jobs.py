@@ -62,10 +62,31 @@ def tokenizer(folder: str) -> dict[str, Any]:
 
 def processor(folder: str) -> None:
     """Load a folder's processor, for nothing but to see that it can be loaded."""
-    from transformers import AutoProcessor
+    import transformers
 
-    processors: Any = AutoProcessor
-    processors.from_pretrained(folder, **_FROM["arguments"])
+    errors = []
+    # A folder may hold one part of a processor and not the rest, such as a feature extractor without a tokenizer.
+    for name in ("AutoProcessor", "AutoFeatureExtractor", "AutoImageProcessor", "AutoVideoProcessor"):
+        try:
+            getattr(transformers, name).from_pretrained(folder, **_FROM["arguments"])
+        except MemoryError:
+            raise
+        except Exception as error:
+            errors.append(error)
+        else:
+            return
+    for raised in errors:
+        _raise_if_library_missing(raised)
+    raise errors[0]
+
+
+def _raise_if_library_missing(error: Exception) -> None:
+    """Raise an ImportError for what transformers says in one way or another of a library that is not installed."""
+    said = str(error)
+    # transformers: "... requires the PIL library but it was not found in your environment", in a ValueError too.
+    lines = [line for line in said.splitlines() if "but it was not found in your environment" in line]
+    if isinstance(error, ImportError) or lines:
+        raise ImportError(lines[0] if lines else said) from None
 
 
 def encode(asked: dict[str, Any]) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Any
 from hfver.errors import BadCheckpoint, HfverError, UsageError
 from hfver.model.child import JobRaised
 from hfver.model.runtime.device import import_torch
+from hfver.model.runtime.missing_library import LibraryMissing, how_to_install
 from hfver.model.runtime.tokenizer_child import TokenizerFailed
 
 LIBRARIES = ("transformers", "diffusers", "peft", "accelerate", "sentence_transformers", "huggingface_hub", "torch")
@@ -31,7 +32,8 @@ def errors_translated(directory: Path, device: str) -> Iterator[None]:
     """Translate whatever the libraries raise while they load a folder.
 
     Raises:
-        UsageError: A library is not installed, or there is not enough memory. The folder is not to blame.
+        LibraryMissing: A library is not installed. The folder is not to blame.
+        OutOfMemory: There is not enough memory. The folder is not to blame.
         BadCheckpoint: Anything else.
     """
     torch = import_torch()
@@ -44,13 +46,25 @@ def errors_translated(directory: Path, device: str) -> Iterator[None]:
         raise BadCheckpoint(f"{directory}: {message[:1].lower()}{message[1:]}", failure.remedy) from None
     except (torch.cuda.OutOfMemoryError, MemoryError):
         hint = "Use --device cpu or a smaller --dtype, or free some memory."
-        raise UsageError(f"{directory}: the model does not fit into the memory of {device}.", hint) from None
+        raise OutOfMemory(f"{directory}: the model does not fit into the memory of {device}.", hint) from None
     except (ImportError, JobRaised) as error:
         if isinstance(error, JobRaised) and not error.library_missing:
             raise _not_loadable(directory, error) from None
-        raise UsageError(f"{directory}: loading it requires a library: {first_line(error)}") from error
+        raise _library_missing(directory, error) from error
     except Exception as error:
+        # transformers raises a ValueError, not an ImportError, where some libraries are missing.
+        if "but it was not found in your environment" in str(error):
+            raise _library_missing(directory, error) from error
         raise _not_loadable(directory, error) from error
+
+
+class OutOfMemory(UsageError):
+    """A model does not fit into the memory of the device."""
+
+
+def _library_missing(directory: Path, error: Exception) -> LibraryMissing:
+    message = f"{directory}: loading it requires a library: {first_line(error)}"
+    return LibraryMissing(message, how_to_install(f"{error} {getattr(error, 'name', None) or ''}"))
 
 
 def _not_loadable(directory: Path, error: Exception) -> BadCheckpoint:

@@ -57,6 +57,8 @@ class LoadedModel:
     """What the tokenizer was loaded from; None if there is none."""
     processor_from: LoadRequest | None = None
     """What the processor was loaded from; None if there is none."""
+    processor_missing: str = ""
+    """The library that the processor requires and that is not installed, as the library's own message; else empty."""
 
     @property
     def network(self) -> Any:

@@ -9,7 +9,7 @@ from hfver.model.runtime.classes import model_class, pipeline_tag
 from hfver.model.runtime.config_files import read_json
 from hfver.model.runtime.loaded import LoadedModel, LoadRequest
 from hfver.model.runtime.model_size import check_size
-from hfver.model.runtime.processors import has_processor, has_tokenizer, load_processor, load_tokenizer
+from hfver.model.runtime.processors import has_processor, has_tokenizer, load_processor, load_tokenizer, missing_library
 
 __all__ = ["load_plain"]
 
@@ -42,6 +42,7 @@ def load_plain(request: LoadRequest, choose_class: Callable[[Any], Any] | None =
         model=model.eval(),
         tokenizer=load_tokenizer(request),
         processor=load_processor(request),
+        processor_missing=missing_library(request),
         tokenizer_from=request if has_tokenizer(request.directory) else None,
         processor_from=request if has_processor(request.directory) else None,
         device=str(model.device),
@@ -50,8 +51,16 @@ def load_plain(request: LoadRequest, choose_class: Callable[[Any], Any] | None =
         missing_keys=tuple(sorted(info["missing_keys"])),
         unexpected_keys=tuple(sorted(info["unexpected_keys"])),
         mismatched_keys=tuple(sorted(_describe_mismatch(*entry) for entry in info["mismatched_keys"])),
-        pipeline_tag=pipeline_tag(type(model).__name__),
+        pipeline_tag=_tag(model),
     )
+
+
+def _tag(model: Any) -> str | None:
+    """Return the task of a model; a classifier that sentence-transformers made is a cross-encoder."""
+    tag = pipeline_tag(type(model).__name__)
+    if tag == "text-classification" and getattr(model.config, "sentence_transformers", None):
+        return "text-ranking"
+    return tag
 
 
 def _arguments(request: LoadRequest) -> dict[str, Any]:

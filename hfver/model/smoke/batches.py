@@ -75,7 +75,8 @@ def context_length(model: Any) -> int:
     """Return the number of tokens that the model can take; `DEFAULT_CONTEXT` if the config sets no limit."""
     config = getattr(model, "config", None)
     settings = config.get_text_config() if config is not None and hasattr(config, "get_text_config") else config
-    return int(getattr(settings, "max_position_embeddings", None) or DEFAULT_CONTEXT)
+    limit = int(getattr(settings, "max_position_embeddings", None) or DEFAULT_CONTEXT)
+    return limit if limit > 0 else DEFAULT_CONTEXT  # XLNet's config says -1: no limit
 
 
 def pad(loaded: LoadedModel, texts: Sequence[Sequence[int]]) -> PaddedBatch:

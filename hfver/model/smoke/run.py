@@ -7,21 +7,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from hfver.core.smoke_report import SmokeCheck, SmokeReport, verdict_of
-from hfver.errors import BadCheckpoint
+from hfver.errors import BadCheckpoint, HfverError
 from hfver.model.runtime import LoadedModel, TokenizerChild, describe_device, load_model, pick_device
 from hfver.model.runtime.device import import_torch
-from hfver.model.runtime.library_output import errors_translated, quiet
+from hfver.model.runtime.library_output import OutOfMemory, errors_translated, quiet
 from hfver.model.runtime.loaded import LoadRequest
+from hfver.model.runtime.missing_library import LibraryMissing, how_to_install
 from hfver.model.runtime.processors import has_processor, with_tokenizer
-from hfver.model.smoke import chat, token_ids, weights
+from hfver.model.smoke import any_model, chat, feature_extraction, token_ids, weights
 from hfver.model.smoke import tokenizer as tokenizer_checks
-from hfver.model.smoke.check import check
+from hfver.model.smoke.check import NotJudged, check
 from hfver.model.smoke.forward_passes import counting_forward_passes
 from hfver.model.smoke.golden.plan import GoldenPlan, GoldenResult, follow
 from hfver.model.smoke.golden.report import with_comparison
+from hfver.model.smoke.made_inputs import parameters_of
 from hfver.model.smoke.memory import PeakMemory
 from hfver.model.smoke.tasks import SmokeTask, TaskResult, find_task, task_names
 
@@ -51,11 +53,12 @@ def run_smoke(
         content_digest: The content digest to write into the report.
 
     Returns:
-        The report. A model that cannot be loaded or is broken gives a report with status ``failed``.
+        The report. A model that cannot be loaded or is broken gives a report with status ``failed``; one that
+        requires a library that is not installed, or more memory than there is, ``not_judged``.
 
     Raises:
         PolicyViolation: The folder asks for code to be run, and ``trust_remote_code`` is False.
-        UsageError: torch, the device, enough memory or the adapter's base model is missing.
+        UsageError: torch, the device or the adapter's base model is missing.
         PluginError: The smoke task of the pipeline tag cannot be loaded.
     """
     report, _ = run_with_goldens(
@@ -105,7 +108,9 @@ def run_with_goldens(
             **options,
         )
     except BadCheckpoint as error:
-        return _report_not_loaded(error, pick_device(device), dtype, content_digest), None
+        return _report_not_loaded(error, "failed", pick_device(device), dtype, content_digest), None
+    except (LibraryMissing, OutOfMemory) as error:
+        return _report_not_loaded(error, "not_judged", pick_device(device), dtype, content_digest), None
     return report, results[0] if results else None
 
 
@@ -227,6 +232,8 @@ def _common_checks(loaded: LoadedModel) -> Iterator[SmokeCheck]:
     yield check("keys", lambda: weights.keys(loaded))
     yield check("weights-finite", lambda: weights.weights_finite(loaded))
     yield check("ids-fit", lambda: token_ids.ids_fit(loaded))
+    if loaded.processor_from is not None:
+        yield check("processor", lambda: _processor_loads(loaded))
     yield check("tokenizer-round-trip", lambda: tokenizer_checks.round_trip(loaded))
     yield check("chat-template", lambda: chat.template_renders(loaded))
 
@@ -238,13 +245,32 @@ def _describe_model(loaded: LoadedModel) -> str:
     return f"{model}, loaded in {loaded.load_seconds:.2f} s{notes}."
 
 
+def _processor_loads(loaded: LoadedModel) -> str:
+    if loaded.processor_missing:
+        message = loaded.processor_missing
+        reason = f"Loading the processor requires a library that is not installed: {message}"
+        raise NotJudged(reason, how_to_install(message))
+    return "It loads."
+
+
 def _run_task(loaded: LoadedModel, tag: str | None) -> TaskResult:
     task = find_task(tag)
-    if task is not None:
-        return task.run(loaded) if _is_own(task) else _run_plugin(task, loaded)
-    reason = f"There is no smoke task for {tag}" if tag else "The architecture's task is unknown"
-    detail = f"{reason}, so the model was loaded but not run. Tasks exist for {', '.join(task_names())}."
-    return TaskResult([SmokeCheck(name="task", status="skipped", detail=detail)])
+    if task is None:
+        reason = f"There is no smoke task for {tag}" if tag else "The architecture's task is unknown"
+        detail = f"{reason}, so the model is only run. Tasks exist for {', '.join(task_names())}."
+        result = any_model.run(loaded)
+        return replace(result, checks=[SmokeCheck(name="task", status="skipped", detail=detail), *result.checks])
+    if task is feature_extraction and _gives_no_plain_vectors(loaded):
+        return any_model.run(loaded)
+    return task.run(loaded) if _is_own(task) else _run_plugin(task, loaded)
+
+
+def _gives_no_plain_vectors(loaded: LoadedModel) -> bool:
+    """Return whether a bare model of transformers is no encoder of text: it sees, hears, or has a decoder."""
+    if type(loaded.model).__module__.startswith("sentence_transformers"):
+        return False
+    is_pair = bool(getattr(loaded.model.config, "is_encoder_decoder", False))
+    return is_pair or token_ids.embedding_rows(loaded.model) is None or "pixel_values" in parameters_of(loaded)
 
 
 def _is_own(task: SmokeTask) -> bool:
@@ -277,11 +303,17 @@ def _resources(loaded: LoadedModel, memory: PeakMemory, result: TaskResult) -> S
     return SmokeCheck(name="resources", status="passed", detail=", ".join(parts) + ".")
 
 
-def _report_not_loaded(error: BadCheckpoint, place: str, dtype: str, digest: str | None) -> SmokeReport:
-    detail = f"{error.message.rstrip('.')}. {error.hint}".rstrip()
-    failure = SmokeCheck(name="loads", status="failed", detail=detail)
+def _report_not_loaded(
+    error: HfverError, status: Literal["failed", "not_judged"], place: str, dtype: str, digest: str | None
+) -> SmokeReport:
+    loads = SmokeCheck(name="loads", status=status, detail=f"{error.message.rstrip('.')}.", hint=error.hint)
     return SmokeReport(
-        status="failed", device=describe_device(place), dtype=dtype, checks=(failure,), content_digest=digest
+        status=status,
+        device=describe_device(place),
+        dtype=dtype,
+        checks=(loads,),
+        forward_passes=0,
+        content_digest=digest,
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from hfver.core.plugins import check_protocol
 from hfver.core.smoke_report import SmokeCheck
@@ -17,6 +18,27 @@ GROUP = "hfver.smoke_tasks"
 
 PROTOCOL_VERSION = 1
 """The version of ``SmokeTask``. A task may declare the one that it was written for, as ``PROTOCOL_VERSION = 1``."""
+
+OWN: Mapping[str, str] = {
+    "audio-classification": "audio_classification",
+    "automatic-speech-recognition": "automatic_speech_recognition",
+    "feature-extraction": "feature_extraction",
+    "fill-mask": "fill_mask",
+    "image-classification": "image_classification",
+    "image-text-to-text": "image_text_to_text",
+    "question-answering": "question_answering",
+    "sentence-similarity": "feature_extraction",
+    "text-classification": "text_classification",
+    "text-generation": "text_generation",
+    "text-ranking": "text_ranking",
+    "text-to-image": "diffusion",
+    "text2text-generation": "text2text_generation",
+    "token-classification": "token_classification",
+    "unconditional-image-generation": "diffusion",
+    "zero-shot-image-classification": "zero_shot_image_classification",
+}
+"""hfver's own tasks: the module in this package for each pipeline tag. They are entry points too, like anyone's; the
+table finds them where the installed metadata is older than the code, as in a checkout."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +74,17 @@ def find_task(pipeline_tag: str | None) -> SmokeTask | None:
     """
     for point in entry_points(group=GROUP, name=pipeline_tag or ""):
         return _load(point)
-    return None
+    return _own(OWN[pipeline_tag]) if pipeline_tag and pipeline_tag in OWN else None
+
+
+def _own(module: str) -> SmokeTask:
+    task: Any = import_module(f"{__package__}.{module}")
+    return task  # type: ignore[no-any-return]
 
 
 def task_names() -> list[str]:
     """List the pipeline tags that have a task."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted({*OWN, *(point.name for point in entry_points(group=GROUP))})
 
 
 def _load(point: EntryPoint) -> SmokeTask:

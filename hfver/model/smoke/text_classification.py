@@ -48,7 +48,8 @@ def _forward(loaded: LoadedModel, speed: list[float]) -> str:
 def _compare_padded(loaded: LoadedModel, texts: list[list[int]], alone: list[Any], speed: list[float]) -> str:
     """Compare with a padded batch; a classifier that reads the last token cannot pad without a pad token."""
     torch = import_torch()
-    if loaded.model.config.get_text_config().pad_token_id is None:
+    # Some configs, such as Perceiver's, do not have the setting at all.
+    if getattr(loaded.model.config.get_text_config(), "pad_token_id", None) is None:
         return "there is no pad token, so it can classify only one text at a time"
     together, seconds = timed(loaded, lambda: _logits(loaded, texts))
     speed.append(sum(len(text) for text in texts) / seconds)

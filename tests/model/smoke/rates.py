@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-BROKEN, HEALTHY = "tests/model/smoke/test_zoo.py", "tests/model/smoke/test_healthy.py"
+BROKEN, HEALTHY = "tests/model/smoke/test_zoo.py", "tests/model/smoke/test_healthy"
 
 
 def write_rates(reporter: Any) -> None:

@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import (
+    PerceiverConfig,
+    PerceiverForSequenceClassification,
+    XLNetConfig,
+    XLNetModel,
+)
 
 from hfver.core.smoke_report import SmokeReport
 from hfver.model.smoke import run_smoke
+from hfver.model.smoke.batches import DEFAULT_CONTEXT, context_length
 from tests.model.smoke import tiny
 from tests.model.smoke.conftest import Break
 from tests.model.smoke.edits import edit_weights, fill
@@ -138,6 +145,23 @@ def test_a_model_without_tokenizer(tmp_path: Path) -> None:
     report = run_smoke(folder, device="cpu")
     assert passes(report, "forward")
     assert not passes(report, "generates")
+
+
+def test_a_config_that_says_minus_one_for_no_limit_of_length() -> None:
+    """XLNet reads text of any length."""
+    model = XLNetModel(XLNetConfig(vocab_size=64, d_model=32, n_layer=1, n_head=2, d_inner=64))
+    assert model.config.max_position_embeddings == -1
+    assert context_length(model) == DEFAULT_CONTEXT
+
+
+def test_a_config_without_a_pad_token(tmp_path: Path) -> None:
+    """Perceiver's has no setting for it."""
+    tokenizer = tiny.byte_tokenizer()
+    sizes: dict[str, Any] = {"num_latents": 8, "d_latents": 32, "d_model": 32, "num_blocks": 1}
+    heads: dict[str, Any] = {"num_self_attention_heads": 2, "num_cross_attention_heads": 2}
+    config = PerceiverConfig(vocab_size=len(tokenizer), num_self_attends_per_block=1, **sizes, **heads)
+    report = run_smoke(tiny.save(PerceiverForSequenceClassification(config), tokenizer, tmp_path), device="cpu")
+    assert passes(report, "forward"), explain(report)
 
 
 def test_token_types_of_zeros(copy: Break) -> None:

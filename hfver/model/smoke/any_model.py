@@ -1,0 +1,14 @@
+"""The smoke task of models of every other class that transformers can open: one generic forward pass."""
+
+from __future__ import annotations
+
+from hfver.model.runtime import LoadedModel
+from hfver.model.smoke.recipe import Recipe, run_recipe
+from hfver.model.smoke.tasks import TaskResult
+
+RECIPE = Recipe()
+
+
+def run(loaded: LoadedModel) -> TaskResult:
+    """Run made inputs, and check what comes out."""
+    return run_recipe(loaded, RECIPE)
