@@ -15,7 +15,7 @@ from hfver.model.runtime.device import import_torch
 from hfver.model.runtime.library_output import errors_translated, quiet
 from hfver.model.runtime.loaded import LoadRequest
 from hfver.model.runtime.processors import has_processor, with_tokenizer
-from hfver.model.smoke import chat, token_ids, weights
+from hfver.model.smoke import chat, stored, tensor_parts, token_ids, weights
 from hfver.model.smoke import tokenizer as tokenizer_checks
 from hfver.model.smoke.check import check
 from hfver.model.smoke.forward_passes import counting_forward_passes
@@ -171,6 +171,11 @@ def _common_checks(loaded: LoadedModel) -> Iterator[SmokeCheck]:
     yield check("loads", lambda: _describe_model(loaded))
     yield check("keys", lambda: weights.keys(loaded))
     yield check("weights-finite", lambda: weights.weights_finite(loaded))
+    yield check("weights-whole", lambda: tensor_parts.parts_whole(loaded))
+    yield check("norms", lambda: tensor_parts.norms_work(loaded))
+    yield check("adapter", lambda: tensor_parts.adapter_works(loaded))
+    yield check("dtype", lambda: stored.dtype_as_declared(loaded))
+    yield check("tied", lambda: stored.tie_holds(loaded))
     yield check("ids-fit", lambda: token_ids.ids_fit(loaded))
     yield check("tokenizer-round-trip", lambda: tokenizer_checks.round_trip(loaded))
     yield check("chat-template", lambda: chat.template_renders(loaded))

@@ -301,14 +301,14 @@ WITHOUT_REFERENCE = (
         "llama",
         on("lm_head.weight", lambda tensor: (tensor * 1e6).clamp(-65504, 65504).half()),
         "a bfloat16 model converted to float16 (transformers#46277)",
-        "weights-in-range",
+        "weights-finite",
     ),
     Broken(
         "values at the edge of float32",
         "llama",
         part(f"{LAYER}.mlp.up_proj.weight", slice(0, 1), slice(0, 1), 3.4e38),
         "an overflow that was clamped before saving",
-        "weights-in-range",
+        "weights-finite",
     ),
     Broken(
         "stored in float16, declared float32",
