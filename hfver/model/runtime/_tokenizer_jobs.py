@@ -48,7 +48,7 @@ def tokenizer(folder: str) -> dict[str, Any]:
     """Load a folder's tokenizer; return its number for the other jobs, and what is always needed of it."""
     loaded = _FROM["tokenizer"].from_pretrained(folder, **_FROM["arguments"])
     _TOKENIZERS.append(loaded)
-    names = ("unk_token_id", "bos_token_id", "pad_token_id", "mask_token_id")
+    names = ("unk_token_id", "bos_token_id", "pad_token_id", "mask_token_id", "eos_token_id")
     return {
         "number": len(_TOKENIZERS) - 1,
         "size": len(loaded),
@@ -115,7 +115,10 @@ def render(asked: dict[str, Any]) -> dict[str, Any]:
 
     try:
         text = _of(asked).apply_chat_template(
-            asked["turns"], tokenize=False, add_generation_prompt=asked["add_generation_prompt"]
+            asked["turns"],
+            tools=asked.get("tools"),
+            tokenize=False,
+            add_generation_prompt=asked["add_generation_prompt"],
         )
     except TemplateError as error:
         # transformers offers templates a raise_exception(), which raises exactly this class and no subclass of it.

@@ -173,6 +173,7 @@ class ChildTokenizer:
     bos_token_id: int | None
     pad_token_id: int | None
     mask_token_id: int | None
+    eos_token_id: int | None
     has_chat_template: bool
 
     def __len__(self) -> int:
@@ -214,14 +215,21 @@ class ChildTokenizer:
         """Return which of some ids are not those of a token."""
         return set(self._ids("without_token", ids=list(ids)))
 
-    def render(self, turns: Sequence[dict[str, str]], *, add_generation_prompt: bool) -> str:
-        """Render a conversation with the chat template.
+    def render(
+        self, turns: Sequence[dict[str, str]], *, add_generation_prompt: bool, tools: Sequence[Any] | None = None
+    ) -> str:
+        """Render a conversation with the chat template, with tools as JSON schemas if any are given.
 
         Raises:
             TemplateRefused: The template refuses it on purpose.
             TemplateBroken: The template cannot be rendered.
         """
-        outcome = self._ask("render", turns=list(turns), add_generation_prompt=add_generation_prompt)
+        outcome = self._ask(
+            "render",
+            turns=list(turns),
+            add_generation_prompt=add_generation_prompt,
+            tools=None if tools is None else list(tools),
+        )
         if "refused" in outcome:
             raise TemplateRefused(str(outcome["refused"]))
         if "broken" in outcome:
