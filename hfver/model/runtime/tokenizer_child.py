@@ -175,6 +175,10 @@ class ChildTokenizer:
     mask_token_id: int | None
     eos_token_id: int | None
     has_chat_template: bool
+    input_names: list[str]
+    """What a batch of texts has by default: ``input_ids``, ``attention_mask``…"""
+    max_length: int
+    """The most tokens of a text that the tokenizer truncates; a billion if it has no limit."""
 
     def __len__(self) -> int:
         return self.size
@@ -214,6 +218,10 @@ class ChildTokenizer:
     def ids_without_token(self, ids: Iterable[int]) -> set[int]:
         """Return which of some ids are not those of a token."""
         return set(self._ids("without_token", ids=list(ids)))
+
+    def special_tokens(self) -> list[tuple[str, str, int | None, list[int]]]:
+        """Return name, text and id of each special token, and the ids that its text is encoded to."""
+        return [(str(name), str(text), number, list(ids)) for name, text, number, ids in self._ask("special_tokens")]
 
     def render(
         self, turns: Sequence[dict[str, str]], *, add_generation_prompt: bool, tools: Sequence[Any] | None = None

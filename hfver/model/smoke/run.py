@@ -15,7 +15,7 @@ from hfver.model.runtime.device import import_torch
 from hfver.model.runtime.library_output import errors_translated, quiet
 from hfver.model.runtime.loaded import LoadRequest
 from hfver.model.runtime.processors import has_processor, with_tokenizer
-from hfver.model.smoke import chat, stored, tensor_parts, token_ids, weights
+from hfver.model.smoke import chat, special_tokens, stored, tensor_parts, token_ids, weights
 from hfver.model.smoke import tokenizer as tokenizer_checks
 from hfver.model.smoke.check import check
 from hfver.model.smoke.forward_passes import counting_forward_passes
@@ -149,7 +149,9 @@ def _child(*directories: Path | None, trust: bool) -> TokenizerChild:
 def _examine(loaded: LoadedModel, memory: PeakMemory, tag: str | None, digest: str | None) -> SmokeReport:
     with quiet(), _inference(loaded), counting_forward_passes(loaded.model) as passes:
         checks = list(_common_checks(loaded))
-        result = _run_task(loaded, tag or loaded.pipeline_tag)
+        # On CUDA, one id beyond the embedding stops the device for good, and with it every check that follows.
+        safe = all(each.status != "failed" for each in checks if each.name == "ids-fit") or loaded.device == "cpu"
+        result = _run_task(loaded, tag or loaded.pipeline_tag) if safe else _ids_do_not_fit()
     checks += result.checks
     was_run = passes.count > 0 if result.was_run is None else result.was_run
     checks.append(_resources(loaded, memory, result))
@@ -178,6 +180,7 @@ def _common_checks(loaded: LoadedModel) -> Iterator[SmokeCheck]:
     yield check("tied", lambda: stored.tie_holds(loaded))
     yield check("ids-fit", lambda: token_ids.ids_fit(loaded))
     yield check("tokenizer-round-trip", lambda: tokenizer_checks.round_trip(loaded))
+    yield check("special-tokens", lambda: special_tokens.special_tokens_whole(loaded))
     yield check("chat-template", lambda: chat.template_renders(loaded))
 
 
@@ -194,6 +197,11 @@ def _run_task(loaded: LoadedModel, tag: str | None) -> TaskResult:
         return task.run(loaded) if _is_own(task) else _run_plugin(task, loaded)
     reason = f"There is no smoke task for {tag}" if tag else "The architecture's task is unknown"
     detail = f"{reason}, so the model was loaded but not run. Tasks exist for {', '.join(task_names())}."
+    return TaskResult([SmokeCheck(name="task", status="skipped", detail=detail)])
+
+
+def _ids_do_not_fit() -> TaskResult:
+    detail = "Not run, because the tokenizer has ids that the embedding lacks, which would stop the device."
     return TaskResult([SmokeCheck(name="task", status="skipped", detail=detail)])
 
 

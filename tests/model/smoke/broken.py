@@ -657,8 +657,7 @@ WITHOUT_REFERENCE = (
         "llama",
         tokenizer(unlisted_special("<|im_end|>")),
         "a tokenizer saved without its added tokens",
-        "special-tokens",
-        "warned",
+        "ids-fit",
     ),
     Broken(
         "blanks are lost",
