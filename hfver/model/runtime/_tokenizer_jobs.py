@@ -14,6 +14,8 @@ MAX_TEXT = 1_000_000
 """Characters that rendering or decoding may give. Real templates render the fixed conversations to thousands."""
 MAX_IDS = 1_000_000
 """Tokens that a text may have: as many as characters, for a tokenizer with one token per byte."""
+UNLIMITED = 10**9
+"""What a tokenizer without a limit of length is said to have; transformers writes 10**30."""
 OWN_TOKENS = 64
 """How many tokens of the vocabulary are taken to see whether the tokenizer knows any text at all."""
 
@@ -50,11 +52,13 @@ def tokenizer(folder: str) -> dict[str, Any]:
     """Load a folder's tokenizer; return its number for the other jobs, and what is always needed of it."""
     loaded = _FROM["tokenizer"].from_pretrained(folder, **_FROM["arguments"])
     _TOKENIZERS.append(loaded)
-    names = ("unk_token_id", "bos_token_id", "pad_token_id", "mask_token_id")
+    names = ("unk_token_id", "bos_token_id", "pad_token_id", "mask_token_id", "eos_token_id")
     return {
         "number": len(_TOKENIZERS) - 1,
         "size": len(loaded),
         "all_special_ids": list(loaded.all_special_ids),
+        "input_names": list(loaded.model_input_names),
+        "max_length": min(int(loaded.model_max_length), UNLIMITED),
         "has_chat_template": bool(loaded.chat_template),
         **{name: getattr(loaded, name) for name in names},
     }
@@ -132,13 +136,33 @@ def without_token(asked: dict[str, Any]) -> list[int]:
     return [number for number in asked["ids"] if number not in known]
 
 
+def special_tokens(asked: dict[str, Any]) -> list[list[Any]]:
+    """Return the name and text of each special token, its id, and the ids that its text is encoded to."""
+    held = _of(asked)
+    found = []
+    for name in NAMED:
+        token = getattr(held, f"{name}_token", None)
+        if token is not None:
+            ids = held(str(token), add_special_tokens=False)["input_ids"]
+            found.append([name, _bounded(str(token)), getattr(held, f"{name}_token_id"), list(ids)[:MAX_SPECIAL]])
+    return found
+
+
+NAMED = ("bos", "eos", "pad", "unk", "sep", "cls", "mask")
+MAX_SPECIAL = 16
+"""The most ids that are returned of a special token that is split."""
+
+
 def render(asked: dict[str, Any]) -> dict[str, Any]:
     """Render a conversation with the chat template: the text, or how the template failed."""
     from jinja2 import TemplateError
 
     try:
         text = _of(asked).apply_chat_template(
-            asked["turns"], tokenize=False, add_generation_prompt=asked["add_generation_prompt"]
+            asked["turns"],
+            tools=asked.get("tools"),
+            tokenize=False,
+            add_generation_prompt=asked["add_generation_prompt"],
         )
     except TemplateError as error:
         # transformers offers templates a raise_exception(), which raises exactly this class and no subclass of it.
@@ -194,4 +218,5 @@ JOBS = {
     "beyond": beyond,
     "without_token": without_token,
     "render": render,
+    "special_tokens": special_tokens,
 }

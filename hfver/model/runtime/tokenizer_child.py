@@ -173,7 +173,12 @@ class ChildTokenizer:
     bos_token_id: int | None
     pad_token_id: int | None
     mask_token_id: int | None
+    eos_token_id: int | None
     has_chat_template: bool
+    input_names: list[str]
+    """What a batch of texts has by default: ``input_ids``, ``attention_mask``…"""
+    max_length: int
+    """The most tokens of a text that the tokenizer truncates; a billion if it has no limit."""
 
     def __len__(self) -> int:
         return self.size
@@ -214,14 +219,25 @@ class ChildTokenizer:
         """Return which of some ids are not those of a token."""
         return set(self._ids("without_token", ids=list(ids)))
 
-    def render(self, turns: Sequence[dict[str, str]], *, add_generation_prompt: bool) -> str:
-        """Render a conversation with the chat template.
+    def special_tokens(self) -> list[tuple[str, str, int | None, list[int]]]:
+        """Return name, text and id of each special token, and the ids that its text is encoded to."""
+        return [(str(name), str(text), number, list(ids)) for name, text, number, ids in self._ask("special_tokens")]
+
+    def render(
+        self, turns: Sequence[dict[str, str]], *, add_generation_prompt: bool, tools: Sequence[Any] | None = None
+    ) -> str:
+        """Render a conversation with the chat template, with tools as JSON schemas if any are given.
 
         Raises:
             TemplateRefused: The template refuses it on purpose.
             TemplateBroken: The template cannot be rendered.
         """
-        outcome = self._ask("render", turns=list(turns), add_generation_prompt=add_generation_prompt)
+        outcome = self._ask(
+            "render",
+            turns=list(turns),
+            add_generation_prompt=add_generation_prompt,
+            tools=None if tools is None else list(tools),
+        )
         if "refused" in outcome:
             raise TemplateRefused(str(outcome["refused"]))
         if "broken" in outcome:

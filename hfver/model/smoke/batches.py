@@ -19,11 +19,12 @@ DEFAULT_CONTEXT = 2048
 """The context assumed for models whose config sets no limit, such as those with relative positions or recurrence."""
 STRIDE = 7919
 """A prime, to spread made-up ids over the whole vocabulary."""
-TOLERANCE = {"float64": 3e-4, "float32": 3e-4, "float16": 2e-2, "bfloat16": 1e-1}
+TOLERANCE = {"float64": 3e-4, "float32": 3e-4, "float16": 1e-3, "bfloat16": 2.5e-3}
 """The largest distance between the results of one text, alone and in a padded batch: mean difference in standard
 deviations of the result. Measured on a CPU with untrained two-layer models of 13 architectures: at most 7e-8 in
-float32, 5e-5 in float16 and 2e-4 in bfloat16, and at least 1.4e-3 where an encoder got no mask. The margin above that
-is for depth and for other kernels; it has not been calibrated on GPUs yet."""
+float32, 5e-5 in float16 and 2e-4 in bfloat16, and at least 1.4e-3 where an encoder got no mask. In a larger
+set healthy models had at most 1.2e-4 in float16 and 9e-4 in bfloat16, and encoders that ignored the mask at least 4e-3
+in both. The limits have not been calibrated on GPUs and on deep models yet."""
 INVISIBLE = 1e-6
 """The distance, in standard deviations, below which a difference is float32's rounding."""
 

@@ -17,7 +17,16 @@ from hfver.model.runtime.library_output import OutOfMemory, errors_translated, q
 from hfver.model.runtime.loaded import LoadRequest
 from hfver.model.runtime.missing_library import LibraryMissing, how_to_install
 from hfver.model.runtime.processors import has_processor, with_tokenizer
-from hfver.model.smoke import any_model, chat, feature_extraction, token_ids, weights
+from hfver.model.smoke import (
+    any_model,
+    chat,
+    feature_extraction,
+    special_tokens,
+    stored,
+    tensor_parts,
+    token_ids,
+    weights,
+)
 from hfver.model.smoke import tokenizer as tokenizer_checks
 from hfver.model.smoke.check import NotJudged, check
 from hfver.model.smoke.forward_passes import counting_forward_passes
@@ -209,7 +218,9 @@ def _child(*directories: Path | None, trust: bool) -> TokenizerChild:
 def _examine(loaded: LoadedModel, memory: PeakMemory, tag: str | None, digest: str | None) -> SmokeReport:
     with quiet(), _inference(loaded), counting_forward_passes(loaded.model) as passes:
         checks = list(_common_checks(loaded))
-        result = _run_task(loaded, tag or loaded.pipeline_tag)
+        # On CUDA, one id beyond the embedding stops the device for good, and with it every check that follows.
+        safe = all(each.status != "failed" for each in checks if each.name == "ids-fit") or loaded.device == "cpu"
+        result = _run_task(loaded, tag or loaded.pipeline_tag) if safe else _ids_do_not_fit()
     checks += result.checks
     was_run = passes.count > 0 if result.was_run is None else result.was_run
     checks.append(_resources(loaded, memory, result))
@@ -231,10 +242,16 @@ def _common_checks(loaded: LoadedModel) -> Iterator[SmokeCheck]:
     yield check("loads", lambda: _describe_model(loaded))
     yield check("keys", lambda: weights.keys(loaded))
     yield check("weights-finite", lambda: weights.weights_finite(loaded))
+    yield check("weights-whole", lambda: tensor_parts.parts_whole(loaded))
+    yield check("norms", lambda: tensor_parts.norms_work(loaded))
+    yield check("adapter", lambda: tensor_parts.adapter_works(loaded))
+    yield check("dtype", lambda: stored.dtype_as_declared(loaded))
+    yield check("tied", lambda: stored.tie_holds(loaded))
     yield check("ids-fit", lambda: token_ids.ids_fit(loaded))
     if loaded.processor_from is not None:
         yield check("processor", lambda: _processor_loads(loaded))
     yield check("tokenizer-round-trip", lambda: tokenizer_checks.round_trip(loaded))
+    yield check("special-tokens", lambda: special_tokens.special_tokens_whole(loaded))
     yield check("chat-template", lambda: chat.template_renders(loaded))
 
 
@@ -271,6 +288,11 @@ def _gives_no_plain_vectors(loaded: LoadedModel) -> bool:
         return False
     is_pair = bool(getattr(loaded.model.config, "is_encoder_decoder", False))
     return is_pair or token_ids.embedding_rows(loaded.model) is None or "pixel_values" in parameters_of(loaded)
+
+
+def _ids_do_not_fit() -> TaskResult:
+    detail = "Not run, because the tokenizer has ids that the embedding lacks, which would stop the device."
+    return TaskResult([SmokeCheck(name="task", status="skipped", detail=detail)])
 
 
 def _is_own(task: SmokeTask) -> bool:

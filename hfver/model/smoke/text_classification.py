@@ -11,6 +11,8 @@ from hfver.model.smoke.check import CheckFailed, check
 from hfver.model.smoke.tasks import TaskResult
 
 MAX_LABELS_SHOWN = 8
+NO_EFFECT = 1e-6
+"""The largest difference of logits that changes no probability in float32."""
 
 
 def run(loaded: LoadedModel) -> TaskResult:
@@ -38,9 +40,12 @@ def _forward(loaded: LoadedModel, speed: list[float]) -> str:
         raise CheckFailed(f"The logits have the shape {tuple(alone[0].shape)} for one text and {count} labels.")
     for logits in alone:
         check_finite(logits, "logits")
-    # Exactly: an untrained classifier of two classes may well give very similar logits for all texts.
-    if all(bool((logits == alone[0]).all()) for logits in alone):
-        raise CheckFailed(f"All {len(texts)} texts have exactly the same logits: the input has no effect.")
+    # An untrained classifier of two classes may well give very similar logits for all texts.
+    if all(float((logits - alone[0]).abs().max()) <= NO_EFFECT for logits in alone):
+        raise CheckFailed(
+            f"All {len(texts)} texts have the same logits: the input has no effect.",
+            "Compare the weights of the head and of the last layer with those before saving or merging.",
+        )
     padding = _compare_padded(loaded, texts, alone, speed)
     return f"Logits of {len(texts)} texts over {count} labels are finite; {padding}."
 

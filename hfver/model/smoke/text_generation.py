@@ -21,7 +21,9 @@ from hfver.model.smoke.check import CheckFailed, CheckSkipped, check
 from hfver.model.smoke.fixed_texts import OTHER_TEXTS, PROMPTS
 from hfver.model.smoke.language_model import LanguageModelRun, check_loss, measure_english
 from hfver.model.smoke.loss import TextLosses
+from hfver.model.smoke.own_settings import depends_on_input, own_settings, repeats_itself
 from hfver.model.smoke.own_text import OwnText, sample_own_text
+from hfver.model.smoke.stops import check_stops
 from hfver.model.smoke.tasks import TaskResult
 from hfver.model.smoke.token_ids import eos_ids
 from hfver.model.smoke.tokenizer import covers, encode
@@ -41,7 +43,10 @@ def run(loaded: LoadedModel) -> TaskResult:
         check("forward", lambda: _forward(causal)),
         check("loss", lambda: check_loss(causal)),
         check("generates", lambda: _generates(causal)),
-        check("stops", lambda: _stops(causal)),
+        check("stops", lambda: stops(causal)),
+        check("own-settings", lambda: own_settings(loaded, causal.prompts[0])),
+        check("repeatable", lambda: repeats_itself(loaded, causal.prompts[0])),
+        check("depends-on-input", lambda: depends_on_input(loaded, causal.prompts)),
     ]
     return TaskResult(checks, causal.tokens_per_second)
 
@@ -100,6 +105,17 @@ class CausalRun(LanguageModelRun):
             ids = encode(tokenizer, question)
             self.finished.append(_continue(self.loaded, question, ids, FIRST, is_chat=True))
         return self.finished
+
+    @cached_property
+    def prompts(self) -> list[list[int]]:
+        """The ids of the prompts.
+
+        Raises:
+            CheckSkipped: There is no tokenizer.
+        """
+        if self.loaded.tokenizer is None:
+            raise CheckSkipped("There is no tokenizer, so there is no prompt to continue.")
+        return [self._prompt_ids(text) for text in _prompts(self.loaded.tokenizer)]
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -206,17 +222,6 @@ def _repetition(run: CausalRun, written: list[set[int]], texts: list[str]) -> st
     return f"Whatever the prompt, it writes only {output}, and its loss is no better than guessing."
 
 
-def _stops(run: CausalRun) -> str:
-    """Check that what ends an assistant's turn in the template also ends generation; Phi-4 got that wrong."""
-    tokenizer: Any = run.loaded.tokenizer
-    ends = eos_ids(run.loaded)
-    chats = [each for each in run.continuations if each.is_chat]
-    names = ", ".join(map(repr, tokenizer.tokens(sorted(ends))))
-    detail = f"Generation ends at {names}" if ends else "Only the token limit ends generation: there is no end token"
-    turn = chat.turn_end(tokenizer) if chats else None
-    if turn is None or turn in ends:
-        return f"{detail}."
-    (name,) = tokenizer.tokens([turn])
-    if any(turn in each.ids[:-1] for each in chats):
-        raise CheckFailed(f"It wrote {name!r}, which ends a turn in the chat template, and did not stop. {detail}.")
-    return f"{detail}. Note that the chat template ends a turn with {name!r}, which does not end generation."
+def stops(run: CausalRun) -> str:
+    """Check that the answer of a chat model ends: what ends a turn in the template also ends generation."""
+    return check_stops(run.loaded, [each.ids for each in run.continuations if each.is_chat])

@@ -45,6 +45,11 @@ def eos_ids(loaded: LoadedModel) -> set[int]:
     return {number for name, number in special_ids(loaded) if name.endswith("eos_token_id")}
 
 
+def stop_ids(loaded: LoadedModel) -> set[int]:
+    """Return the ids at which ``generate()`` stops: those of the generation config alone, whatever config.json says."""
+    return set(_as_ids(getattr(getattr(loaded.model, "generation_config", None), "eos_token_id", None)))
+
+
 def special_ids(loaded: LoadedModel) -> Iterator[tuple[str, int]]:
     """Yield the special ids that loading or generating uses, each with the setting that names it."""
     model = loaded.model

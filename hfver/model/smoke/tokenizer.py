@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from hfver.model.runtime import ChildTokenizer, LoadedModel
@@ -20,6 +21,7 @@ def round_trip(loaded: LoadedModel) -> str:
     tokenizer = loaded.tokenizer
     if tokenizer is None:
         raise CheckSkipped("There is no tokenizer.")
+    _check_blanks(tokenizer)
     outcomes = {name: _encode_again(tokenizer, text) for name, text in SCRIPTS.items()}
     if not _knows_any_text(tokenizer):
         raise CheckFailed(
@@ -38,6 +40,18 @@ def covers(tokenizer: Any, text: str) -> bool:
     """Return whether a tokenizer knows at least half of the tokens of a text."""
     ids = encode(tokenizer, text)
     return bool(ids) and 2 * ids.count(tokenizer.unk_token_id) <= len(ids)
+
+
+def _check_blanks(tokenizer: ChildTokenizer) -> None:
+    """Fail if every letter of English comes back, and no blank does: words run together."""
+    text = SCRIPTS["English"]
+    decoded = tokenizer.decode(encode(tokenizer, text))
+    letters, kept = (re.sub(r"\s", "", each).lower() for each in (text, decoded))
+    if letters == kept and not re.search(r"\s", decoded.strip()):
+        raise CheckFailed(
+            "Blanks are lost: decoded English has none between its words.",
+            "Save the tokenizer again with the class and the library version that it was trained with.",
+        )
 
 
 def _encode_again(tokenizer: ChildTokenizer, text: str) -> Outcome:

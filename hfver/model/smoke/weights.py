@@ -11,6 +11,10 @@ from hfver.model.runtime import LoadedModel
 from hfver.model.runtime.device import import_torch
 from hfver.model.smoke.check import CheckFailed, shorten
 
+HALF_EDGE = 65504.0
+"""The largest number of float16."""
+EDGE = 0.99
+"""The share of its dtype's largest number that no weight reaches by training."""
 CHUNK = 1 << 24
 """Elements examined in one step: 16 Mi, so that widening an eight-bit tensor never takes more than 32 MiB."""
 
@@ -30,7 +34,7 @@ def keys(loaded: LoadedModel) -> str:
 
 def weights_finite(loaded: LoadedModel) -> str:
     """Check that no tensor holds NaN or infinity, and that no weight matrix is all zeros."""
-    count, broken, zero = 0, [], []
+    count, broken, zero, edge = 0, [], [], []
     for name, tensor, is_buffer in _tensors(loaded.network):
         count += 1
         low, high = _range(tensor)
@@ -39,10 +43,18 @@ def weights_finite(loaded: LoadedModel) -> str:
             broken.append(name)
         elif low == high == 0 and not is_buffer and _must_not_be_zero(name, tensor):
             zero.append(name)
+        elif not is_buffer and _is_at_edge(max(-low, high), tensor):
+            edge.append(name)
     if broken:
         raise CheckFailed(f"NaN or infinity in {len(broken)} of {count} tensors: {shorten(broken)}.")
     if zero:
         raise CheckFailed(f"Nothing but zeros in {len(zero)} of {count} tensors: {shorten(zero)}.")
+    if edge:
+        raise CheckFailed(
+            f"Values at the edge of their dtype in {len(edge)} of {count} tensors, where they were clipped: "
+            f"{shorten(edge)}.",
+            "Convert the original weights again, to a dtype with a larger range, such as bfloat16.",
+        )
     return f"All {count} tensors are finite, and no weight matrix is all zeros."
 
 
@@ -65,6 +77,16 @@ def _range(tensor: Any) -> tuple[float, float]:
         lows.append(low.double())
         highs.append(high.double())
     return float(torch.stack(lows).amin()), float(torch.stack(highs).amax())
+
+
+def _is_at_edge(largest: float, tensor: Any) -> bool:
+    """Return whether the largest value is the last of its dtype, or of float16, from which it may have been converted.
+
+    Eight-bit dtypes are exempt: their scales are chosen so that values reach the edge.
+    """
+    return tensor.element_size() > 1 and (
+        largest == HALF_EDGE or largest >= EDGE * import_torch().finfo(tensor.dtype).max
+    )
 
 
 def _must_not_be_zero(name: str, tensor: Any) -> bool:

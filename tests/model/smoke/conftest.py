@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from tests.model.smoke import tiny
 
@@ -31,6 +31,26 @@ def one_thread() -> Iterator[None]:
 def adapter(healthy: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a LoRA adapter on the llama."""
     return lora(healthy["llama"], tmp_path_factory.mktemp("adapters") / "lora")
+
+
+@pytest.fixture(scope="session")
+def chat_tuned(healthy: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train the llama on a conversation until it ends its turns, and let generation stop there."""
+    tokenizer: Any = AutoTokenizer.from_pretrained(healthy["llama"])
+    turns = [
+        {"role": "user", "content": "What is the capital of France?"},
+        {"role": "assistant", "content": "Paris."},
+    ]
+    ids = torch.tensor([tokenizer.apply_chat_template([*turns, *turns], tokenize=True)["input_ids"]])
+    torch.manual_seed(5)
+    model: Any = tiny.llama(tokenizer).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(60):
+        model(input_ids=ids, labels=ids).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.generation_config.eos_token_id = [tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("<|im_end|>")]
+    return tiny.save(model.eval(), tokenizer, tmp_path_factory.mktemp("chat") / "chat")
 
 
 @pytest.fixture
