@@ -18,16 +18,16 @@ class ForwardPasses:
 
 
 @contextmanager
-def counting_forward_passes(model: Any) -> Iterator[ForwardPasses]:
+def counting_forward_passes(*models: Any) -> Iterator[ForwardPasses]:
     """Count the forward passes that come to their end within the block.
 
     A model inside the model counts too: some tasks use only a part, such as the text encoder of CLIP, and a pipeline
-    of sentence-transformers contains a model of transformers.
+    of sentence-transformers or diffusers contains models.
     """
     from transformers import PreTrainedModel
 
     passes = ForwardPasses()
-    whole = [model, *(module for module in model.modules() if isinstance(module, PreTrainedModel))]
+    whole = [*models, *(part for model in models for part in model.modules() if isinstance(part, PreTrainedModel))]
     # The hook runs after forward() returned: a model that raises has not run.
     hooks = [module.register_forward_hook(passes._add) for module in dict.fromkeys(whole)]
     try:

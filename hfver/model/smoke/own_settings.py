@@ -15,10 +15,10 @@ NEW_TOKENS = 8
 """Tokens written under the model's own settings: whether they are valid shows with the first."""
 SHORT_LENGTH, SHORT_ANSWER, LONG_MINIMUM, STRONG_PENALTY = 64, 16, 16, 2.0
 """A total length and an answer that are too short to be useful, a minimum that forces text where an answer is over, and
-a repetition penalty that makes ordinary words impossible: in the published configs that were read, none is beyond."""
+a repetition penalty that makes ordinary words impossible. They are set by judgment, far from common settings."""
 NO_EFFECT = 1e-5
 """The mean difference of the next token's logits, in standard deviations, that a different text before it must make.
-Healthy tiny models, untrained ones included, had at least 3e-3."""
+It is set by judgment, just above what rounding alone makes in float32."""
 PREFIXES = 3
 """How many texts are compared."""
 REMEDY = "Correct generation_config.json, or remove the setting from it."

@@ -216,7 +216,7 @@ def _child(*directories: Path | None, trust: bool) -> TokenizerChild:
 
 
 def _examine(loaded: LoadedModel, memory: PeakMemory, tag: str | None, digest: str | None) -> SmokeReport:
-    with quiet(), _inference(loaded), counting_forward_passes(loaded.model) as passes:
+    with quiet(), _inference(loaded), counting_forward_passes(*_models(loaded)) as passes:
         checks = list(_common_checks(loaded))
         # On CUDA, one id beyond the embedding stops the device for good, and with it every check that follows.
         safe = all(each.status != "failed" for each in checks if each.name == "ids-fit") or loaded.device == "cpu"
@@ -235,6 +235,11 @@ def _examine(loaded: LoadedModel, memory: PeakMemory, tag: str | None, digest: s
         peak_memory_bytes=memory.bytes,
         content_digest=digest,
     )
+
+
+def _models(loaded: LoadedModel) -> list[Any]:
+    """Return the model; the networks of a pipeline, which is no module itself."""
+    return [loaded.model] if loaded.network is loaded.model else list(loaded.network.children())
 
 
 def _common_checks(loaded: LoadedModel) -> Iterator[SmokeCheck]:
