@@ -88,7 +88,7 @@ def _matrices(loaded: LoadedModel) -> Iterator[tuple[str, Any, bool]]:
     for name, tensor in loaded.network.named_parameters():
         if tensor.ndim < 2 or not tensor.is_floating_point() or tensor.is_meta or tensor.element_size() < 2:
             continue
-        if any(part in name for part in EXEMPT):
+        if any(part in name for part in EXEMPT) or not _is_projection(name):
             continue
         is_table = id(tensor) in tables or id(tensor) in vocabulary
         values = tensor.detach()
@@ -97,6 +97,15 @@ def _matrices(loaded: LoadedModel) -> Iterator[tuple[str, Any, bool]]:
         for label, matrix in _as_matrices(name, values):
             if min(matrix.shape) >= MIN_SIDE:
                 yield label, matrix, is_table
+
+
+def _is_projection(name: str) -> bool:
+    """Return whether a parameter is a weight, or a stack of experts' projections.
+
+    Others have forms of their own: the first column of a state space model's ``A_log`` is the logarithm of one.
+    """
+    last = name.rpartition(".")[2]
+    return last == "weight" or last.endswith("proj")
 
 
 def _vocabulary_weights(model: Any) -> list[Any]:
