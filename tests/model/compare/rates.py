@@ -17,7 +17,11 @@ from tests.model.compare.test_tokenizer_pairs import expected, side
 
 __all__ = ["KNOWN", "JudgedPair", "RatedPair", "judge", "made_pairs", "main", "table", "tokenizer_pairs_rated"]
 
-KNOWN: Mapping[str, str] = {}
+_DETR = "the table of settings without effect does not cover DETR, whose backbone needs timm to be built"
+KNOWN: Mapping[str, str] = {
+    "vision: weights of the losses": _DETR,
+    "vision: a loss for each layer": _DETR,
+}
 """Pairs whose level is known to be wrong, by name: the reason. They are counted as wrong all the same."""
 
 _COLUMNS = ("pairs", "right", "missed MAJOR", "false MAJOR", "other wrong")
