@@ -17,6 +17,8 @@ _NAMES = (_OLD, _NEW, _VIDEO)
 _PARTS = ("image_processor", "feature_extractor")
 _CLASS_KEYS = ("image_processor_type", "video_processor_type", "feature_extractor_type")
 _IMAGE = ("ImageProcessor", "VideoProcessor", "ImageProcessorFast", "ImageProcessorPil")
+# What a class computes itself, whatever the file says: transformers 4 saved these filters, and public repos have them.
+_COMPUTED = {"WhisperFeatureExtractor": ("mel_filters",)}
 _SIZES = ("size", "crop_size", "pad_size")
 _RULES = KeyRules.compile(
     [
@@ -63,7 +65,8 @@ def _with_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the class holds after loading; without a known class, what is given."""
     kind = _class_of(given)
     known = defaults_of(kind) if kind and "auto_map" not in given else None
-    held = {key: value for key, value in given.items() if value is not None and key not in _CLASS_KEYS}
+    unread = (*_CLASS_KEYS, *(_COMPUTED.get(kind, ()) if "auto_map" not in given else ()))
+    held = {key: value for key, value in given.items() if value is not None and key not in unread}
     # A feature extractor takes a null for a value; the classes of images and video take it for "not set".
     if known and not kind.endswith(_IMAGE):
         held |= {key: None for key, value in given.items() if value is None and known.get(key) is not None}
