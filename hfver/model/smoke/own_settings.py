@@ -105,7 +105,7 @@ def _made_up_prefixes(loaded: LoadedModel) -> list[list[int]]:
     rows = embedding_rows(loaded.model)
     if not rows:
         raise CheckSkipped("The model takes no tokens.")
-    return [[(7 * number + step) % rows for step in range(5)] for number in range(1, PREFIXES + 1)]
+    return [[number * step % rows for step in range(1, 6)] for number in range(1, PREFIXES + 1)]
 
 
 def _next_logits(loaded: LoadedModel, ids: list[int]) -> Any:
