@@ -13,8 +13,9 @@ from hfver.model.compare.settings import config, diffusion
 _MAIN = "config_sentence_transformers.json"
 _NAMES = ("modules.json", _MAIN, "sentence_bert_config.json")
 _OWN = "sentence_transformers."
-# What SentenceTransformer (2.x to 6.2) holds where the file says nothing.
-_MAIN_DEFAULTS = {"similarity_fn_name": "cosine"}
+# What SentenceTransformer of version 6.2 holds where the file says nothing.
+_MAIN_DEFAULTS = {"similarity_fn_name": "cosine", "model_type": "SentenceTransformer"}
+_NO_PROMPTS = {"query": "", "document": ""}
 # Modules that read and write the vector of the sentence unless their config names another output. Up to version 5,
 # Normalize had no config.
 _NAMED = ("Normalize", "Dense")
@@ -60,8 +61,10 @@ def _normalized(side: ParsedSide, path: str) -> dict[str, Any]:
         value = {"modules": [_module(entry) for entry in value]}
     held = value if isinstance(value, dict) else {}
     given = {key: item for key, item in held.items() if item is not None}
-    if PurePosixPath(path).name == _MAIN and path in side.files:
-        return {**_MAIN_DEFAULTS, **given}
+    if PurePosixPath(path).name == _MAIN:  # without the file, the class holds the same defaults
+        prompts = given.get("prompts", {})
+        named = {"prompts": {**_NO_PROMPTS, **prompts}} if isinstance(prompts, dict) else {}
+        return {**_MAIN_DEFAULTS, **given, **named}
     is_pooling = "pooling_mode" in given or any(key in _POOLING for key in given)
     if is_pooling:
         return _pooling(given)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,9 @@ def _base() -> Any:
 
     torch.manual_seed(0)
     sizes: dict[str, Any] = {"vocab_size": 64, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
-    return LlamaForCausalLM(LlamaConfig(**sizes, num_attention_heads=2, num_key_value_heads=2))
+    model = LlamaForCausalLM(LlamaConfig(**sizes, num_attention_heads=2, num_key_value_heads=2))
+    model.name_or_path = "acme/base"
+    return model
 
 
 def _trained(seed: int = 0, *, merged: bool = False, **settings: Any) -> Files:
@@ -58,12 +62,20 @@ def _trained(seed: int = 0, *, merged: bool = False, **settings: Any) -> Files:
     given: dict[str, Any] = {"r": 4, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}
     config: Any = LoraConfig(**{**given, **settings}, init_lora_weights=False)
     config.base_model_name_or_path = "acme/base"
-    model: Any = get_peft_model(base, config)
+    with _quiet():
+        model: Any = get_peft_model(base, config)
     model.peft_config["default"].base_model_name_or_path = "acme/base"
     if merged:
         return saved_files(lambda folder: model.merge_and_unload().save_pretrained(folder))
 
     return _saved_adapter(model)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
+        yield
 
 
 def _older(files: Files) -> Files:
@@ -77,13 +89,15 @@ def _saved_again(files: Files) -> Files:
 
     with tempfile.TemporaryDirectory() as folder:
         write_files(files, folder)
-        loaded: Any = PeftModel.from_pretrained(copy.deepcopy(_base()), folder)
+        with _quiet():
+            loaded: Any = PeftModel.from_pretrained(copy.deepcopy(_base()), folder)
     return _saved_adapter(loaded)
 
 
 def _saved_adapter(model: Any) -> Files:
     # Otherwise peft asks a Hub whether the vocabulary of the base was changed.
-    files = saved_files(lambda folder: model.save_pretrained(folder, save_embedding_layers=False))
+    with _quiet():
+        files = saved_files(lambda folder: model.save_pretrained(folder, save_embedding_layers=False))
     return {path: data for path, data in files.items() if path != "README.md"}
 
 

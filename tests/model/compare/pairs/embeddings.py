@@ -23,12 +23,7 @@ def _encoder(seed: int = 0) -> Files:
 
     torch.manual_seed(seed)
     tokenizer = tiny.word_tokenizer()
-    sizes: dict[str, Any] = {
-        "hidden_size": _WIDTH,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 32,
-    }
+    sizes: dict[str, Any] = {"hidden_size": _WIDTH, "num_hidden_layers": 1, "num_attention_heads": 2}
     model = BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=64, intermediate_size=32, **sizes))
 
     def save(folder: str) -> None:
@@ -106,6 +101,13 @@ _OLD_TYPES = [
 ]
 
 
+_OLD_MAIN = {"__version__": {"sentence_transformers": "3.0.1"}, "prompts": {}, "similarity_fn_name": None}
+
+
+def _as_version_3() -> Files:
+    return {**_model(), _MAIN: _OLD_MAIN}
+
+
 def _as_version_2() -> Files:
     """The same model in the files of sentence-transformers 2."""
     files = {**_model(), _POOLING: _OLD_POOLING, "modules.json": _OLD_TYPES}
@@ -146,6 +148,7 @@ PAIRS = (
         lambda: {**_model(), _POOLING: _OLD_POOLING},
         _model,
     ),
+    _pair("empty prompts of version 3", PATCH, _as_version_3, lambda: _saved_again(_as_version_3())),
     _pair(
         "the layer that normalizes has a config",
         PATCH,

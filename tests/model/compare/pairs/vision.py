@@ -36,13 +36,8 @@ def _trained(seed: int = 0, patch_size: int = 4) -> Files:
     from transformers import ViTConfig, ViTForImageClassification
 
     torch.manual_seed(seed)
-    sizes: dict[str, Any] = {
-        "hidden_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 32,
-    }
-    config = ViTConfig(image_size=16, patch_size=patch_size, id2label=_NAMES, **sizes)
+    sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = ViTConfig(image_size=16, patch_size=patch_size, intermediate_size=32, id2label=_NAMES, **sizes)
     return saved_files(ViTForImageClassification(config).save_pretrained)
 
 
