@@ -21,20 +21,6 @@ _DETR = "the table of settings without effect does not cover DETR, whose backbon
 KNOWN: Mapping[str, str] = {
     "vision: weights of the losses": _DETR,
     "vision: a loss for each layer": _DETR,
-    **dict.fromkeys(
-        (
-            "llama: saved again by transformers 5",
-            "clip: written by transformers 4, saved by transformers 5",
-            "llama 3.1: loaded and saved again",
-            "qwen2.5: loaded and saved again",
-            "mistral: loaded and saved again",
-            "generic class for what the class builds",
-            "vocab.json and merges.txt become tokenizer.json",
-            "tokenizer.json beside vocab.json",
-            "tokenizer.model becomes tokenizer.json",
-        ),
-        "the installed libraries read both sides alike, but the new files need a newer library (minimum-library)",
-    ),
 }
 """Pairs whose level is known to differ, by name: the reason. They are counted as wrong all the same."""
 
