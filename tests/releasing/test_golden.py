@@ -54,6 +54,7 @@ def test_a_release_publishes_its_golden_and_lists_it(local_hub: LocalHub, checkp
     assert (pulled.path / GOLDEN).read_bytes() == found.encode()[GOLDEN]
 
 
+@pytest.mark.more
 def test_it_is_no_content_of_the_release(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     folder = checkpoint()
     without, _ = release(folder, local_hub, smoke="off")
@@ -62,6 +63,7 @@ def test_it_is_no_content_of_the_release(local_hub: LocalHub, checkpoint: MakeCh
     assert other.content_digest == without.content_digest
 
 
+@pytest.mark.more
 def test_without_a_smoke_eval_there_is_no_golden_and_nothing_fails(
     local_hub: LocalHub, checkpoint: MakeCheckpoint
 ) -> None:
@@ -73,6 +75,7 @@ def test_without_a_smoke_eval_there_is_no_golden_and_nothing_fails(
         hfver.golden.read(REPO, hub=local_hub)
 
 
+@pytest.mark.more
 def test_smoke_and_load_compare_with_the_release_s_own(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     release(checkpoint(), local_hub)
     report = hfver.smoke_eval(REPO, hub=local_hub, device="cpu")
@@ -91,6 +94,7 @@ def test_a_save_that_lost_the_head_is_refused(local_hub: LocalHub, checkpoint: M
         release(folder, local_hub)
 
 
+@pytest.mark.more
 def test_a_golden_from_memory_is_the_one_that_is_published(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     folder = checkpoint()
     captured = hfver.golden.capture(*in_memory(folder), directory=folder)
@@ -100,6 +104,7 @@ def test_a_golden_from_memory_is_the_one_that_is_published(local_hub: LocalHub, 
     assert found.encode() == captured.encode()
 
 
+@pytest.mark.more
 def test_capturing_leaves_the_model_as_it_was(checkpoint: MakeCheckpoint) -> None:
     model, tokenizer = in_memory(checkpoint())
     model.train()
@@ -118,6 +123,7 @@ def test_capturing_leaves_the_model_as_it_was(checkpoint: MakeCheckpoint) -> Non
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
+@pytest.mark.more
 def test_the_next_release_is_compared_with_this_one(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     release(checkpoint(1), local_hub)
     _, said = release(checkpoint(2), local_hub)
@@ -141,6 +147,7 @@ def test_a_patch_must_behave_alike(local_hub: LocalHub, checkpoint: MakeCheckpoi
     assert done.manifest.allowed == ("behavior",)
 
 
+@pytest.mark.more
 def test_a_patch_that_behaves_alike_is_published(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     folder = checkpoint()
     release(folder, local_hub)
@@ -150,6 +157,7 @@ def test_a_patch_that_behaves_alike_is_published(local_hub: LocalHub, checkpoint
     assert any("numbers as before" in line for line in said)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("action", ["warn", "refuse", "ignore"])
 def test_a_minor_that_is_far_off(local_hub: LocalHub, checkpoint: MakeCheckpoint, action: Any) -> None:
     folder = checkpoint()
@@ -165,6 +173,7 @@ def test_a_minor_that_is_far_off(local_hub: LocalHub, checkpoint: MakeCheckpoint
     assert any(line.startswith("Warning: 1.1.0 is a MINOR") for line in said) == (action == "warn")
 
 
+@pytest.mark.more
 def test_a_pulled_folder_s_golden_is_not_about_what_is_trained_in_it(
     local_hub: LocalHub, checkpoint: MakeCheckpoint, tmp_path: Path
 ) -> None:
@@ -200,6 +209,7 @@ def test_own_prompts_are_stored_only_as_the_policy_says(
     assert any(words[keep] in line for line in said)
 
 
+@pytest.mark.more
 def test_a_golden_from_memory_is_cut_to_what_the_policy_lets_out(
     local_hub: LocalHub, checkpoint: MakeCheckpoint
 ) -> None:
@@ -214,6 +224,7 @@ def test_a_golden_from_memory_is_cut_to_what_the_policy_lets_out(
     assert {check.status for check in report.checks if check.name.startswith("golden")} == {"passed"}
 
 
+@pytest.mark.more
 def test_a_secret_in_a_prompt_is_found(local_hub: LocalHub, checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
     file = tmp_path / "prompts.txt"
     file.write_text("My token is hf_" + "aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567\n")
@@ -245,6 +256,7 @@ def test_a_golden_that_was_tampered_with_on_the_hub(
     assert json.loads(path.read_bytes()) != raw
 
 
+@pytest.mark.more
 def test_a_generation_config_that_changed_after_capture(local_hub: LocalHub, checkpoint: MakeCheckpoint) -> None:
     folder = checkpoint()
     hfver.golden.capture(*in_memory(folder), directory=folder)

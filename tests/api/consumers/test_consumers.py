@@ -51,6 +51,7 @@ def by_rule(consumer: Consumer) -> Mapping[str, tuple[str, str]]:
     return {answer.rule: (answer.verdict, answer.why) for answer in reversed(consumer.answers)}
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", ["ids.json", "ids.jsonl", "ids.txt", "ids.npy"])
 def test_stored_ids(name: str, make: Make, tmp_path: Path) -> None:
     from transformers import AutoTokenizer
@@ -72,6 +73,7 @@ def test_stored_ids(name: str, make: Make, tmp_path: Path) -> None:
     assert asked(old, make(300, tiny.CHATML + "x"), path).verdict == "does not"
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -138,6 +140,7 @@ def test_python(make: Make, tmp_path: Path) -> None:
     assert uses[0] == "cannot tell" and "app.py:1 uses hidden_act" in uses[1]
 
 
+@pytest.mark.more
 def test_an_adapter(make: Make, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
@@ -156,6 +159,7 @@ def test_an_adapter(make: Make, tmp_path: Path) -> None:
     assert found.kind == "adapter" and by_rule(found)["tensor-shape"][0] == "breaks"
 
 
+@pytest.mark.more
 def test_a_lock(local_hub: LocalHub, checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
     folder, repo = checkpoint(), "acme/bot"
     hfver.release(folder, repo, hub=local_hub, smoke="off")
@@ -176,6 +180,7 @@ PROMISE = b"\x93NUMPY\x01\x00v\x00" + _HEADER.ljust(117) + b"\n"
 """A header that promises eight terabytes, and nothing behind it."""
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("name", "data"),
     [

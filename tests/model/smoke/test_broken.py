@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -19,7 +20,18 @@ HELD = [broken for broken in WITHOUT_REFERENCE if broken.check in JUDGED]
 SEVERITY = {"passed": 0, "warned": 1, "failed": 2}
 
 
-@pytest.mark.parametrize("broken", HELD, ids=lambda broken: broken.name)
+QUICK = 8
+"""Every how manieth break is tried in each run of the tests: a model is loaded and run for each."""
+
+
+def each_break() -> list[Any]:
+    return [
+        pytest.param(broken, id=broken.name, marks=() if number % QUICK == 0 else pytest.mark.more)
+        for number, broken in enumerate(HELD)
+    ]
+
+
+@pytest.mark.parametrize("broken", each_break())
 def test_caught_by_the_check_that_names_it(
     broken: Broken, healthy: dict[str, Path], chat_tuned: Path, tmp_path: Path
 ) -> None:
