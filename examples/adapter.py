@@ -25,6 +25,10 @@ def main() -> None:
         adapted = get_peft_model(
             loaded_base.model, LoraConfig(target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
         )
+        # PEFT starts with zeros in lora_B, so an adapter that was never trained changes nothing, and is refused.
+        for name, weight in adapted.named_parameters():
+            if "lora_B" in name:
+                weight.data.normal_(std=0.02)
         adapted.save_pretrained(adapter_folder)
         release = hfver.release(adapter_folder, "demo/adapter", base=str(base), hub=hub)
 

@@ -15,7 +15,7 @@ from tests.crash.environment import TOKEN, Forks, Hub, checkpoint, snapshot, wei
 from tests.crash.points import Point
 from tests.crash.selection import Kill, Pick, picks
 
-MAX_REQUEST_BYTES = 100_000
+MAX_REQUEST_BYTES = 120_000
 """An upper bound of the bytes of all requests of a release, without the weights."""
 
 

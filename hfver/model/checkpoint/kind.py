@@ -103,6 +103,9 @@ def _check_component(walk: FolderWalk, name: str, class_name: str) -> None:
 
 
 def _model_kind(walk: FolderWalk) -> Kind:
+    # diffusers gives the weights of every network this name. Other folders' config.json is read later, with the rest.
+    if not any(PurePosixPath(path).name.startswith("diffusion_pytorch_model") for path in walk.files):
+        return "model"
     file = walk.files["config.json"]
     try:
         config = read_object(file.path, file.stamp)

@@ -256,8 +256,8 @@ def _common_checks(loaded: LoadedModel) -> Iterator[SmokeCheck]:
     if loaded.processor_from is not None:
         yield check("processor", lambda: _processor_loads(loaded))
     yield check("tokenizer-round-trip", lambda: tokenizer_checks.round_trip(loaded))
-    yield check("special-tokens", lambda: special_tokens.special_tokens_whole(loaded))
     yield check("chat-template", lambda: chat.template_renders(loaded))
+    yield check("special-tokens", lambda: special_tokens.special_tokens_whole(loaded))
 
 
 def _describe_model(loaded: LoadedModel) -> str:

@@ -103,12 +103,19 @@ def _libraries(pair: Pair) -> Iterable[RuleMatch]:
 _OLD_LIBRARIES = "installations that were recent enough before may be too old now."
 
 
+_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt")
+
+
 def _measured_needs(pair: Pair) -> Iterable[RuleMatch]:
     """Report what the older side's minimum of a library refuses or misreads, by the table of measured versions."""
     old, needs = (library_needs(side) for side in (pair.before, pair.after))
     minimum = required_versions(old, declared_versions(pair.before))
     known = {(need.what, need.bound) for need in old}
+    had_tokenizer = any(path in pair.before.files for path in _TOKENIZER)
     for need in needs:
+        # A tokenizer where there was none is a change of its own, which says all there is to say.
+        if not had_tokenizer and any(path in _TOKENIZER or path.endswith(".jinja") for path in need.files):
+            continue
         bound = need.bound
         before = minimum.get(bound.library)
         if (need.what, need.bound) in known or (before and version_key(before) >= version_key(bound.works)):
