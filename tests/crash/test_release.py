@@ -16,8 +16,8 @@ from tests.crash.points import Point
 from tests.crash.selection import Kill, Pick, picks
 
 MAX_REQUEST_BYTES = 200_000
-"""An upper bound of the bytes of all requests of a release, without the weights, which are more than twice as large. The
-ledger is sent whole, and grows with each release of the sample."""
+"""An upper bound of the bytes of all requests of a release, without the weights, which are more than twice as large.
+The ledger is sent whole, and grows with each release of the sample."""
 
 
 ATTEMPTS = 2
